@@ -1,0 +1,89 @@
+"""From a picture to the numbers a network was trained on.
+
+Weights expect the preprocessing they were trained with: another size, another mean, and the features mean
+something else. So the preprocessing is data that travels with the weights, into each head file and run folder.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from densekit.errors import WeightsError
+from densekit.vision import torchvision  # noqa: F401  (makes the next import work with every build)
+
+from torchvision.transforms import v2  # isort: skip
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Resize the shorter side, crop the centre, scale to [0, 1], normalise each channel.
+
+    Args:
+        resize: length of the shorter side after resizing, in pixels.
+        crop: side of the square that is cut from the centre, in pixels.
+        mean: mean of each channel (red, green, blue) that is subtracted, for values in [0, 1].
+        std: standard deviation of each channel that is divided by, for values in [0, 1].
+        interpolation: how new pixels come from old ones, 'bilinear' or 'bicubic', always with antialiasing.
+    """
+
+    resize: int
+    crop: int
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+
+    def __call__(self, image: Image.Image) -> Tensor:
+        """Return the picture as a float32 tensor, (3, crop, crop)."""
+        return self.normalise(self.cut(image))
+
+    def cut(self, image: Image.Image) -> Tensor:
+        """Return the resized and cropped picture as bytes, uint8 (3, crop, crop)."""
+        resized = v2.functional.resize(
+            image.convert("RGB"), [self.resize], v2.InterpolationMode(self.interpolation), antialias=True
+        )
+        return v2.functional.pil_to_tensor(v2.functional.center_crop(resized, [self.crop, self.crop]))
+
+    def normalise(self, pixels: Tensor) -> Tensor:
+        """Scale and normalise bytes, uint8 (..., 3, H, W), to float32 of the same shape."""
+        mean = torch.tensor(self.mean, device=pixels.device).view(3, 1, 1)
+        std = torch.tensor(self.std, device=pixels.device).view(3, 1, 1)
+        return (pixels.float() / 255 - mean) / std
+
+    def with_size(self, crop: int) -> "Preprocessing":
+        """Return the same preprocessing for another image size; the resize keeps its ratio to the crop."""
+        return replace(self, crop=crop, resize=round(crop * self.resize / self.crop))
+
+    @property
+    def identity(self) -> str:
+        """A text that is equal for two preprocessings exactly if they give equal pixels."""
+        return (
+            f"resize {self.resize} {self.interpolation} crop {self.crop} "
+            f"mean {list(self.mean)} std {list(self.std)}"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Preprocessing":
+        """Read what `to_dict` wrote.
+
+        Raises:
+            WeightsError: a key is missing or unknown, or a value can't be a preprocessing.
+        """
+        try:
+            mean, std = (tuple(map(float, values[key])) for key in ("mean", "std"))
+            made = cls(**{**values, "mean": mean, "std": std})
+        except (KeyError, TypeError, ValueError) as error:
+            raise WeightsError(f"the preprocessing {dict(values)} can't be read: {error}") from error
+        if not 0 < made.crop <= made.resize or len(mean) != 3 or len(std) != 3 or min(std) <= 0:
+            raise WeightsError(f"the preprocessing {dict(values)} can't be: expected 0 < crop ≤ resize, std > 0")
+        return made

@@ -1,0 +1,93 @@
+"""The one place that chooses where and how to compute: device, precision, memory format.
+
+Data on one device and the network on another is the oldest way to stop a training run, so nothing else in
+densekit names a device: it asks here, once, and hands the answer on.
+"""
+
+import os
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from densekit.errors import ConfigError
+
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["auto", "fp32", "bf16"]
+
+
+@dataclass(frozen=True)
+class Compute:
+    """Where and how to compute.
+
+    Args:
+        device: the torch device.
+        precision: 'fp32', or 'bf16' for matrix products and convolutions in bfloat16 under autocast.
+    """
+
+    device: torch.device
+    precision: Literal["fp32", "bf16"]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type that matrix products and convolutions run in."""
+        return torch.bfloat16 if self.precision == "bf16" else torch.float32
+
+    def autocast(self) -> torch.autocast:
+        """The context for a forward pass: bfloat16 where the precision asks for it, else a no-op."""
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16")
+
+    def place(self, network: nn.Module) -> nn.Module:
+        """Move a network to the device, in channels-last memory, which convolutions read fastest."""
+        return network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def send(self, tensor: Tensor) -> Tensor:
+        """Move a tensor to the device, without waiting for the copy where the device allows it."""
+        return tensor.to(self.device, non_blocking=True)
+
+
+def choose_compute(device: str = "auto", precision: str = "auto") -> Compute:
+    """Choose device and precision; 'auto' takes the best device there is, and fp32.
+
+    bf16 is never chosen by itself: it is faster where the hardware has instructions for it, but it rounds, and
+    a faster path that may change a prediction is asked for by name.
+
+    Raises:
+        ConfigError: the device is not there, or the name is not known.
+    """
+    if precision not in ("auto", "fp32", "bf16"):
+        raise ConfigError(f"precision is '{precision}': expected 'auto', 'fp32' or 'bf16'")
+    chosen = _best_device() if device == "auto" else _named_device(device)
+    return Compute(chosen, "bf16" if precision == "bf16" else "fp32")
+
+
+def bf16_is_fast() -> bool:
+    """Say whether this machine has instructions for bfloat16: bf16 without them is slower than fp32."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def usable_cores() -> int:
+    """Count the cores this process may use, which on a shared machine is fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _best_device() -> torch.device:
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def _named_device(name: str) -> torch.device:
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name not in available:
+        raise ConfigError(f"device is '{name}': expected 'auto', 'cpu', 'cuda' or 'mps'")
+    if not available[name]:
+        raise ConfigError(f"device is '{name}', but this machine has none: use 'auto' or 'cpu'")
+    return torch.device(name)

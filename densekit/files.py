@@ -1,0 +1,89 @@
+"""Files that survive: atomic writes, the cache folder, and where the sample data lies."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+from densekit.errors import DataError, nearest
+
+_PACKAGE = Path(__file__).parent
+
+
+@contextmanager
+def write_atomically(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
+    """Open a file that appears under its name complete, or not at all.
+
+    The bytes go to a temporary name in the same folder, down to the disk, and only then to the real name. A
+    kill, a full disk or an exception at any moment leaves the earlier file as it was.
+
+    Args:
+        path: where the file shall be; its folder is made if need be.
+        mode: "wb" for bytes or "w" for text (UTF-8, with "\\n" at the end of each line).
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, mode, **text) as file:  # type: ignore[call-overload]
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(_mode_for(path))
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def cache_folder() -> Path:
+    """Return the folder for what can be computed again: $DENSEKIT_CACHE, or the system's own cache place."""
+    named = os.environ.get("DENSEKIT_CACHE")
+    if named:
+        return Path(named)
+    from platformdirs import user_cache_path
+
+    return user_cache_path("densekit")
+
+
+def sample_folder(name: str) -> Path:
+    """Return the folder of a sample data set that comes with densekit, such as 'tabletop'.
+
+    Raises:
+        DataError: there is no such data set.
+    """
+    root = bundled("data_samples")
+    folder = root / name
+    if not folder.is_dir():
+        known = sorted(path.name for path in root.iterdir() if path.is_dir())
+        raise DataError(f"no sample data called '{name}': {nearest(name, known)}")
+    return folder
+
+
+def bundled(name: str) -> Path:
+    """Return a folder that comes with densekit: from the installed package, or from the checkout."""
+    installed = _PACKAGE / "_bundled" / name
+    return installed if installed.is_dir() else _PACKAGE.parent / name
+
+
+def _mode_for(path: Path) -> int:
+    """Keep the mode bits of the file that is replaced; a new file gets those that `open` would give it."""
+    if path.exists():
+        return path.stat().st_mode & 0o7777
+    umask = os.umask(0)
+    os.umask(umask)
+    return 0o666 & ~umask
+
+
+def _sync_folder(folder: Path) -> None:
+    # The new name itself reaches the disk only with its folder. Windows can't open folders, and needs not.
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

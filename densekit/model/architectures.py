@@ -1,0 +1,90 @@
+"""Which DenseNet: the numbers that tell one variant from another, read from a JSON file.
+
+DenseNet-121, 161, 169 and 201 (Huang et al., *Densely Connected Convolutional Networks*, CVPR 2017, table 1)
+differ in three numbers alone, and those stand in `configs/`. A file of your own with the same keys is a
+network of your own.
+"""
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from densekit.errors import ConfigError, nearest
+
+_CONFIGS = Path(__file__).parent / "configs"
+
+ARCHITECTURES: tuple[str, ...] = tuple(sorted(path.stem for path in _CONFIGS.glob("*.json")))
+"""The variants that come with the package: 'densenet121', 'densenet161', 'densenet169', 'densenet201'."""
+
+
+@dataclass(frozen=True)
+class DenseNetConfig:
+    """The shape of a DenseNet.
+
+    Args:
+        growth_rate: channels that each dense layer adds (k in the paper).
+        block_config: number of dense layers in each dense block.
+        num_init_features: channels that the stem hands to the first block.
+        bn_size: a dense layer's 1×1 convolution makes `bn_size * growth_rate` channels (the bottleneck).
+    """
+
+    growth_rate: int = 32
+    block_config: tuple[int, ...] = (6, 12, 24, 16)
+    num_init_features: int = 64
+    bn_size: int = 4
+
+    def __post_init__(self) -> None:
+        # JSON has lists where this has a tuple.
+        object.__setattr__(self, "block_config", tuple(self.block_config))
+        for key, value in asdict(self).items():
+            numbers = value if key == "block_config" else (value,)
+            if not numbers or not all(type(number) is int and number > 0 for number in numbers):
+                raise ConfigError(f"{key} is {value!r}: expected whole numbers above zero")
+
+    @property
+    def num_features(self) -> int:
+        """Channels after the last dense block, which is the length of an embedding (1024 for DenseNet-121)."""
+        channels = self.num_init_features
+        for index, num_layers in enumerate(self.block_config):
+            if index > 0:
+                channels //= 2
+            channels += num_layers * self.growth_rate
+        return channels
+
+    @property
+    def depth(self) -> int:
+        """Layers with weights, as the paper counts them: the 121 of DenseNet-121."""
+        in_blocks = 2 * sum(self.block_config)
+        transitions = len(self.block_config) - 1
+        return 1 + in_blocks + transitions + 1
+
+
+def read_architecture(name_or_file: str | Path) -> DenseNetConfig:
+    """Read a variant by its name ('densenet121') or from a JSON file of your own.
+
+    Raises:
+        ConfigError: no such variant or file, not JSON, or a key that a DenseNet does not have.
+    """
+    path = _CONFIGS / f"{name_or_file}.json"
+    if not path.is_file():
+        path = Path(name_or_file)
+    if path.suffix != ".json" or not path.is_file():
+        raise ConfigError(f"no architecture '{name_or_file}': {nearest(str(name_or_file), ARCHITECTURES)}")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConfigError(f"{path} is not JSON: {error}") from error
+    return _from_mapping(values, where=path)
+
+
+def _from_mapping(values: object, where: Path) -> DenseNetConfig:
+    known = [field.name for field in fields(DenseNetConfig)]
+    if not isinstance(values, dict):
+        raise ConfigError(f"{where}: expected an object with the keys {', '.join(known)}")
+    for key in values:
+        if key not in known:
+            raise ConfigError(f"{where}: unknown key '{key}': {nearest(key, known)}")
+    try:
+        return DenseNetConfig(**values)
+    except (ConfigError, TypeError) as error:
+        raise ConfigError(f"{where}: {error}") from error
