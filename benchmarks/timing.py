@@ -1,0 +1,105 @@
+"""What the benchmarks share: fair turns, medians, one table, and a line that says which machine it was.
+
+Machines differ and are busy by turns, so a time on its own says little. Candidates are run in turn, A B C,
+A B C, so that a slow minute hurts all of them alike; of each, the median counts; and ratios tell more than
+seconds.
+"""
+
+import os
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import torch
+
+from densekit.devices import bf16_is_fast, usable_cores
+
+Candidate = Callable[[], float | None]
+"""Something to time. It may return seconds of its own measuring; else the whole call is timed."""
+
+
+def interleaved(candidates: Mapping[str, Candidate], rounds: int, warm_up: int = 1) -> dict[str, list[float]]:
+    """Time candidates in turn, A B C A B C.
+
+    Args:
+        candidates: what to time, by name.
+        rounds: how many times each is timed.
+        warm_up: rounds before those that do not count (caches, allocators, just-in-time kernels).
+
+    Returns:
+        Per name, `rounds` times in seconds, in order.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in candidates}
+    for number in range(-warm_up, rounds):
+        for name, candidate in candidates.items():
+            took = _timed(candidate)
+            if number >= 0:
+                seconds[name].append(took)
+    return seconds
+
+
+def ratio(seconds: Mapping[str, Sequence[float]], name: str, to: str) -> float:
+    """Say how many times faster `name` is than `to`: the median over rounds of the ratio within a round.
+
+    Neighbours in time shared the same weather, so this is steadier than a ratio of medians.
+    """
+    return median(slow / fast for fast, slow in zip(seconds[name], seconds[to], strict=True))
+
+
+def product_flops(dtype: torch.dtype, size: int = 2048) -> tuple[Candidate, float]:
+    """Return a large square matrix product to time, and the floating-point operations that it takes.
+
+    It is the yardstick: hardly anything on the machine does more operations a second.
+    """
+    left, right = torch.randn(2, size, size).to(dtype)
+    product = torch.empty_like(left)
+
+    def multiply() -> None:
+        torch.mm(left, right, out=product)
+
+    return multiply, 2.0 * size**3
+
+
+def machine() -> str:
+    """Return a line that names processor, cores, threads, torch version and whether there is fast bf16."""
+    bf16 = "with" if bf16_is_fast() else "without"
+    return (
+        f"{_processor()}, {usable_cores()} cores, {torch.get_num_threads()} threads, "
+        f"torch {torch.__version__}, {bf16} bf16 instructions ({torch.backends.cpu.get_cpu_capability()}"
+        f"{', AMX' if torch.cpu._is_amx_tile_supported() else ''})"
+    )
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows below a header: the first column to the left, the others to the right."""
+    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
+    for row in (header, ["-" * width for width in widths], *rows):
+        cells = [
+            row[0].ljust(widths[0]),
+            *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)),
+        ]
+        print("  ".join(cells))
+
+
+def load() -> str:
+    """Return a line on how busy the machine was, which is the first thing to ask of a surprising number."""
+    if not hasattr(os, "getloadavg"):
+        return "load unknown"
+    return f"load average {os.getloadavg()[0]:.1f} over the last minute"
+
+
+def _timed(candidate: Candidate) -> float:
+    start = perf_counter()
+    own = candidate()
+    return perf_counter() - start if own is None else own
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
