@@ -43,7 +43,7 @@ class DenseNetConfig:
 
     @property
     def num_features(self) -> int:
-        """Channels after the last dense block, which is the length of an embedding (1024 for DenseNet-121)."""
+        """Channels after the last dense block, which is the length of an embedding (DenseNet-121: 1024)."""
         channels = self.num_init_features
         for index, num_layers in enumerate(self.block_config):
             if index > 0:

@@ -26,6 +26,7 @@ from torch.utils.checkpoint import checkpoint
 
 from densekit.errors import ConfigError
 from densekit.model.architectures import DenseNetConfig
+from densekit.model.weights_info import BY_HAND
 
 
 class DenseLayer(nn.Module):
@@ -77,9 +78,7 @@ class DenseLayer(nn.Module):
         def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
             return nullcontext(), _statistics_kept(self.norm1)  # around the first and the second computation
 
-        return cast(
-            Tensor, checkpoint(self._bottleneck, *features, use_reentrant=False, context_fn=contexts)
-        )
+        return cast(Tensor, checkpoint(self._bottleneck, *features, use_reentrant=False, context_fn=contexts))
 
 
 @contextmanager
@@ -151,6 +150,9 @@ class DenseNet(nn.Module):
         ConfigError: `num_classes` below 0 or `drop_rate` out of range.
     """
 
+    weights = BY_HAND  # what is known of the weights in it, and
+    preprocessing = BY_HAND.preprocessing  # what pictures must go through: `densekit.model.zoo` sets both
+
     def __init__(
         self,
         config: DenseNetConfig | None = None,
@@ -211,8 +213,8 @@ class DenseNet(nn.Module):
         self.classifier = self._new_classifier(num_classes).to(device=old.device, dtype=old.dtype)
 
     def _new_classifier(self, num_classes: int) -> nn.Module:
-        if num_classes < 0:
-            raise ConfigError(f"num_classes is {num_classes}: expected 0 (no classifier) or more")
+        if type(num_classes) is not int or num_classes < 0:
+            raise ConfigError(f"num_classes is {num_classes!r}: expected 0 (no classifier) or more")
         self.num_classes = num_classes
         if num_classes == 0:
             return nn.Identity()

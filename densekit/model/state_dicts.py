@@ -1,0 +1,191 @@
+"""State dicts: tensors by name, as they come from files, and whether they fit a network.
+
+Nothing here runs code from a file: safetensors holds numbers and text only, and a .pth file is read with
+`weights_only=True`, which refuses every pickled object that is not a tensor.
+"""
+
+import hashlib
+import io
+import json
+import pickle
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from densekit.errors import WeightsError, nearest
+from densekit.model.architectures import ARCHITECTURES, DenseNetConfig, read_architecture
+from densekit.model.densenet import DenseNet
+
+SUFFIXES = (".safetensors", ".pth", ".pt")
+
+# Before 2018 a dense layer's modules were called 'norm.1', 'conv.2': torchvision's files still say so.
+_LEGACY_KEY = re.compile(r"^(.*denselayer\d+\.(?:norm|conv))\.([12]\..*)$")
+
+
+def fingerprint(tensors: Mapping[str, Tensor] | nn.Module) -> str:
+    """Return the SHA-256 of tensors: over their names, types, shapes and bytes, in the order of the names.
+
+    Two networks with equal fingerprints give equal features. BatchNorm's `num_batches_tracked` is left out:
+    it counts training steps, touches no output, and is missing from older files.
+
+    Where the tensors lie does not matter, nor the memory format; their type does.
+
+    >>> fingerprint({"weight": torch.zeros(2)}) == fingerprint({"weight": torch.zeros(2)})
+    True
+    """
+    state = tensors.state_dict() if isinstance(tensors, nn.Module) else tensors
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        if name.endswith("num_batches_tracked"):
+            continue
+        tensor = state[name].detach().cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+class WeightsFile(NamedTuple):
+    """What a file of weights holds.
+
+    Args:
+        tensors: by today's names, floating-point ones in float32.
+        metadata: texts by name; empty for .pth files, which have none.
+        sha256: SHA-256 of the file.
+    """
+
+    tensors: dict[str, Tensor]
+    metadata: dict[str, str]
+    sha256: str
+
+
+def read_weights_file(path: Path) -> WeightsFile:
+    """Read a .safetensors file, or a .pth or .pt file with a state dict.
+
+    Raises:
+        WeightsError: there is no such file, or it does not hold a state dict.
+    """
+    data = _read_bytes(path)
+    if path.suffix == ".safetensors":
+        tensors, metadata = _parse_safetensors(data, path)
+    else:
+        tensors, metadata = _parse_pickle(data, path), {}
+    modern = {_modern(key): _to_float32(tensor) for key, tensor in tensors.items()}
+    return WeightsFile(modern, metadata, hashlib.sha256(data).hexdigest())
+
+
+def check_fit(state: Mapping[str, Tensor], config: DenseNetConfig, architecture: str, path: Path) -> None:
+    """Check that tensors fit a network, whatever the number of classes.
+
+    Raises:
+        WeightsError: names the first keys that are missing, left over or of another shape, and the
+            architecture that the weights do fit, if there is one.
+    """
+    problems = _misfits(state, config)
+    if not problems:
+        return
+    fitting = [name for name in ARCHITECTURES if not _misfits(state, read_architecture(name))]
+    hint = (
+        f"they fit {fitting[0]}: ask for that" if fitting else "they fit none of " + ", ".join(ARCHITECTURES)
+    )
+    raise WeightsError(f"the weights in {path} don't fit {architecture}: {'; '.join(problems)}; {hint}")
+
+
+def _misfits(state: Mapping[str, Tensor], config: DenseNetConfig) -> list[str]:
+    """Say what keeps tensors from fitting a network: nothing, or a few phrases."""
+    expected = _feature_shapes(config)
+    shapes = {key: tuple(tensor.shape) for key, tensor in state.items() if not _is_optional(key)}
+    if "classifier.weight" in shapes or "classifier.bias" in shapes:
+        classes = shapes.get("classifier.weight", (0,))[0]
+        expected |= {"classifier.weight": (classes, config.num_features), "classifier.bias": (classes,)}
+    reshaped = [
+        f"{key} is {shapes[key]} instead of {shape}"
+        for key, shape in expected.items()
+        if key in shapes and shapes[key] != shape
+    ]
+    return [
+        *_first_few("missing", (key for key in expected if key not in shapes)),
+        *_first_few("not expected", (key for key in shapes if key not in expected)),
+        *_first_few("of another shape", reshaped),
+    ]
+
+
+def _first_few(what: str, items: Iterable[str], shown: int = 3) -> list[str]:
+    found = list(items)
+    if not found:
+        return []
+    more = f" and {len(found) - shown} more" if len(found) > shown else ""
+    return [f"{what}: {', '.join(found[:shown])}{more}"]
+
+
+def _feature_shapes(config: DenseNetConfig) -> dict[str, tuple[int, ...]]:
+    with torch.device("meta"):  # shapes only, no memory
+        network = DenseNet(config, num_classes=0)
+    return {key: tuple(tensor.shape) for key, tensor in network.state_dict().items() if not _is_optional(key)}
+
+
+def _is_optional(key: str) -> bool:
+    return key.endswith("num_batches_tracked")
+
+
+def _modern(key: str) -> str:
+    return _LEGACY_KEY.sub(r"\1\2", key)
+
+
+def _to_float32(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.is_floating_point() else tensor
+
+
+def _read_bytes(path: Path) -> bytes:
+    if path.suffix not in SUFFIXES:
+        raise WeightsError(f"the weights file {path} has the ending '{path.suffix}': expected {SUFFIXES}")
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise WeightsError(f"there is no weights file {path}{_neighbour(path)}") from None
+    except OSError as error:
+        raise WeightsError(f"the weights file {path} can't be read: {error.strerror}") from error
+
+
+def _neighbour(path: Path) -> str:
+    if not path.parent.is_dir():
+        return f": there is no folder {path.parent}"
+    names = sorted(other.name for other in path.parent.iterdir() if other.suffix in SUFFIXES)
+    return f": {nearest(path.name, names)}" if names else f": the folder {path.parent} holds no weights"
+
+
+def _parse_safetensors(data: bytes, path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        tensors = safetensors.torch.load(data)
+    except (safetensors.SafetensorError, ValueError) as error:
+        raise WeightsError(f"{path} is damaged or not a safetensors file: {error}") from error
+    length = int.from_bytes(
+        data[:8], "little"
+    )  # a safetensors file begins with the length of its JSON header
+    return tensors, json.loads(data[8 : 8 + length]).get("__metadata__", {})
+
+
+def _parse_pickle(data: bytes, path: Path) -> dict[str, Tensor]:
+    try:
+        loaded = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise WeightsError(
+            f"{path} is damaged, or holds more than tensors, which is not read because it could run "
+            "any code: save network.state_dict() instead"
+        ) from error
+    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        raise WeightsError(f"{path} is damaged or not a file that torch.save wrote") from error
+    if not isinstance(loaded, Mapping):
+        raise WeightsError(f"{path} holds a {type(loaded).__name__}: expected a state dict, tensors by name")
+    for key, value in loaded.items():
+        if not isinstance(value, Tensor):
+            raise WeightsError(
+                f"{path} holds a {type(value).__name__} under '{key}': expected a state dict, which "
+                "is tensors by name; save network.state_dict() alone"
+            )
+    return dict(loaded)
