@@ -1,24 +1,26 @@
 """From a picture to the numbers a network was trained on.
 
 Weights expect the preprocessing they were trained with: another size, another mean, and the features mean
-something else. So the preprocessing is data that travels with the weights, into each head file and run folder.
+something else. So the preprocessing is data that travels with the weights, into each head file and run
+folder.
 """
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
 from densekit.errors import WeightsError
-from densekit.vision import torchvision  # noqa: F401  (makes the next import work with every build)
-
-from torchvision.transforms import v2  # isort: skip
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+
+_RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+_LONG = 10  # above this ratio of the sides, only the part that is kept is resized
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,25 @@ class Preprocessing:
 
     def cut(self, image: Image.Image) -> Tensor:
         """Return the resized and cropped picture as bytes, uint8 (3, crop, crop)."""
-        resized = v2.functional.resize(
-            image.convert("RGB"), [self.resize], v2.InterpolationMode(self.interpolation), antialias=True
-        )
-        return v2.functional.pil_to_tensor(v2.functional.center_crop(resized, [self.crop, self.crop]))
+        image = image if image.mode == "RGB" else image.convert("RGB")
+        width, height = self._resized(*image.size)
+        left, top = round((width - self.crop) / 2), round((height - self.crop) / 2)
+        resampling = _RESAMPLING[self.interpolation]
+        if max(width, height) > _LONG * min(width, height):
+            # Resized as a whole, a strip of 1 × 1000 pixels would become one of 256 × 256 000.
+            across, down = image.width / width, image.height / height
+            box = (left * across, top * down, (left + self.crop) * across, (top + self.crop) * down)
+            square = image.resize((self.crop, self.crop), resampling, box=box)
+        else:
+            resized = image.resize((width, height), resampling)
+            square = resized.crop((left, top, left + self.crop, top + self.crop))
+        return torch.from_numpy(np.array(square)).permute(2, 0, 1).contiguous()  # (3, crop, crop)
+
+    def _resized(self, width: int, height: int) -> tuple[int, int]:
+        """Return width and height after resizing, rounded as torchvision's Resize rounds them."""
+        short, long = sorted((width, height))
+        long = int(self.resize * long / short)
+        return (self.resize, long) if width <= height else (long, self.resize)
 
     def normalise(self, pixels: Tensor) -> Tensor:
         """Scale and normalise bytes, uint8 (..., 3, H, W), to float32 of the same shape."""
@@ -85,5 +102,7 @@ class Preprocessing:
         except (KeyError, TypeError, ValueError) as error:
             raise WeightsError(f"the preprocessing {dict(values)} can't be read: {error}") from error
         if not 0 < made.crop <= made.resize or len(mean) != 3 or len(std) != 3 or min(std) <= 0:
-            raise WeightsError(f"the preprocessing {dict(values)} can't be: expected 0 < crop ≤ resize, std > 0")
+            raise WeightsError(
+                f"the preprocessing {dict(values)} can't be: expected 0 < crop ≤ resize, std > 0"
+            )
         return made

@@ -1,0 +1,164 @@
+"""From a data folder to its classes and images, as torchvision's ImageFolder sees them.
+
+Classes are the folders' names, sorted; an image in a subfolder of a class folder belongs to the class.
+ImageFolder stops at an empty class, takes `.ipynb_checkpoints` for a class, and gives a class one label in
+train/ and another in val/ where their folders differ. Here each of these is noticed and told.
+"""
+
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from densekit.data.image_files import find_images, has_image_name, is_hidden_folder, judge_name, list_folder
+from densekit.data.layout import EXPECTED, Layout, find_layout, visible_folders
+from densekit.data.problems import Problem
+from densekit.errors import DataError, nearest
+
+
+class Sample(NamedTuple):
+    """An image and the number of its class."""
+
+    path: Path
+    label: int
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What lies in a data folder.
+
+    Args:
+        root: the data folder.
+        layout: 'flat' or 'split'.
+        folders: of each split ('train', 'val', 'test'; 'all' in a flat folder) the folder of its classes.
+        images: of each split and each class, the image files.
+            A class whose folder is empty or missing in a split has no images there.
+        problems: what was left out, and what is wrong with the classes.
+    """
+
+    root: Path
+    layout: Literal["flat", "split"]
+    folders: dict[str, Path]
+    images: dict[str, dict[str, tuple[Path, ...]]]
+    problems: tuple[Problem, ...]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes that have images to learn from; a class's label is its place in here."""
+        return tuple(sorted(name for name, paths in self.images[self.learned_from].items() if paths))
+
+    @property
+    def learned_from(self) -> str:
+        """The split that is learned from: 'train', or 'all' in a flat folder."""
+        return "all" if self.layout == "flat" else "train"
+
+
+def scan_folder(root: Path | str) -> Scan:
+    """Find the classes and images of a data folder. No image is decoded.
+
+    Raises:
+        DataError: the folder is missing, is a file, holds no images, or holds them in another order.
+    """
+    layout = find_layout(Path(root).expanduser())
+    problems = _problems_beside_splits(layout) if layout.kind == "split" else []
+    images: dict[str, dict[str, tuple[Path, ...]]] = {}
+    for split, folder in layout.splits.items():
+        images[split] = _scan_split(folder, problems)
+    learned_from = next(iter(images))
+    if not any(images[learned_from].values()):
+        details = "".join(f"\n  {problem}" for problem in problems[:3])
+        raise DataError(f"{layout.splits[learned_from]} holds no usable images: {EXPECTED}{details}")
+    problems += _class_problems(layout, images)
+    return Scan(layout.root, layout.kind, layout.splits, images, tuple(problems))
+
+
+def _scan_split(folder: Path, problems: list[Problem]) -> dict[str, tuple[Path, ...]]:
+    """Return the images of each class folder, and add what is left out to the problems."""
+    images: dict[str, tuple[Path, ...]] = {}
+    folders, files = list_folder(folder)
+    problems += _loose_files(files)
+    for class_folder in folders:
+        if is_hidden_folder(class_folder):
+            problems.append(Problem.of("hidden-folder", class_folder, "a hidden folder among the classes"))
+            continue
+        found, left_out = find_images(class_folder)
+        name = class_name(class_folder)
+        images[name] = images.get(name, ()) + tuple(found)
+        problems += left_out
+    return images
+
+
+def class_name(folder: Path) -> str:
+    """Return the folder's name with composed characters (NFC), so that it is the same on every system.
+
+    The same Hangul name may be stored in syllables or in single letters; macOS often does the latter.
+    """
+    return unicodedata.normalize("NFC", folder.name)
+
+
+def _loose_files(files: list[Path]) -> list[Problem]:
+    """Report system files and images; other files beside class folders are most likely a data card."""
+    problems = []
+    for path in files:
+        if problem := judge_name(path):
+            problems.append(problem)
+        elif has_image_name(path):
+            problems.append(Problem.of("misplaced-image", path, "the image lies in no class folder"))
+    return problems
+
+
+def _problems_beside_splits(layout: Layout) -> list[Problem]:
+    problems = _loose_files(list_folder(layout.root)[1])
+    for folder in list_folder(layout.root)[0]:
+        if is_hidden_folder(folder):
+            problems.append(Problem.of("hidden-folder", folder, "a hidden folder"))
+        elif folder not in layout.splits.values() and find_images(folder)[0]:
+            beside = " and ".join(f"{path.name}/" for path in layout.splits.values())
+            problems.append(Problem.of("unused-folder", folder, f"holds images, but lies beside {beside}"))
+    return problems
+
+
+def _class_problems(layout: Layout, images: dict[str, dict[str, tuple[Path, ...]]]) -> list[Problem]:
+    learned_from = next(iter(images))
+    problems = [
+        Problem.of("empty-split", layout.splits[split], "no class folder in it has an image")
+        for split, classes in images.items()
+        if not any(classes.values())
+    ]
+    used = {split: classes for split, classes in images.items() if any(classes.values())}
+    known = sorted(name for name, paths in images[learned_from].items() if paths)
+    for name in sorted({name for classes in images.values() for name in classes}):
+        counts = {split: len(classes.get(name, ())) for split, classes in used.items()}
+        problems += _problems_of_class(layout, name, counts, known)
+    if len(known) == 1:
+        message = f"'{known[0]}' is the only class with images"
+        problems.append(Problem.of("one-class-only", layout.splits[learned_from], message))
+    return problems
+
+
+def _problems_of_class(layout: Layout, name: str, counts: dict[str, int], known: list[str]) -> list[Problem]:
+    learned_from = next(iter(counts))
+    folders = {split: _class_folder(layout.splits[split], name) for split in counts}
+    if not any(counts.values()):
+        there = [folder for folder in folders.values() if folder.is_dir()]
+        return [
+            Problem.of("empty-class", folder, f"the class '{name}' has no images") for folder in there[:1]
+        ]
+    problems = []
+    if counts[learned_from] == 1:
+        message = f"the class '{name}' has only one image to learn from"
+        problems.append(Problem.of("one-image-class", folders[learned_from], message))
+    for split, count in counts.items():
+        if count and not counts[learned_from]:
+            message = f"the class '{name}' has images in {split}, but none in {learned_from}"
+            message += f": {nearest(name, known)}"
+            problems.append(Problem.of("class-mismatch", folders[split], message))
+        elif not count and counts[learned_from]:
+            message = f"the class '{name}' has no images in {split}, so nothing is known about it from there"
+            problems.append(Problem.of("class-mismatch", folders[split], message, severity="warning"))
+    return problems
+
+
+def _class_folder(split: Path, name: str) -> Path:
+    """Return the folder of a class, by the name that the file system has for it."""
+    return next((folder for folder in visible_folders(split) if class_name(folder) == name), split / name)
