@@ -1,0 +1,164 @@
+"""A report as files: the statistics table, the confusion table, the heat map, the numbers.
+
+    statistics.csv   a row for each class: correct, total, the fraction, the percentage, and the whole
+                     confusion row as fractions of the class ('2/20' under 'predicted mug')
+    confusion.csv    the same table as plain counts
+    heatmap.png      the table as percentages, with the number in each cell
+    metrics.json     accuracy, loss, scores per class, the commonest mistakes
+
+The CSV files are UTF-8 with a byte order mark: without one Excel reads Hangul as gibberish; pandas skips it,
+and so does the encoding 'utf-8-sig'. A name that a spreadsheet would take for a formula ("=1+1", "@home")
+gets an apostrophe in front, which reading takes off again: class names are folder names, and a folder may come
+from anybody. A spreadsheet may also take 1/20 for a date, so the numbers `correct` and `total` stand beside it.
+"""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from densekit.errors import RunError
+from densekit.evaluation.report import Report
+from densekit.files import write_atomically
+from densekit.plots import confusion_heatmap, png
+from densekit.words import percent
+
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+
+
+def write_statistics(report: Report, folder: Path) -> None:
+    """Write a report's four files into a folder, made if need be; each is there complete or not at all."""
+    folder = Path(folder)
+    _write(folder / "statistics.csv", _csv(_statistics_rows(report)))
+    _write(folder / "confusion.csv", _csv(_confusion_rows(report)))
+    _write(folder / "heatmap.png", png(confusion_heatmap(report)))
+    metrics = json.dumps(report.to_dict(), ensure_ascii=False, allow_nan=False, indent=2)
+    _write(folder / "metrics.json", f"{metrics}\n".encode())
+
+
+def write_validation(report: Report, run_folder: Path, epoch: int, step: int) -> Path:
+    """Write the report on one validation into `evaluation/epoch-E-step-S` of a run folder.
+
+    Args:
+        report: what the validation found.
+        run_folder: the run.
+        epoch: the epoch it belongs to.
+        step: batches trained so far.
+
+    Returns:
+        The folder that was written.
+    """
+    folder = validation_folder(run_folder, epoch, step)
+    write_statistics(report, folder)
+    return folder
+
+
+def validation_folder(run_folder: Path, epoch: int, step: int) -> Path:
+    """Return where the report on one validation belongs."""
+    return Path(run_folder) / "evaluation" / f"epoch-{epoch}-step-{step}"
+
+
+def read_statistics(path: Path) -> pd.DataFrame:
+    """Read a statistics.csv: a row for each class, the true names, fractions and percentages as text.
+
+    Raises:
+        RunError: there is no such file, or it is not such a table.
+    """
+    rows = _read_csv(Path(path))
+    table = pd.DataFrame(rows[1:], columns=rows[0])
+    if list(table.columns[:5]) != _STATISTICS_COLUMNS:
+        raise RunError(f"{path} is not a statistics table: expected the columns {_STATISTICS_COLUMNS}")
+    return table.astype({"correct": int, "total": int})
+
+
+def read_report(folder: Path) -> Report:
+    """Read a report back from the folder that `write_statistics` wrote.
+
+    Raises:
+        RunError: confusion.csv or metrics.json is missing or not what it should be.
+    """
+    folder = Path(folder)
+    rows = _read_csv(folder / "confusion.csv")
+    metrics = _read_metrics(folder / "metrics.json")
+    classes = tuple(rows[0][1:])
+    try:
+        counts = np.array([row[1:] for row in rows[1:]], dtype=np.int64).reshape(len(classes), len(classes))
+    except ValueError as error:
+        raise RunError(f"{folder / 'confusion.csv'} is not a confusion table: {error}") from error
+    top_k = {int(k): np.nan if share is None else share for k, share in metrics.get("top_k", {}).items()}
+    return Report(classes, counts, metrics.get("loss"), top_k)
+
+
+_STATISTICS_COLUMNS = ["class", "correct", "total", "fraction", "percent"]
+
+
+def _statistics_rows(report: Report) -> list[list[str]]:
+    header = [*_STATISTICS_COLUMNS, *[f"predicted {name}" for name in report.classes]]
+    rows = [
+        [
+            score.name,
+            str(score.correct),
+            str(score.total),
+            score.fraction,
+            percent(score.accuracy),
+            *[f"{count}/{score.total}" for count in counts],
+        ]
+        for score, counts in zip(report.per_class, report.confusion.tolist(), strict=True)
+    ]
+    return [header, *rows]
+
+
+def _confusion_rows(report: Report) -> list[list[str]]:
+    counts = report.confusion.tolist()
+    rows = [[name, *map(str, row)] for name, row in zip(report.classes, counts, strict=True)]
+    return [["true \\ predicted", *report.classes], *rows]
+
+
+def _csv(rows: Sequence[Sequence[str]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([_unformula(cell) for cell in row] for row in rows)
+    return text.getvalue().encode("utf-8-sig")
+
+
+def _read_csv(path: Path) -> list[list[str]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = [[_reformula(cell) for cell in row] for row in csv.reader(file)]
+    except FileNotFoundError as error:
+        raise RunError(f"there is no {path}: was this run evaluated?") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise RunError(f"{path} is not a CSV table in UTF-8: {error}") from error
+    if not rows or any(len(row) != len(rows[0]) for row in rows):
+        raise RunError(f"{path} is not a table: its rows have different lengths")
+    return rows
+
+
+def _read_metrics(path: Path) -> dict[str, Any]:
+    try:
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise RunError(f"there is no {path}: was this run evaluated?") from error
+    except ValueError as error:
+        raise RunError(f"{path} is not JSON: {error}") from error
+    if not isinstance(metrics, dict):
+        raise RunError(f"{path} holds no metrics: expected an object")
+    return metrics
+
+
+def _unformula(cell: str) -> str:
+    return f"'{cell}" if _FORMULA.match(cell) else cell
+
+
+def _reformula(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
+
+
+def _write(path: Path, content: bytes) -> None:
+    with write_atomically(path) as file:
+        file.write(content)

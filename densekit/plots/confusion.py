@@ -1,0 +1,192 @@
+"""The confusion heat map: which class was taken for which, with the number in each cell."""
+
+import math
+from typing import Protocol
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.typing import ColorType
+from numpy.typing import NDArray
+
+from densekit.plots.described import describe, new_figure
+from densekit.plots.names import label_names
+from densekit.plots.style import GREY, LIGHT, styled
+from densekit.words import percent
+
+_COLOURS = colormaps["Blues"]
+_NAMED_IN_WORDS = 12  # classes that the alt text lists one by one
+_ZEROS_UP_TO = 25  # classes up to which empty cells are marked with a 0
+_NUMBERS_UP_TO = 45  # classes up to which a cell is large enough for a number
+
+
+class ConfusionCounts(Protocol):
+    """What the heat map reads from a report."""
+
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+    @property
+    def confusion(self) -> NDArray[np.int64]: ...
+
+
+def confusion_heatmap(report: ConfusionCounts, normalise: bool = True) -> Figure:
+    """Draw the confusion table of a report.
+
+    Rows are the true classes, with the number of their images; columns are the predicted ones. Cells show
+    percentages of the true class, so that each row adds up to 100, or with `normalise=False` counts. A share
+    just above 0 or just below 100 is not rounded to it but written "<1" or ">99". A class without images has
+    a row of "–". Above 45 classes the cells are too small for numbers, and colour alone remains.
+
+    Args:
+        report: a `Report`, or anything with `classes` and a `confusion` table of counts, (C, C).
+        normalise: percentages of each true class (True) or counts (False).
+    """
+    counts = np.asarray(report.confusion)  # (C, C)
+    totals = counts.sum(axis=1)  # (C,)
+    shares = np.divide(counts, totals[:, None], out=np.full(counts.shape, np.nan), where=totals[:, None] > 0)
+    number = len(report.classes)
+    labels = label_names(report.classes)
+    with styled():
+        figure = new_figure(*_figure_size(labels))
+        axes = figure.add_subplot()
+        values = 100 * shares if normalise else np.where(totals[:, None] > 0, counts, np.nan).astype(float)
+        top = 100.0 if normalise else max(float(counts.max(initial=0)), 1.0)
+        image = axes.imshow(values, cmap=_COLOURS.with_extremes(bad=LIGHT), vmin=0.0, vmax=top)
+        bar = figure.colorbar(image, ax=axes, shrink=0.9, aspect=25, pad=0.03)
+        bar.set_label("% of the true class" if normalise else "images")
+        bar.outline.set_visible(False)
+        _name_axes(axes, labels, totals)
+        if number <= _NUMBERS_UP_TO:
+            _write_numbers(axes, counts, shares, values / top, normalise)
+        right, total = int(counts.trace()), int(totals.sum())
+        figure.suptitle(
+            f"Confusion of {number} classes: {right} of {total} right ({_percent(right, total)})",
+        )
+    return describe(figure, _words(report, counts, totals))
+
+
+def cell_text(count: int, total: int, normalise: bool = True) -> str:
+    """Return what stands in a cell: '90', '<1' or '–' in percent, or the count itself."""
+    if total == 0:
+        return "–"
+    if not normalise:
+        return str(count)
+    if 0 < count < 0.01 * total:
+        return "<1"
+    if 0.99 * total < count < total:
+        return ">99"
+    return f"{100 * count / total:.0f}"
+
+
+def _cell_size(number: int) -> float:
+    """Return the side of a cell in inches: large for few classes, and never a figure wider than a page."""
+    return min(0.75, max(4.8 / number, 0.26), 8.6 / number)
+
+
+def _label_size(number: int) -> float:
+    return 9.0 if number <= 15 else 8.0 if number <= 30 else 7.0 if number <= 45 else 6.0
+
+
+def _label_angle(labels: list[str]) -> int:
+    if len(labels) > 15:
+        return 90
+    return 45 if len(labels) > 3 or max(map(len, labels)) > 8 else 0
+
+
+def _figure_size(labels: list[str]) -> tuple[float, float]:
+    """Return width and height in inches that leave each cell its size beside the labels."""
+    number = len(labels)
+    side = number * _cell_size(number)
+    longest = max(map(len, labels)) * 0.6 * _label_size(number) / 72  # a letter is about 0.6 of its size wide
+    below = max(longest * math.sin(math.radians(_label_angle(labels))), 0.15)
+    return max(side + longest + 1.8, 5.4), side + below + 0.85
+
+
+def _name_axes(axes: Axes, labels: list[str], totals: NDArray[np.int64]) -> None:
+    number = len(labels)
+    shown = range(0, number, max(1, -(-number // 60)))  # every class, or as many as there is room for
+    angle, size = _label_angle(labels), _label_size(number)
+    axes.set_xticks(
+        shown,
+        [labels[index] for index in shown],
+        rotation=angle,
+        ha="right" if angle == 45 else "center",
+        rotation_mode="anchor" if angle == 45 else "default",
+        fontsize=size,
+    )
+    axes.set_yticks(shown, [f"{labels[index]} ({totals[index]})" for index in shown], fontsize=size)
+    axes.set(xlabel="predicted class", ylabel="true class (images)")
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+
+
+def _write_numbers(
+    axes: Axes,
+    counts: NDArray[np.int64],
+    shares: NDArray[np.float64],
+    shades: NDArray[np.float64],
+    normalise: bool,
+) -> None:
+    number = len(counts)
+    size = min(10.0, 26.0 * _cell_size(number))
+    totals = counts.sum(axis=1)
+    for row, column in np.ndindex(counts.shape):
+        count, total = int(counts[row, column]), int(totals[row])
+        if count == 0 and total and number > _ZEROS_UP_TO:
+            continue
+        colour = GREY if count == 0 else readable_on(tuple(_COLOURS(shades[row, column])))
+        text = axes.text(
+            column,
+            row,
+            cell_text(count, total, normalise),
+            ha="center",
+            va="center",
+            color=colour,
+            fontsize=size,
+            fontweight="bold" if row == column else "normal",
+        )
+        text.set_in_layout(False)  # it lies inside the axes: leaving it out makes the layout fast
+
+
+def readable_on(background: ColorType) -> str:
+    """Return black or white, whichever has the higher contrast (WCAG 2: at least 4.5 to 1) on a colour."""
+    return "black" if luminance(to_rgb(background)) > 0.179 else "white"
+
+
+def luminance(colour: tuple[float, float, float]) -> float:
+    """Return the relative luminance of an sRGB colour, 0 to 1, as WCAG 2 defines it."""
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in colour]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _words(report: ConfusionCounts, counts: NDArray[np.int64], totals: NDArray[np.int64]) -> str:
+    right, total = int(counts.trace()), int(totals.sum())
+    text = (
+        f"Confusion heat map of {len(report.classes)} classes, {total} images: "
+        f"{right} right ({_percent(right, total)}). {_class_words(report.classes, counts, totals)}"
+    )
+    mistakes = counts * (1 - np.eye(len(counts), dtype=np.int64))
+    worst = [int(index) for index in np.argsort(-mistakes, axis=None, kind="stable")[:3]]
+    pairs = [divmod(index, len(counts)) for index in worst if mistakes.flat[index]]
+    if not pairs:
+        return text + (" No image was taken for another class." if total else "")
+    named = [
+        f"{report.classes[true]} for {report.classes[predicted]} {counts[true, predicted]} of {totals[true]}"
+        for true, predicted in pairs
+    ]
+    return f"{text} Most often mistaken: {', '.join(named)}."
+
+
+def _class_words(classes: tuple[str, ...], counts: NDArray[np.int64], totals: NDArray[np.int64]) -> str:
+    scores = [f"{name} {counts[row, row]}/{totals[row]}" for row, name in enumerate(classes)]
+    if len(scores) <= _NAMED_IN_WORDS:
+        return f"Right per class: {', '.join(scores)}."
+    shares = [counts[row, row] / total if total else np.inf for row, total in enumerate(totals)]
+    lowest = np.argsort(shares, kind="stable")[:5]
+    return f"Lowest classes: {', '.join(scores[row] for row in lowest)}."
+
+
+def _percent(part: int, whole: int) -> str:
+    return percent(part / whole if whole else float("nan"))

@@ -1,0 +1,121 @@
+"""Figures with words: every figure carries its alt text, and shows itself together with it.
+
+An image in a notebook is silent for whoever can't see it. The place for its words is the output's metadata,
+`{"image/png": {"alt": …}}`, and they are put there; but JupyterLab and nbconvert's default template don't
+read them yet. So the figure is followed by one closed line, "The figure in words". It opens everywhere
+(JupyterLab, Colab, VS Code, GitHub, exported HTML), and a screen reader finds it.
+"""
+
+import html
+import io
+import sys
+from base64 import b64encode
+
+import numpy as np
+from IPython.display import display
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from densekit.errors import DensekitError
+from densekit.plots.style import styled
+
+CSS_PIXELS_PER_INCH = 96
+_PIXELS_PER_INCH = 144  # 1.5 pixels for each of the page's: sharp on dense screens at a moderate file size
+
+
+class DescribedFigure(Figure):
+    """A figure that knows its alt text; as the last expression of a cell it shows itself with it."""
+
+    alt_text: str = ""
+
+    def _ipython_display_(self) -> None:
+        show(self)
+
+
+def new_figure(width: float, height: float) -> DescribedFigure:
+    """Make an empty figure of this size in inches, in which nothing overlaps or is cut off."""
+    figure = DescribedFigure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def describe(figure: Figure, text: str) -> Figure:
+    """Give any figure its alt text, and return it.
+
+    Write what a reader who can't see the figure needs to know: what it shows, and the numbers that matter.
+    """
+    figure.alt_text = " ".join(text.split())  # type: ignore[attr-defined]
+    return figure
+
+
+def alt_text(figure: Figure) -> str:
+    """Return a figure's alt text.
+
+    Raises:
+        DensekitError: nobody has given it one.
+    """
+    text = str(getattr(figure, "alt_text", ""))
+    if not text:
+        raise DensekitError("this figure has no alt text: give it one with describe(figure, '…')")
+    return text
+
+
+def png(figure: Figure, dpi: float = CSS_PIXELS_PER_INCH) -> bytes:
+    """Draw a figure as the bytes of a PNG file, which holds the alt text as its description.
+
+    The same figure gives the same bytes: neither the date nor matplotlib's version is written into them.
+    """
+    dots = figure.dpi
+    with styled():
+        figure.set_dpi(dpi)
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()  # type: ignore[no-untyped-call] # once; figure.savefig would draw a second time, for the layout
+        pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+        picture = Image.fromarray(pixels).convert("RGB")
+    figure.set_dpi(dots)
+    notes = PngInfo()
+    notes.add_itxt("Description", str(getattr(figure, "alt_text", "")))
+    buffer = io.BytesIO()
+    picture.save(buffer, format="png", pnginfo=notes)
+    return buffer.getvalue()
+
+
+def show(figure: Figure, alt: str | None = None, in_words: bool = True) -> None:
+    """Show a figure in a notebook with its alt text, which also becomes the output's plain text.
+
+    Stored outputs are compared as text, so an alt text may hold facts only. Where the figure's own text has
+    numbers that differ from machine to machine, give another one.
+
+    Args:
+        figure: a figure of `densekit.plots`, or any other together with `alt`.
+        alt: alt text in place of the figure's own.
+        in_words: follow the figure by the closed line that holds its words.
+
+    Raises:
+        DensekitError: there is no alt text.
+    """
+    if alt is not None:
+        describe(figure, alt)
+    words = alt_text(figure)
+    width, height = (round(inches * CSS_PIXELS_PER_INCH) for inches in figure.get_size_inches())
+    display(
+        {
+            "image/png": b64encode(png(figure, _PIXELS_PER_INCH)).decode("ascii"),
+            "text/plain": f"<Figure: {words}>",
+        },
+        raw=True,
+        metadata={"image/png": {"alt": words, "width": width, "height": height}},
+    )
+    if in_words:
+        folded = f"<details><summary>The figure in words</summary>{html.escape(words)}</details>"
+        display({"text/html": folded, "text/plain": f"The figure in words: {words}"}, raw=True)
+    _forget_in_pyplot(figure)
+
+
+def _forget_in_pyplot(figure: Figure) -> None:
+    # A figure made with pyplot would be shown a second time at the end of the cell, without its words.
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot is not None:
+        pyplot.close(figure)

@@ -1,0 +1,62 @@
+"""How every figure here looks: one font list, one palette, one set of sizes.
+
+Figures are made with matplotlib's objects alone. There is no pyplot, so there is no current figure, no window
+and no state that one cell of a notebook could leave behind for the next.
+
+The colours are those of Okabe and Ito (*Color Universal Design*, 2008), which stay apart for colour-blind
+readers; wherever a colour means something, a number, a sign or a place says the same.
+"""
+
+from contextlib import AbstractContextManager
+from functools import cache
+from typing import Any
+
+from matplotlib import font_manager
+from matplotlib.style import context
+
+BLACK, GREY, LIGHT = "#000000", "#6b6b6b", "#e6e6e6"
+BLUE, ORANGE, GREEN, VERMILLION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
+SKY, PURPLE, YELLOW = "#56b4e9", "#cc79a7", "#f0e442"
+SPLIT_COLOURS = {"train": BLUE, "val": ORANGE, "test": GREEN}
+
+TICK, CROSS = "✓", "✗"
+
+# Families with Hangul, in the order of preference; the first that is installed is used.
+_HANGUL_FAMILIES = (
+    "Noto Sans CJK KR",
+    "Noto Sans KR",
+    "NanumGothic",
+    "Nanum Gothic",
+    "NanumBarunGothic",
+    "Malgun Gothic",
+    "Apple SD Gothic Neo",
+    "AppleGothic",
+    "Source Han Sans KR",
+    "UnDotum",
+    "Baekmuk Dotum",
+)
+
+
+_STYLE: dict[str, Any] = {
+    "font.size": 9.0,
+    "axes.titlesize": 10.0,
+    "axes.titleweight": "bold",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": GREY,
+    "figure.titlesize": 11.0,
+    "figure.titleweight": "bold",
+    "legend.frameon": False,
+}
+
+
+@cache
+def font_families() -> tuple[str, ...]:
+    """Return the families that text is set in: DejaVu Sans, and one with Hangul if one is installed."""
+    installed = set(font_manager.get_font_names())
+    return ("DejaVu Sans", *[family for family in _HANGUL_FAMILIES if family in installed][:1])
+
+
+def styled() -> AbstractContextManager[None]:
+    """Return the context in which figures are made and drawn, whatever the reader's own settings are."""
+    return context(["default", _STYLE | {"font.family": list(font_families())}])
