@@ -100,9 +100,9 @@ def open_folder(root: Path | str, val_fraction: float = 0.2, split_seed: int = 0
 
 
 def summary(problems: Sequence[Problem]) -> str:
-    """Return how many problems there are of each kind: '2 system files, 1 broken link'."""
+    """Return how many problems there are of each kind: 'system files (2), broken links (1)'."""
     counts = Counter(problem.kind for problem in problems)
-    return ", ".join(f"{count} {KINDS[kind].name(count)}" for kind, count in counts.items())
+    return ", ".join(f"{KINDS[kind].title} ({count})" for kind, count in counts.items())
 
 
 def _stop_if_unusable(scan: Scan) -> None:

@@ -25,6 +25,9 @@ FORMATS: dict[str, str] = {
 }
 """Extensions that are read, in lower case, each with Pillow's name of its format."""
 
+DECODERS: tuple[str, ...] = tuple(sorted(set(FORMATS.values()) & set(Image.OPEN)))
+"""The only formats that Pillow may try on a file, whatever the file claims to be."""
+
 _SYSTEM_FILES = ("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", ".ds_store", ".localized", ".directory")
 _SYSTEM_FOLDERS = ("__macosx", "__pycache__", "@eadir", "$recycle.bin", "system volume information")
 
@@ -123,7 +126,7 @@ def _judge_extension(path: Path) -> Problem | None:
 
 def _format_inside(path: Path) -> str | None:
     try:
-        with Image.open(path, formats=sorted(set(FORMATS.values()))) as image:
+        with Image.open(path, formats=DECODERS) as image:
             return image.format
     except Exception:  # whatever stops Pillow, the answer is the same: no image
         return None

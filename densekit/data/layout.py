@@ -76,12 +76,12 @@ def visible_folders(folder: Path) -> list[Path]:
 
 
 def _require_folder(root: Path) -> None:
-    if root.is_dir():
-        try:
+    try:
+        if root.is_dir():
             next(root.iterdir(), None)
-        except PermissionError as error:
-            raise DataError(f"{root} may not be opened: give yourself the right to read it") from error
-        return
+            return
+    except OSError as error:
+        raise DataError(f"{root} can't be opened ({error.strerror}): may you read it?") from error
     if root.exists():
         raise DataError(f"{root} is a file, but a folder of images is needed: {EXPECTED}")
     missing = root
@@ -129,6 +129,8 @@ def _split_folders(root: Path, folders: Sequence[Path]) -> dict[str, Path]:
     if "train" not in splits:
         names = listed(folder.name for folder in folders)
         raise DataError(f"{root} has {names}, but no 'train' with images to learn from: {EXPECTED}")
+    for folder in splits.values():
+        _require_folder(folder)
     if not visible_folders(splits["train"]):
         raise DataError(_no_class_folders(splits["train"]))
     return {name: splits[name] for name in SPLITS if name in splits}

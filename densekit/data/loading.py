@@ -23,21 +23,20 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from densekit.data.image_files import FORMATS
+from densekit.data.image_files import DECODERS
 from densekit.data.problems import Problem
 from densekit.data.scan import Sample
 from densekit.data.transforms import Preprocessing
 from densekit.devices import usable_cores
 from densekit.errors import ConfigError, ImageError
 
-MAX_PIXELS = 100_000_000
-"""A picture with more pixels than this is refused: decoded, it would take more than 300 MB of memory, and a
-small file that claims to be so large is more often an attack (a decompression bomb) than a photograph."""
+MAX_PIXELS = 1024**3 // 4 // 3
+"""A picture with more pixels than this (89 million, a quarter of a gigabyte as RGB) is refused: a small file that
+claims to be so large is more often an attack, a decompression bomb, than a photograph."""
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
-_DECODERS = (*sorted(set(FORMATS.values())), "MPO")
 _ORIENTATION = 0x0112  # the EXIF entry that says which way up a picture was taken
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -232,7 +231,7 @@ def map_ahead(
 
 def _decode(path: Path, data: bytes) -> Picture | Problem:
     try:
-        image: Image.Image = Image.open(io.BytesIO(data), formats=_DECODERS)
+        image: Image.Image = Image.open(io.BytesIO(data), formats=DECODERS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         return Problem.of("too-large-image", path, f"the image has too many pixels ({_one_line(error)})")
     except UnidentifiedImageError:

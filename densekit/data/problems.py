@@ -15,193 +15,70 @@ class Kind:
     """A kind of problem.
 
     Args:
-        one: what one of them is called.
-        many: what several of them are called.
+        title: what a report calls a group of them.
         severity: 'error' for what you most likely wanted to use and can't, or what spoils a result; 'warning'
             for what does no harm as it is, but is worth a look.
         left_out: the file or folder is not used.
         remedy: what to do.
     """
 
-    one: str
-    many: str
+    title: str
     severity: Severity
     left_out: bool
     remedy: str
 
-    def name(self, count: int) -> str:
-        """Return what this many of them are called."""
-        return self.one if count == 1 else self.many
+
+_LEFT_OUT_BY_MISTAKE = {
+    "missing-file": ("missing files", "Check the name, or put the file back."),
+    "broken-link": ("broken links", "Delete the link, or put back what it points to."),
+    "no-permission": ("no permission to read", "Give yourself the right to read it (chmod u+r)."),
+    "corrupt-image": ("damaged images", "Get the picture from its source again, or delete it."),
+    "too-large-image": ("images too large to decode", "Scale the picture down, and use that."),
+    "unreadable-format": ("formats that are not read", "Convert it to JPEG or PNG, and use that."),
+    "unnamed-image": ("images without an image's extension", "Add the extension to its name."),
+    "misplaced-image": ("images outside the class folders", "Move it into the folder of its class."),
+}
+_LEFT_OUT_RIGHTLY = {
+    "system-file": ("system files", "It can be deleted; the system makes it again when it needs it."),
+    "hidden-file": ("hidden files", "If it is a picture of yours, give it a name without the dot."),
+    "hidden-folder": ("hidden folders", "It is no class. It can be deleted if you don't need it."),
+    "not-an-image": ("files that are no images", "Move it out of the class folder."),
+    "unused-folder": (
+        "folders that are not read",
+        "Move its classes into train/, val/ or test/ to use them.",
+    ),
+    "empty-class": ("empty classes", "Put images into the folder, or delete it; until then it is no class."),
+    "empty-split": ("empty splits", "Put class folders with images into it, or delete it."),
+}
+_USED_WRONGLY = {
+    "one-class-only": ("a single class", "Add the folder of a second class: telling apart needs two."),
+    "class-mismatch": ("classes that differ between splits", "Give each split the same class folders."),
+    "unreadable-class": ("classes without a readable image", "Put readable images into it, or delete it."),
+    "leakage": ("images in several splits", "Keep it in one split only, or the accuracy comes out too good."),
+    "label-conflict": ("images in several classes", "Keep it in its right class only."),
+}
+_USED_WITH_DOUBT = {
+    "one-image-class": (
+        "classes with one image",
+        "Add images: with one, none is left to check the class on.",
+    ),
+    "wrong-extension": ("extensions of another format", "Rename it; until then it is read all the same."),
+    "several-frames": ("images with several frames", "Only the first is used: save the one you want alone."),
+    "tiny-image": ("tiny images", "Use the original picture instead of a thumbnail."),
+    "extreme-shape": ("very long images", "Only a square from the middle is used: cut it out yourself."),
+    "duplicate": ("duplicates", "Delete all but one of them."),
+}
+
+
+def _kinds(table: dict[str, tuple[str, str]], severity: Severity, left_out: bool) -> dict[str, Kind]:
+    return {name: Kind(title, severity, left_out, remedy) for name, (title, remedy) in table.items()}
 
 
 KINDS: dict[str, Kind] = {
-    # files and folders that are not used
-    "system-file": Kind(
-        "system file",
-        "system files",
-        "warning",
-        True,
-        "It can be deleted; the operating system makes it again when it needs it.",
-    ),
-    "hidden-file": Kind(
-        "hidden file",
-        "hidden files",
-        "warning",
-        True,
-        "If it is a picture of yours, give it a name without the dot.",
-    ),
-    "hidden-folder": Kind(
-        "hidden folder",
-        "hidden folders",
-        "warning",
-        True,
-        "It is no class. It can be deleted if you don't need it.",
-    ),
-    "not-an-image": Kind(
-        "file that is no image",
-        "files that are no images",
-        "warning",
-        True,
-        "Move it out of the class folder.",
-    ),
-    "unused-folder": Kind(
-        "folder that is not read",
-        "folders that are not read",
-        "warning",
-        True,
-        "Move its classes into train/, val/ or test/ to use them.",
-    ),
-    "misplaced-image": Kind(
-        "image outside the class folders",
-        "images outside the class folders",
-        "error",
-        True,
-        "Move it into the folder of its class.",
-    ),
-    "unnamed-image": Kind(
-        "image without an image's extension",
-        "images without an image's extension",
-        "error",
-        True,
-        "Add the extension to its name.",
-    ),
-    "unreadable-format": Kind(
-        "image in a format that is not read",
-        "images in a format that is not read",
-        "error",
-        True,
-        "Convert it to JPEG or PNG, and use that.",
-    ),
-    "no-permission": Kind(
-        "file or folder without permission",
-        "files and folders without permission",
-        "error",
-        True,
-        "Give yourself the right to read it (chmod u+r).",
-    ),
-    "missing-file": Kind(
-        "missing file", "missing files", "error", True, "Check the name, or put the file back."
-    ),
-    "broken-link": Kind(
-        "broken link",
-        "broken links",
-        "error",
-        True,
-        "Delete the link, or put back the file that it points to.",
-    ),
-    "corrupt-image": Kind(
-        "damaged image",
-        "damaged images",
-        "error",
-        True,
-        "Get the picture from its source again, or delete it.",
-    ),
-    "too-large-image": Kind(
-        "image too large to decode",
-        "images too large to decode",
-        "error",
-        True,
-        "Scale the picture down, and use that.",
-    ),
-    # files that are used, but deserve a look
-    "wrong-extension": Kind(
-        "image with another format's extension",
-        "images with another format's extension",
-        "warning",
-        False,
-        "Rename it; until then it is read all the same.",
-    ),
-    "several-frames": Kind(
-        "image with several frames",
-        "images with several frames",
-        "warning",
-        False,
-        "Only the first frame is used: save the one you want alone.",
-    ),
-    "tiny-image": Kind(
-        "tiny image", "tiny images", "warning", False, "Use the original picture instead of a thumbnail."
-    ),
-    "extreme-shape": Kind(
-        "very long image",
-        "very long images",
-        "warning",
-        False,
-        "Only a square from the middle is used: cut the picture yourself.",
-    ),
-    "duplicate": Kind("duplicate", "duplicates", "warning", False, "Delete all but one of them."),
-    "leakage": Kind(
-        "image in several splits",
-        "images in several splits",
-        "error",
-        False,
-        "Keep it in one split only, or the accuracy is too good.",
-    ),
-    "label-conflict": Kind(
-        "image in several classes",
-        "images in several classes",
-        "error",
-        False,
-        "Keep it in its right class only.",
-    ),
-    # classes and splits
-    "empty-class": Kind(
-        "empty class",
-        "empty classes",
-        "warning",
-        True,
-        "Put images into the folder, or delete it; until then it is no class.",
-    ),
-    "unreadable-class": Kind(
-        "class without a readable image",
-        "classes without a readable image",
-        "error",
-        False,
-        "Put readable images into the folder, or delete it.",
-    ),
-    "empty-split": Kind(
-        "empty split", "empty splits", "warning", True, "Put class folders with images into it, or delete it."
-    ),
-    "one-image-class": Kind(
-        "class with one image",
-        "classes with one image",
-        "warning",
-        False,
-        "Add images: with one, nothing is left to check the class on.",
-    ),
-    "one-class-only": Kind(
-        "single class",
-        "single classes",
-        "error",
-        False,
-        "Add a folder for a second class; telling apart needs two.",
-    ),
-    "class-mismatch": Kind(
-        "class that differs between splits",
-        "classes that differ between splits",
-        "error",
-        False,
-        "Let each split have the same class folders.",
-    ),
+    **_kinds(_USED_WRONGLY, "error", left_out=False),
+    **_kinds(_LEFT_OUT_BY_MISTAKE, "error", left_out=True),
+    **_kinds(_USED_WITH_DOUBT, "warning", left_out=False),
+    **_kinds(_LEFT_OUT_RIGHTLY, "warning", left_out=True),
 }
 """Every kind of problem by its name."""
 

@@ -1,0 +1,214 @@
+"""The doctor: what is wrong with a folder of images, told before it costs a day of training.
+
+It looks with the loaders' own eyes: `scan_folder` says which files are images, `read_picture` whether they can be
+read. So what it reports as left out is exactly what training leaves out. Nothing is ever changed or deleted.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from densekit.data.image_files import FORMATS
+from densekit.data.loading import Picture, map_ahead, read_picture
+from densekit.data.problems import KINDS, Problem, printable
+from densekit.data.scan import Scan, scan_folder
+from densekit.data.text_table import text_table
+from densekit.devices import usable_cores
+
+TINY = 16
+"""Below this length of the shorter side, in pixels, a picture is called tiny."""
+LONG = 8
+"""Above this ratio of the longer to the shorter side, a picture is called very long."""
+SHOWN = 10
+"""A printed report shows this many problems of a kind, and counts the rest."""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What the doctor found.
+
+    Args:
+        root: the data folder.
+        layout: 'flat' (`DIR/<class>/`) or 'split' (`DIR/train/<class>/`).
+        classes: the classes that training would see.
+        counts: of each split ('train', 'val', 'test'; 'all' in a flat folder) and each class, the number of
+            images that can be read.
+        problems: errors first, each kind together.
+    """
+
+    root: Path
+    layout: Literal["flat", "split"]
+    classes: tuple[str, ...]
+    counts: dict[str, dict[str, int]]
+    problems: tuple[Problem, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing at all was found."""
+        return not self.problems
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """The problems that keep something from being used, or spoil a result."""
+        return tuple(problem for problem in self.problems if problem.severity == "error")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "root": printable(self.root),
+            "ok": self.ok,
+            "layout": self.layout,
+            "classes": list(self.classes),
+            "counts": self.counts,
+            "errors": len(self.errors),
+            "warnings": len(self.problems) - len(self.errors),
+            "problems": [problem.to_dict() for problem in self.problems],
+        }
+
+    def __str__(self) -> str:
+        return "\n".join(_report(self))
+
+
+def diagnose(root: Path | str, workers: int | None = None) -> Diagnosis:
+    """Look at every file of a data folder, and decode every image.
+
+    Args:
+        root: the data folder, laid out as `open_folder` takes it.
+        workers: threads; as many as the process may use cores if not given.
+
+    Raises:
+        DataError: the folder is missing, is a file, holds no images, or holds them in another order.
+    """
+    scan = scan_folder(root)
+    workers = workers or usable_cores()
+    places = list(_places(scan))
+    findings = list(map_ahead(_examine, places, workers, ahead=8 * workers))
+    readable = [finding.place for finding in findings if finding.content_hash]
+    problems = [
+        *scan.problems,
+        *(problem for finding in findings for problem in finding.problems),
+        *_repeated(scan.root, findings),
+        *_classes_lost(scan, readable),
+    ]
+    order = {kind: number for number, kind in enumerate(KINDS)}
+    problems.sort(key=lambda problem: (problem.severity, order[problem.kind], problem.path))
+    return Diagnosis(scan.root, scan.layout, scan.classes, _count(scan, readable), tuple(problems))
+
+
+class _Place(NamedTuple):
+    """An image file, and what its place in the folder says of it."""
+
+    path: Path
+    split: str
+    name: str  # of its class
+
+
+class _Finding(NamedTuple):
+    place: _Place
+    content_hash: str | None  # None: it can't be read
+    problems: tuple[Problem, ...]
+
+
+def _places(scan: Scan) -> Iterator[_Place]:
+    for split, classes in scan.images.items():
+        for name, paths in classes.items():
+            yield from map(partial(_Place, split=split, name=name), paths)
+
+
+def _examine(place: _Place) -> _Finding:
+    picture = read_picture(place.path)
+    if isinstance(picture, Problem):
+        return _Finding(place, None, (picture,))
+    return _Finding(place, picture.content_hash, tuple(_oddities(place.path, picture)))
+
+
+def _oddities(path: Path, picture: Picture) -> Iterator[Problem]:
+    """Yield what is worth a look in a picture that can be read."""
+    named = FORMATS[path.suffix.lower()].replace("MPO", "JPEG")
+    if picture.format != named:
+        message = f"named {path.suffix}, but holds a {picture.format} image"
+        yield Problem.of("wrong-extension", path, message)
+    if picture.frames > 1:
+        yield Problem.of("several-frames", path, f"holds {picture.frames} frames")
+    short, long = sorted(picture.image.size)
+    if short < TINY:
+        yield Problem.of("tiny-image", path, f"only {picture.image.width} × {picture.image.height} pixels")
+    if long > LONG * short:
+        message = (
+            f"{picture.image.width} × {picture.image.height} pixels, more than {LONG} times as long as wide"
+        )
+        yield Problem.of("extreme-shape", path, message)
+
+
+def _repeated(root: Path, findings: Sequence[_Finding]) -> Iterator[Problem]:
+    """Yield the files that are equal to an earlier one, byte by byte."""
+    first: dict[str, _Place] = {}
+    for place, content_hash, _ in findings:
+        if not content_hash:
+            continue
+        other = first.setdefault(content_hash, place)
+        if other is not place:
+            kind = "duplicate"
+            if other.split != place.split:
+                kind = "leakage"
+            if other.name != place.name:
+                kind = "label-conflict"
+            message = f"the same file as {printable(other.path.relative_to(root))}"
+            yield Problem.of(kind, place.path, message)
+
+
+def _classes_lost(scan: Scan, readable: Sequence[_Place]) -> Iterator[Problem]:
+    """Yield what decoding took away: classes without a readable image, and perhaps the last but one class."""
+    learned_from = scan.learned_from
+    left = {place.name for place in readable if place.split == learned_from}
+    for name in scan.classes:
+        if name not in left:
+            folder = scan.images[learned_from][name][0].parent
+            yield Problem.of("unreadable-class", folder, f"none of the images of '{name}' can be read")
+    if len(left) < 2 <= len(scan.classes):
+        message = f"{'only one class has' if left else 'no class has'} images that can be read"
+        yield Problem.of("one-class-only", scan.folders[learned_from], message)
+
+
+def _count(scan: Scan, readable: Sequence[_Place]) -> dict[str, dict[str, int]]:
+    counts = Counter((place.split, place.name) for place in readable)
+    return {split: {name: counts[split, name] for name in scan.classes} for split in scan.images}
+
+
+def _report(diagnosis: Diagnosis) -> Iterator[str]:
+    yield f"{printable(diagnosis.root)}: {_many(len(diagnosis.classes), 'class', 'classes')}"
+    yield from _count_table(diagnosis.counts, diagnosis.classes)
+    if diagnosis.ok:
+        yield "No problems found."
+        return
+    errors = len(diagnosis.errors)
+    warnings = len(diagnosis.problems) - errors
+    yield f"{_many(errors, 'error', 'errors')}, {_many(warnings, 'warning', 'warnings')}"
+    for (severity, kind, remedy), group in groupby(
+        diagnosis.problems, key=lambda problem: (problem.severity, problem.kind, problem.remedy)
+    ):
+        problems = list(group)
+        yield ""
+        yield f"{severity}, {KINDS[kind].title} ({len(problems)}): {remedy}"
+        yield from (f"  {_where(problem, diagnosis.root)}: {problem.message}" for problem in problems[:SHOWN])
+        if len(problems) > SHOWN:
+            yield f"  … and {len(problems) - SHOWN} more"
+
+
+def _count_table(counts: Mapping[str, Mapping[str, int]], classes: Sequence[str]) -> list[str]:
+    heading = ["class", *("images" if split == "all" else split for split in counts)]
+    rows = [[name, *(str(of_class[name]) for of_class in counts.values())] for name in classes]
+    total = ["all", *(str(sum(of_class.values())) for of_class in counts.values())]
+    return text_table(heading, [*rows, total])
+
+
+def _where(problem: Problem, root: Path) -> str:
+    return printable(problem.path.relative_to(root)) if problem.path != root else printable(root)
+
+
+def _many(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
