@@ -1,0 +1,235 @@
+"""Run the course in batch: every notebook through papermill, each in a process of its own.
+
+The notebooks themselves are never written to; the executed copies go to a folder of results. One notebook
+that fails does not stop the others.
+"""
+
+import multiprocessing
+import os
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import nbformat
+import papermill
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+
+from densekit.course.build import read_notebook
+from densekit.course.execution import (
+    KERNEL_ARGUMENTS,
+    TIMEOUT_S,
+    kernel_environment,
+    remaining_time,
+    what_failed,
+)
+from densekit.course.parameters import assign_parameters
+from densekit.course.places import Version, open_course
+from densekit.course.results import read_result, result_line
+from densekit.errors import CourseError
+
+Status = Literal["ok", "failed"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of one notebook.
+
+    Args:
+        notebook: its name.
+        status: 'ok', or 'failed'.
+        seconds: from the start of its kernel to its last output.
+        result: what its result cell recorded, if it has one and came so far.
+        problem: which cell failed, and with what; empty if none.
+        executed: the executed copy.
+    """
+
+    notebook: str
+    status: Status
+    seconds: float
+    result: dict[str, Any] | None
+    problem: str
+    executed: Path
+
+
+@dataclass(frozen=True)
+class CourseReport:
+    """What became of a run of the course, a row for each notebook."""
+
+    rows: tuple[Row, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Say whether every notebook ran to its end."""
+        return all(row.status == "ok" for row in self.rows)
+
+    @property
+    def text(self) -> str:
+        """The report as a table for the terminal."""
+        if not self.rows:
+            return "no notebooks, so nothing to run"
+        cells = [("notebook", "status", "seconds", "key result")]
+        cells += [(row.notebook, row.status, f"{row.seconds:.1f}", _key_result(row)) for row in self.rows]
+        widths = [max(len(line[column]) for line in cells) for column in range(3)]
+        lines = [
+            f"{name:<{widths[0]}}  {status:<{widths[1]}}  {seconds:>{widths[2]}}  {key}".rstrip()
+            for name, status, seconds, key in cells
+        ]
+        failed = [f"see {row.executed}" for row in self.rows if row.status == "failed"]
+        return "\n".join([*lines, *failed])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as JSON can hold it."""
+        rows = [
+            {**vars(row), "executed": str(row.executed), "seconds": round(row.seconds, 2)}
+            for row in self.rows
+        ]
+        return {"ok": self.ok, "notebooks": rows}
+
+
+def run_course(
+    names: Sequence[str] = (),
+    *,
+    out: Path,
+    parameters: Mapping[str, Any] | None = None,
+    solutions: bool = False,
+    offline: bool = False,
+    workers: int = 2,
+    timeout_s: float = TIMEOUT_S,
+    folder: Path | None = None,
+    told: Callable[[Row], None] = lambda row: None,
+) -> CourseReport:
+    """Run notebooks headless and collect their key results.
+
+    Args:
+        names: notebooks by name or number; all if empty.
+        out: folder for the executed copies; made if need be.
+        parameters: values for the notebooks' parameters, each passed to the notebooks that have it.
+        solutions: run the versions with solutions instead of the learner's.
+        offline: refuse every connection that leaves this machine.
+        workers: notebooks that run at the same time; they share the cores between them.
+        timeout_s: seconds that one notebook may take.
+        folder: of the course; the one that comes with densekit if not given.
+        told: is called with each row as soon as it is there.
+
+    Raises:
+        CourseError: no such notebook or parameter, a value of the wrong type, or an output folder that would
+            overwrite the course.
+    """
+    if workers < 1:
+        raise CourseError(f"workers is {workers}: expected 1 or more")
+    course = open_course(folder)
+    out = Path(out)
+    version: Version = "solutions" if solutions else "learner"
+    notebooks = [course.notebook(name, version) for name in course.choose(names)]
+    if any((out / notebook.name).resolve() == notebook.resolve() for notebook in notebooks):
+        raise CourseError(f"{out} holds the notebooks themselves: choose another folder for the results")
+    for notebook in notebooks:
+        read_notebook(notebook)
+    assigned = assign_parameters(notebooks, parameters or {})
+    _make_folder(out)
+    workers = min(workers, len(notebooks))
+    tasks = [
+        _Task(
+            notebook=notebook.resolve(),
+            executed=(out / notebook.name).resolve(),
+            parameters=assigned[notebook],
+            environment=_share_of_cores(workers),
+            offline=offline,
+            timeout_s=timeout_s,
+        )
+        for notebook in notebooks
+    ]
+    return CourseReport(_run_all(tasks, workers, told) if tasks else ())
+
+
+@dataclass(frozen=True)
+class _Task:
+    notebook: Path
+    executed: Path
+    parameters: dict[str, Any]
+    environment: dict[str, str]
+    offline: bool
+    timeout_s: float
+
+
+def _run_all(tasks: Sequence[_Task], workers: int, told: Callable[[Row], None]) -> tuple[Row, ...]:
+    rows: dict[Path, Row] = {}
+    pool = ThreadPoolExecutor(workers)
+    try:
+        for future in as_completed([pool.submit(_run_apart, task) for task in tasks]):
+            row = future.result()
+            rows[row.executed] = row
+            told(row)
+    finally:
+        # Ctrl-C reaches the processes, too, and they stop by themselves; what has not begun must not begin.
+        pool.shutdown(cancel_futures=True)
+    return tuple(rows[task.executed] for task in tasks)
+
+
+def _run_apart(task: _Task) -> Row:
+    """Run one notebook in a process of its own, so that nothing of it can reach the others.
+
+    The process is spawned: papermill changes the working folder of a whole process, and one that is forked
+    from a process with threads (torch, zmq) may hang.
+    """
+    with ProcessPoolExecutor(max_workers=1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        try:
+            return pool.submit(_run_one, task).result()
+        except Exception as error:  # the process was killed, or papermill itself failed
+            problem = f"could not be run: {type(error).__name__}: {error}"
+            return Row(task.notebook.stem, "failed", 0.0, None, problem, task.executed)
+
+
+def _run_one(task: _Task) -> Row:
+    """Run one notebook, in a process that does nothing else."""
+    start = time.monotonic()
+    problem = ""
+    task.executed.unlink(missing_ok=True)  # an earlier run's copy must not pass for this one's
+    with tempfile.TemporaryDirectory(prefix="densekit-course-", ignore_cleanup_errors=True) as scratch:
+        work = Path(scratch) / "work"
+        work.mkdir()
+        os.environ.update(kernel_environment(Path(scratch), task.offline) | task.environment)
+        try:
+            papermill.execute_notebook(
+                str(task.notebook),
+                str(task.executed),
+                parameters=task.parameters,
+                cwd=str(work),
+                progress_bar=False,
+                kernel_name="python3",
+                extra_arguments=KERNEL_ARGUMENTS,
+                timeout_func=remaining_time(task.timeout_s),
+            )
+        except (papermill.PapermillExecutionError, CellTimeoutError, DeadKernelError) as error:
+            problem = what_failed(nbformat.read(task.executed, as_version=4), error, task.timeout_s)
+    seconds = time.monotonic() - start
+    result = read_result(nbformat.read(task.executed, as_version=4))
+    return Row(task.notebook.stem, "failed" if problem else "ok", seconds, result, problem, task.executed)
+
+
+def _share_of_cores(workers: int) -> dict[str, str]:
+    """Return the threads for each of several processes; threads that spin would ruin the others."""
+    if workers <= 1:
+        return {}
+    # It brings torch, which the processes that run notebooks do without.
+    from densekit.devices import usable_cores
+
+    threads = str(max(1, usable_cores() // workers))
+    return {"OMP_NUM_THREADS": threads, "OMP_WAIT_POLICY": "PASSIVE"}
+
+
+def _key_result(row: Row) -> str:
+    if row.problem:
+        return row.problem
+    return result_line(row.result) if row.result else ""
+
+
+def _make_folder(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CourseError(f"can't make the output folder {out}: {error.strerror or error}") from error

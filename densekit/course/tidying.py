@@ -1,0 +1,48 @@
+"""Outputs become the same bytes every time: what differs by nature is renumbered or left out.
+
+Kept are the cells' sources, ids, tags, execution counts and outputs, and of the notebook's own metadata the
+kernel, the language, densekit's entry and the state of the widgets. Left out are times, versions of the
+machine's Python, and outputs of cells tagged `volatile`.
+"""
+
+import json
+
+import nbformat
+from nbformat import NotebookNode
+
+from densekit.course.sources import VOLATILE_TAG
+
+_KEPT = ("kernelspec", "language_info", "densekit", "widgets")
+_WIDGETS = "application/vnd.jupyter.widget-state+json"
+
+
+def tidy(notebook: NotebookNode) -> NotebookNode:
+    """Return an executed notebook without what differs between two runs."""
+    tidied = _renumber_widgets(notebook)
+    for cell in tidied.cells:
+        tags = cell.metadata.get("tags")
+        cell.metadata = NotebookNode({"tags": tags} if tags else {})
+        if cell.cell_type == "code" and VOLATILE_TAG in (tags or []):
+            cell.outputs = []
+    tidied.metadata = NotebookNode({key: tidied.metadata[key] for key in _KEPT if key in tidied.metadata})
+    tidied.metadata["language_info"] = NotebookNode({"name": "python"})
+    return tidied
+
+
+def to_text(notebook: NotebookNode) -> str:
+    """Return the notebook as the text of its file."""
+    nbformat.validate(notebook)
+    return str(nbformat.writes(notebook, version=4)) + "\n"
+
+
+def _renumber_widgets(notebook: NotebookNode) -> NotebookNode:
+    """Replace the random ids of widget models by 0, 1, 2, ... in the order in which they were opened.
+
+    A model's id stands in the state, in the outputs that show it, and in other models that refer to it. Ids
+    keep their 32 hexadecimal digits, which front ends expect.
+    """
+    state = notebook.metadata.get("widgets", {}).get(_WIDGETS, {}).get("state", {})
+    text = json.dumps(notebook)
+    for number, model in enumerate(state):
+        text = text.replace(model, f"{number:032x}")
+    return nbformat.from_dict(json.loads(text))

@@ -1,0 +1,88 @@
+# ---
+# jupyter:
+#   densekit:
+#     compared_at_least: 8
+#     ignored_at_most: 2
+# ---
+
+# %% [markdown]
+# # A sample notebook
+# It has one of everything that a notebook of the course has: parameters, a prediction, a figure, widgets,
+# exercises of every kind, something volatile, a result.
+
+# %% tags=["parameters"]
+layers: int = 6  # dense layers in the block
+scale: float = 1.0
+name: str = "block"
+
+# %%
+import io
+import time
+
+import ipywidgets as widgets
+import sample_checkers as check
+from IPython.display import display
+from matplotlib.figure import Figure
+
+from densekit.course.results import record_result
+from densekit.exercises.predictions import predict
+
+print(f"{layers} layers, scale {scale}, {name}")
+
+# %%
+predict("channels after the block", guess=..., answer=64 + 32 * layers, unit="channels")
+
+# %%
+figure = Figure(figsize=(3, 2))
+_ = figure.subplots().bar(range(layers), [32] * layers)
+picture = io.BytesIO()
+figure.savefig(picture)
+words = f"{layers} bars of the same height, one for each layer."
+display(
+    {"image/png": picture.getvalue(), "text/plain": words},
+    metadata={"image/png": {"alt": words}},
+    raw=True,
+)
+
+# %%
+slider = widgets.IntSlider(value=layers, min=1, max=12, description="layers")
+display(widgets.HBox([slider, widgets.Label("dense layers")]))
+
+# %%
+slider.value = 7
+print("the slider stands at", slider.value)
+
+# %% [markdown]
+# ## Exercise 1: how many channels? (2 min, easy)
+
+# %%
+### BEGIN SOLUTION
+channels = 64 + 32 * layers
+### END SOLUTION
+check.exercise_1(channels, layers)
+
+
+# %%
+def connections(number_of_layers):
+    """Return how many connections a block has: each layer is wired to all before it, and to the input."""
+    ### BEGIN SOLUTION
+    total = number_of_layers * (number_of_layers + 1) // 2
+    return total
+    ### END SOLUTION
+
+
+check.exercise_2(connections)
+
+# %%
+### BEGIN SOLUTION
+device = "cpu"
+### STARTER
+# device = "cuda:7"
+### END SOLUTION
+check.exercise_3(device)
+
+# %% tags=["volatile"]
+print(f"{time.time()} seconds since 1970")
+
+# %% tags=["result"]
+record_result(channels=64 + 32 * layers, scale=scale)
