@@ -1,0 +1,105 @@
+"""Which weights there are, which of them are here, and whether they are what they should be."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from densekit.errors import FingerprintError, WeightsError, nearest
+from densekit.model.architectures import ARCHITECTURES
+from densekit.model.downloads import file_sha256, official_release
+from densekit.model.weights import EMBEDDED
+
+
+@dataclass(frozen=True)
+class KnownWeights:
+    """A file of weights that densekit knows by name.
+
+    Args:
+        name: 'embedded' or 'imagenet'.
+        architecture: the DenseNet it is for.
+        status: 'shipped' with densekit, 'cached' after a download, or 'not fetched'.
+        path: where it lies, or would lie.
+        size: in bytes; what the publisher says where it is not fetched.
+        sha256: that it must have, or its first digits where no more are published.
+        source: where it comes from.
+    """
+
+    name: str
+    architecture: str
+    status: Literal["shipped", "cached", "not fetched"]
+    path: Path
+    size: int
+    sha256: str
+    source: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {**asdict(self), "path": str(self.path)}
+
+
+def known_weights() -> tuple[KnownWeights, ...]:
+    """Return every file of weights that has a name, here or not. Nothing is read or fetched."""
+    return (*_embedded(), *(_imagenet(architecture) for architecture in ARCHITECTURES))
+
+
+def verify_weights(name: str = "embedded", architecture: str = "densenet121") -> KnownWeights:
+    """Compute the SHA-256 of a file of weights anew and compare it with the published one.
+
+    Raises:
+        WeightsError: no such weights, or the file is not here.
+        FingerprintError: it is another file; names both hashes.
+    """
+    weights = _find(name, architecture)
+    if not weights.path.is_file():
+        raise WeightsError(
+            f"there is nothing to verify: '{name}' for {architecture} is not at {weights.path}"
+        )
+    found = file_sha256(weights.path)
+    if not found.startswith(weights.sha256):
+        raise FingerprintError(
+            f"{weights.path} is not '{name}' for {architecture}: its SHA-256 is {found}, it should be "
+            f"{weights.sha256}{'…' if len(weights.sha256) < len(found) else ''}"
+        )
+    return weights
+
+
+def _find(name: str, architecture: str) -> KnownWeights:
+    known = {(weights.name, weights.architecture): weights for weights in known_weights()}
+    if (name, architecture) in known:
+        return known[name, architecture]
+    names = sorted({name for name, _ in known})
+    if name not in names:
+        raise WeightsError(f"no file of weights is called '{name}': {nearest(name, names)}")
+    here = [other for known_name, other in known if known_name == name]
+    raise WeightsError(f"'{name}' has no weights for '{architecture}': {nearest(architecture, here)}")
+
+
+def _embedded() -> list[KnownWeights]:
+    descriptions = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(EMBEDDED.glob("*.json"))]
+    return [
+        KnownWeights(
+            "embedded",
+            description["architecture"],
+            "shipped",
+            EMBEDDED / description["file"],
+            description["bytes"],
+            description["sha256"],
+            description["source"],
+        )
+        for description in descriptions
+    ]
+
+
+def _imagenet(architecture: str) -> KnownWeights:
+    release = official_release(architecture)
+    cached = release.path.is_file()
+    return KnownWeights(
+        "imagenet",
+        architecture,
+        "cached" if cached else "not fetched",
+        release.path,
+        release.path.stat().st_size if cached else release.size,
+        release.sha256,
+        release.url,
+    )

@@ -1,0 +1,281 @@
+"""Parity: two networks compared module by module, to the last digits.
+
+That two networks name the same class for ten pictures proves little. Here both run in float64, where rounding
+can't hide a mistake, with randomised BatchNorms, since freshly made ones (gain 1, bias 0, mean 0, variance 1)
+hide most mistakes. Compared are the output of every module, the gradient of every parameter and of the
+images, and the running statistics after a training step.
+
+    report = compare("densenet121")
+    print(report)                     # a summary
+    report.first_difference           # None, or the module to look at
+
+Where outputs differ, everything behind the mistake differs too. So inputs are recorded as well: the module to
+look at is the first whose input agrees and whose output does not.
+"""
+
+import copy
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from densekit.errors import WeightsError, listed
+from densekit.model.architectures import ARCHITECTURES, read_architecture
+from densekit.model.densenet import DenseNet
+from densekit.model.parity_report import Difference, ParityReport, Row
+from densekit.model.tracing import ROOT, Event, Run, Trace, named_modules, parent, run_traced
+from densekit.vision import torchvision
+
+Mode = Literal["eval", "train"]
+_MODES: tuple[Mode, Mode] = ("eval", "train")
+
+TOLERANCE = 1e-9
+"""Largest difference that counts as agreement, as a share of the largest value or of 1, whichever is larger."""
+
+
+def compare(
+    architecture: str = "densenet121",
+    seed: int = 0,
+    image_size: int = 64,
+    batch_size: int = 2,
+    tolerance: float = TOLERANCE,
+) -> ParityReport:
+    """Compare densekit's network with torchvision's, with the same random weights and images.
+
+    Args:
+        architecture: 'densenet121', 'densenet161', 'densenet169' or 'densenet201'.
+        seed: of weights and images.
+        image_size: side of the images in pixels, 32 or more.
+        batch_size: number of images.
+        tolerance: see `TOLERANCE`.
+
+    Raises:
+        WeightsError: torchvision has no such network.
+    """
+    if architecture not in ARCHITECTURES:
+        raise WeightsError(
+            f"torchvision has no '{architecture}' to compare with, but {listed(ARCHITECTURES)}"
+        )
+    generator = torch.Generator().manual_seed(seed)
+    reference = torchvision.models.get_model(architecture, weights=None).double()
+    randomise(reference, generator)
+    ours = DenseNet(read_architecture(architecture)).double()
+    ours.load_state_dict(reference.state_dict())
+    images = torch.randn(batch_size, 3, image_size, image_size, generator=generator, dtype=torch.float64)
+    return compare_networks(ours, reference, images, tolerance, architecture)
+
+
+def randomise(network: nn.Module, generator: torch.Generator) -> None:
+    """Give every parameter and every BatchNorm statistic a random value of a reasonable size, in place.
+
+    A quarter of the BatchNorm gains come out negative, and a few zero, as they do in trained networks.
+    """
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                _uniform(module.weight, -0.5, 1.5, generator)
+                module.weight[::16] = 0.0
+                _uniform(module.bias, -0.5, 0.5, generator)
+                if module.running_mean is not None and module.running_var is not None:
+                    _uniform(module.running_mean, -0.5, 0.5, generator)
+                    _uniform(module.running_var, 0.3, 1.5, generator)
+            elif isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, generator=generator)
+            elif isinstance(module, nn.Linear):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="linear", generator=generator)
+                _uniform(module.bias, -0.5, 0.5, generator)
+
+
+def compare_networks(
+    ours: nn.Module,
+    reference: nn.Module,
+    images: Tensor,
+    tolerance: float = TOLERANCE,
+    architecture: str = "",
+) -> ParityReport:
+    """Compare two networks whose modules have the same names, in evaluation and in training mode.
+
+    Both are copied and compared in float64 on the CPU; the ones that are given stay as they are. Modules that
+    only one of them has (a ReLU, say, where the other calls a function) are listed and left out.
+
+    Args:
+        ours: the network to judge. That it fails in the middle is a difference, not an error.
+        reference: the network that is right.
+        images: any batch, (N, 3, H, W).
+        tolerance: see `TOLERANCE`.
+        architecture: a name for the report.
+    """
+    names = {network: set(named_modules(network)) for network in (ours, reference)}
+    shared = names[ours] & names[reference]
+    rows: list[Row] = []
+    differences: list[Difference] = []
+    for mode in _MODES:
+        comparison = _Comparison(mode, tolerance, _copied(ours, mode), _copied(reference, mode))
+        comparison.run(images.double().cpu(), shared)
+        rows += comparison.rows
+        differences += comparison.differences
+        del comparison  # and with it the copies and their gradients
+    return ParityReport(
+        architecture=architecture,
+        image_shape=tuple(images.shape),
+        tolerance=tolerance,
+        rows=tuple(rows),
+        first_difference=differences[0] if differences else None,
+        only_in_ours=tuple(sorted(names[ours] - shared)),
+        only_in_reference=tuple(sorted(names[reference] - shared)),
+    )
+
+
+class _Comparison:
+    """One mode's comparison: fills `rows`, and `differences` in the order in which they matter."""
+
+    def __init__(self, mode: Mode, tolerance: float, ours: nn.Module, reference: nn.Module) -> None:
+        self.mode = mode
+        self.tolerance = tolerance
+        self.ours = ours
+        self.reference = reference
+        self.rows: list[Row] = []
+        self.differences: list[Difference] = []
+
+    def run(self, images: Tensor, names: set[str]) -> None:
+        our_images, reference_images = images.clone().requires_grad_(), images.clone().requires_grad_()
+        our_run = _run_seeded(self.ours, our_images, names)
+        reference_run = _run_seeded(self.reference, reference_images, names)
+        self._compare_outputs(our_run.trace, reference_run.trace)
+        self._note(self._first_in_forward(our_run, reference_run))
+        if self.mode == "train":
+            self._compare_statistics()
+        if _backward(our_run.output, reference_run.output):
+            self._compare_gradients(our_images, reference_images)
+
+    def _compare_outputs(self, ours: Trace, reference: Trace) -> None:
+        for event, expected in reference.items():
+            if event.kind == "output":
+                name = event.module if event.call == 1 else f"{event.module} (call {event.call})"
+                self._compare("output", name, ours.get(event), expected)
+
+    def _first_in_forward(self, ours: Run, reference: Run) -> Difference | None:
+        """Walk through both runs, event by event, up to the first that is not the same."""
+        our_events = list(ours.trace)
+        for position, (event, expected) in enumerate(reference.trace.items()):
+            ours_here = our_events[position] if position < len(our_events) else None
+            if ours_here != event:
+                return self._other_call(event, ours_here, ours, set(reference.trace))
+            row = self._row("output", event.module, ours.trace[event], expected)
+            if not row.close:
+                return self._other_value(event, row, ours.trace[event], expected)
+        if ours.error is not None:
+            return self._difference(ROOT, ROOT, f"ours fails: {ours.error}")
+        return None
+
+    def _other_value(self, event: Event, row: Row, found: Tensor, expected: Tensor) -> Difference:
+        amount = f"max|Δ| {row.difference:.2g}"
+        if found.shape != expected.shape:
+            amount = f"shape {tuple(found.shape)} instead of {tuple(expected.shape)}"
+        if event.kind == "output":
+            text = f"{event.module} gives another output ({amount}), though its input and all before it agree"
+            return self._difference(event.module, event.module, text, row.difference)
+        owner = parent(event.module)
+        text = (
+            f"{event.module} gets another input ({amount}), though all modules before it agree: "
+            f"look at the forward of {owner}"
+        )
+        return self._difference(owner, event.module, text, row.difference)
+
+    def _other_call(
+        self, event: Event, ours_here: Event | None, ours: Run, reference: set[Event]
+    ) -> Difference:
+        owner = parent(event.module) if event.kind == "input" else event.module
+        if ours_here is None and ours.error is not None:
+            text = f"ours fails in {owner}, though all modules before it agree: {ours.error}"
+            return self._difference(owner, event.module, text)
+        if event not in ours.trace:
+            text = f"the reference calls {event.module}, ours does not: look at the forward of {owner}"
+            return self._difference(event.module, event.module, text)
+        assert ours_here is not None  # else `event` would have been the last in ours
+        if ours_here not in reference:
+            text = f"ours calls {ours_here.module}, the reference does not: look at the forward of {owner}"
+            return self._difference(ours_here.module, ours_here.module, text)
+        text = f"{owner} calls {ours_here.module} where the reference calls {event.module}"
+        return self._difference(owner, event.module, text)
+
+    def _compare_statistics(self) -> None:
+        found = dict(self.ours.named_buffers())
+        names = []
+        for name, expected in self.reference.named_buffers():
+            if not self._compare("statistic", name, found.get(name), expected).close:
+                names.append(name)
+        if names:
+            text = f"after a training step {names[0]} differs: look at the momentum of its BatchNorm"
+            self._note(self._difference(parent(names[0]), names[0], text))
+
+    def _compare_gradients(self, our_images: Tensor, reference_images: Tensor) -> None:
+        found = {name: parameter.grad for name, parameter in self.ours.named_parameters()}
+        names = []
+        if not self._compare("gradient", "images", our_images.grad, reference_images.grad).close:
+            names.append("images")
+        for name, parameter in self.reference.named_parameters():
+            if not self._compare("gradient", name, found.get(name), parameter.grad).close:
+                names.append(name)
+        if names:
+            # Backwards the error travels towards the images, so it began behind the last one in this order.
+            text = (
+                f"the gradient of {names[-1]} differs, though those behind it agree: look for a detach there"
+            )
+            self._note(self._difference(parent(names[-1]), names[-1], text))
+
+    def _compare(self, quantity: str, name: str, found: Tensor | None, expected: Tensor | None) -> Row:
+        row = self._row(quantity, name, found, expected)
+        self.rows.append(row)
+        return row
+
+    def _row(self, quantity: str, name: str, found: Tensor | None, expected: Tensor | None) -> Row:
+        if found is None or expected is None or found.shape != expected.shape:
+            both_absent = found is None and expected is None
+            shape = tuple(expected.shape) if expected is not None else ()
+            difference = 0.0 if both_absent else float("inf")
+            return Row(self.mode, quantity, name, shape, difference, exact=both_absent, close=both_absent)
+        difference = (found.double() - expected.double()).abs().max().item() if expected.numel() else 0.0
+        scale = max(1.0, expected.double().abs().max().item()) if expected.numel() else 1.0
+        return Row(
+            self.mode,
+            quantity,
+            name,
+            tuple(expected.shape),
+            difference,
+            exact=torch.equal(found, expected),
+            close=difference <= self.tolerance * scale,  # False for NaN
+        )
+
+    def _difference(
+        self, module: str, seen_at: str, text: str, difference: float = float("inf")
+    ) -> Difference:
+        return Difference(self.mode, module, seen_at, difference, text)
+
+    def _note(self, difference: Difference | None) -> None:
+        if difference is not None:
+            self.differences.append(difference)
+
+
+def _copied(network: nn.Module, mode: Mode) -> nn.Module:
+    return copy.deepcopy(network).double().cpu().train(mode == "train")
+
+
+def _run_seeded(network: nn.Module, images: Tensor, names: set[str]) -> Run:
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)  # dropout, if there is any, drops the same in both
+        return run_traced(network, images, names)
+
+
+def _backward(ours: Tensor | None, reference: Tensor | None) -> bool:
+    """Run both backward from the same random direction; False where there is nothing to compare."""
+    if ours is None or reference is None or ours.shape != reference.shape or not ours.requires_grad:
+        return False
+    direction = torch.randn(reference.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    for output in (ours, reference):
+        torch.autograd.backward(output, direction)
+    return True
+
+
+def _uniform(tensor: Tensor, low: float, high: float, generator: torch.Generator) -> None:
+    tensor.uniform_(low, high, generator=generator)
