@@ -1,0 +1,1 @@
+"""Training as a stream of events: the loop yields, everything else listens."""

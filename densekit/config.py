@@ -1,0 +1,230 @@
+"""One validated configuration, whatever it comes from: a YAML file, keyword arguments, a widget, `--set`.
+
+    preset  ◄─ your file  ◄─ your overrides            (what stands further right wins)
+
+Two configuration files that grow apart, and settings that are misspelt and silently ignored, cost more time than
+any bug in a network. So there is one schema, unknown keys are refused, and every problem is told at once.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from densekit.devices import DeviceName, Precision
+from densekit.errors import ConfigError, nearest
+
+_PRESETS = Path(__file__).parent / "presets"
+
+PRESETS: tuple[str, ...] = tuple(sorted(path.stem for path in _PRESETS.glob("*.yaml")))
+"""Names of the ready-made configurations."""
+
+
+def _no_boolean(value: Any) -> Any:
+    # YAML reads `yes` and `on` as true, and pydantic would take true for 1.
+    if isinstance(value, bool):
+        raise ValueError("a number is expected, not true or false")
+    return value
+
+
+Count = Annotated[int, BeforeValidator(_no_boolean), Field(ge=1)]
+Whole = Annotated[int, BeforeValidator(_no_boolean), Field(ge=0)]
+Share = Annotated[float, BeforeValidator(_no_boolean), Field(gt=0, lt=1)]
+Positive = Annotated[float, BeforeValidator(_no_boolean), Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, BeforeValidator(_no_boolean), Field(ge=0, allow_inf_nan=False)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataConfig(_Section):
+    """Which images, and how they are split and prepared."""
+
+    folder: Path
+    image_size: Annotated[int, BeforeValidator(_no_boolean), Field(ge=32, le=1024)] | None = None
+    val_fraction: Share = 0.2
+    split_seed: Whole = 0
+    cache_features: bool = True
+
+
+class ModelConfig(_Section):
+    """Which network, with which weights, and where training begins."""
+
+    architecture: str = "densenet121"
+    weights: str = "embedded"
+    train_from: Literal["classifier"] = "classifier"
+
+
+class TrainingConfig(_Section):
+    """How the trained part is trained. The comments of presets/head.yaml explain each key."""
+
+    optimizer: Literal["adam", "sgd"] = "adam"
+    learning_rate: Positive = 1e-3
+    weight_decay: NotNegative = 0.0
+    momentum: Annotated[float, BeforeValidator(_no_boolean), Field(ge=0, lt=1)] = 0.9
+    epochs: Count = 10
+    batch_size: Count = 8
+    save_step: Count | None = None
+    min_epoch_to_save: Whole = 0
+    reduce_lr_every: Count | None = 3
+    reduce_lr_factor: Annotated[float, BeforeValidator(_no_boolean), Field(gt=0, le=1)] = 0.85
+    seed: Whole = 0
+
+
+class ComputeConfig(_Section):
+    """Where and how to compute."""
+
+    device: DeviceName = "auto"
+    precision: Precision = "auto"
+
+
+class RunConfig(_Section):
+    """Everything that makes a run what it is. Written resolved into the run folder as config.yaml."""
+
+    data: DataConfig
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    compute: ComputeConfig = ComputeConfig()
+
+    def to_yaml(self) -> str:
+        """Return the configuration as YAML that `load_config` reads back to an equal one."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+    def with_overrides(self, overrides: Mapping[str, Any] | Iterable[str]) -> "RunConfig":
+        """Return a configuration with some settings changed, checked like any other.
+
+        Raises:
+            ConfigError: with every problem that was found.
+        """
+        return _overridden(self.model_dump(mode="json"), overrides)
+
+
+def load_config(
+    file: Path | str | None = None,
+    preset: str | None = None,
+    overrides: Mapping[str, Any] | Iterable[str] = (),
+) -> RunConfig:
+    """Put a configuration together: the preset, then the file, then the overrides.
+
+    Args:
+        file: a YAML file. A top-level key `preset` names the preset it builds on.
+        preset: name of a preset; 'head' if neither this nor the file names one.
+        overrides: `{"training.epochs": 3}` or `["training.epochs=3"]`; values in texts are read as YAML.
+
+    Raises:
+        ConfigError: with every problem that was found, each with its key path.
+    """
+    values = _read_yaml(Path(file)) if file else {}
+    named = values.pop("preset", None)
+    merged = _merge(_read_preset(preset or named or "head"), values)
+    return _overridden(merged, overrides, where=f"{file}: " if file else "")
+
+
+def read_overrides(overrides: Mapping[str, Any] | Iterable[str]) -> dict[str, Any]:
+    """Return overrides by their key paths; values in texts (`"training.epochs=3"`) are read as YAML.
+
+    Raises:
+        ConfigError: a text is not of the form key.path=value.
+    """
+    return dict(overrides) if isinstance(overrides, Mapping) else dict(map(_read_pair, overrides))
+
+
+def _overridden(
+    values: dict[str, Any], overrides: Mapping[str, Any] | Iterable[str], where: str = ""
+) -> RunConfig:
+    for key, value in read_overrides(overrides).items():
+        _set(values, key, value)
+    try:
+        return RunConfig.model_validate(values)
+    except ValidationError as error:
+        problems = [_explain(problem) for problem in error.errors()]
+    heading = "the configuration has a problem" if len(problems) == 1 else f"{len(problems)} problems"
+    raise ConfigError("\n  ".join([f"{where}{heading}:", *problems]))
+
+
+def _explain(problem: Any) -> str:
+    """Put one of pydantic's findings into a line that says where, what, and what was expected."""
+    path = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return (
+            f"{path}: no such setting; {nearest(str(problem['loc'][-1]), _known_keys(problem['loc'][:-1]))}"
+        )
+    if path == "data.folder" and problem["type"] == "missing":
+        return "data.folder: which images? Name a folder with --data DIR or `data: {folder: DIR}`"
+    if problem["type"] == "missing":
+        return f"{path}: is missing"
+    if isinstance(problem["input"], Mapping) or problem["type"] == "model_type":
+        return f"{path}: expected a section with settings below it, found {problem['input']!r}"
+    expected = problem["msg"].removeprefix("Value error, ")
+    return f"{path} is {problem['input']!r}: {expected[0].lower()}{expected[1:]}"
+
+
+def _known_keys(section: Iterable[Any]) -> list[str]:
+    model: type[BaseModel] = RunConfig
+    for name in section:
+        annotation = model.model_fields[str(name)].annotation
+        assert isinstance(annotation, type) and issubclass(annotation, BaseModel)
+        model = annotation
+    return list(model.model_fields)
+
+
+def _read_preset(name: str) -> dict[str, Any]:
+    if name not in PRESETS:
+        raise ConfigError(f"no preset '{name}': {nearest(str(name), PRESETS)}")
+    return _read_yaml(_PRESETS / f"{name}.yaml")
+
+
+def _read_yaml(file: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        siblings = [path.name for path in file.parent.glob("*.y*ml")]
+        hint = f": {nearest(file.name, siblings)}" if siblings else ""
+        raise ConfigError(f"no configuration file {file}{hint}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} can't be read as text: {error}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{file} is not valid YAML: {_one_line(error)}") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"{file}: expected sections such as `training:` with settings below them")
+    return values
+
+
+def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay one tree of settings over another; a section left empty (`training:`) changes nothing."""
+    merged = dict(base)
+    for key, value in over.items():
+        if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
+            merged[key] = _merge(dict(merged[key]), value)
+        elif value is not None or not isinstance(merged.get(key), Mapping):
+            merged[key] = value
+    return merged
+
+
+def _read_pair(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"'{text}' is not a setting: expected key.path=value, as in training.epochs=3")
+    try:
+        return key.strip(), yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{key}: the value '{value}' can't be read: {_one_line(error)}") from error
+
+
+def _set(values: dict[str, Any], path: str, value: Any) -> None:
+    *sections, key = path.split(".")
+    for name in sections:
+        section = values.setdefault(name, {})
+        if not isinstance(section, dict):
+            raise ConfigError(f"{path}: no such setting; '{name}' is a setting itself, not a section")
+        values = section
+    values[key] = value
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
