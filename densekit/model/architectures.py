@@ -34,12 +34,14 @@ class DenseNetConfig:
     bn_size: int = 4
 
     def __post_init__(self) -> None:
-        # JSON has lists where this has a tuple.
-        object.__setattr__(self, "block_config", tuple(self.block_config))
+        if isinstance(self.block_config, list):  # JSON has no tuples
+            object.__setattr__(self, "block_config", tuple(self.block_config))
         for key, value in asdict(self).items():
-            numbers = value if key == "block_config" else (value,)
-            if not numbers or not all(type(number) is int and number > 0 for number in numbers):
-                raise ConfigError(f"{key} is {value!r}: expected whole numbers above zero")
+            if key == "block_config":
+                if not isinstance(value, tuple) or not value or not all(map(_is_count, value)):
+                    raise ConfigError(f"{key} is {value!r}: expected a list of whole numbers above zero")
+            elif not _is_count(value):
+                raise ConfigError(f"{key} is {value!r}: expected a whole number above zero")
 
     @property
     def num_features(self) -> int:
@@ -86,5 +88,9 @@ def _from_mapping(values: object, where: Path) -> DenseNetConfig:
             raise ConfigError(f"{where}: unknown key '{key}': {nearest(key, known)}")
     try:
         return DenseNetConfig(**values)
-    except (ConfigError, TypeError) as error:
+    except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from error
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and value > 0

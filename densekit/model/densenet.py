@@ -83,13 +83,18 @@ class DenseLayer(nn.Module):
 
 @contextmanager
 def _statistics_kept(norm: nn.BatchNorm2d) -> Iterator[None]:
-    """Keep the running statistics: computing a batch a second time must not count it a second time."""
-    before = norm.track_running_stats
-    norm.track_running_stats = False
+    """Keep the running statistics: computing a batch a second time must not count it a second time.
+
+    Copies stand in for them meanwhile, since the second computation has to save the same tensors as the first.
+    """
+    kept = dict(norm.named_buffers())
+    for name, buffer in kept.items():
+        setattr(norm, name, buffer.clone())
     try:
         yield
     finally:
-        norm.track_running_stats = before
+        for name, buffer in kept.items():
+            setattr(norm, name, buffer)
 
 
 class DenseBlock(nn.ModuleDict):

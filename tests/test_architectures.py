@@ -1,0 +1,94 @@
+"""Which DenseNet: the JSON files and what is refused in them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from densekit.errors import ConfigError
+from densekit.model.architectures import ARCHITECTURES, DenseNetConfig, read_architecture
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "mine.json"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_four_variants_of_the_paper_come_with_the_package() -> None:
+    assert ARCHITECTURES == ("densenet121", "densenet161", "densenet169", "densenet201")
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_depth_is_the_number_in_the_name(architecture: str) -> None:
+    assert f"densenet{read_architecture(architecture).depth}" == architecture
+
+
+@pytest.mark.parametrize(
+    ("architecture", "features"),
+    [("densenet121", 1024), ("densenet161", 2208), ("densenet169", 1664), ("densenet201", 1920)],
+)
+def test_length_of_the_embedding(architecture: str, features: int) -> None:
+    assert read_architecture(architecture).num_features == features
+
+
+def test_a_file_of_your_own_is_a_network_of_your_own(tmp_path: Path) -> None:
+    path = written(tmp_path, '{"growth_rate": 12, "block_config": [2, 2], "num_init_features": 24}')
+    expected = DenseNetConfig(growth_rate=12, block_config=(2, 2), num_init_features=24)
+    assert read_architecture(path) == read_architecture(str(path)) == expected
+
+
+def test_what_a_file_leaves_out_is_densenet121s(tmp_path: Path) -> None:
+    assert read_architecture(written(tmp_path, '{"growth_rate": 16}')).block_config == (6, 12, 24, 16)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("densenet12", "did you mean 'densenet121'"), ("resnet", "known are"), ("no/such.json", "known are")],
+)
+def test_an_unknown_name_is_refused_with_the_nearest(name: str, hint: str) -> None:
+    with pytest.raises(ConfigError, match=rf"no architecture '{name}': .*{hint}"):
+        read_architecture(name)
+
+
+def test_a_misspelt_key_is_refused_with_the_nearest(tmp_path: Path) -> None:
+    path = written(tmp_path, '{"growth_rat": 32}')
+    with pytest.raises(
+        ConfigError, match=r"mine\.json: unknown key 'growth_rat': did you mean 'growth_rate'\?"
+    ):
+        read_architecture(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("growth_rate", 0),
+        ("growth_rate", -4),
+        ("growth_rate", 1.5),
+        ("growth_rate", True),
+        ("growth_rate", None),
+        ("bn_size", "4"),
+        ("num_init_features", [64]),
+        ("block_config", []),
+        ("block_config", [6, 0]),
+        ("block_config", 6),
+        ("block_config", "6, 12"),
+    ],
+)
+def test_an_impossible_value_is_refused_and_named(tmp_path: Path, key: str, value: object) -> None:
+    path = written(tmp_path, json.dumps({key: value}))
+    with pytest.raises(ConfigError, match=rf"mine\.json: {key} is .*: expected"):
+        read_architecture(path)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1, 2]", "3"])
+def test_a_file_that_is_not_a_json_object_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match=r"mine\.json"):
+        read_architecture(written(tmp_path, text))
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.json"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match=r"mine\.json is not JSON"):
+        read_architecture(path)
