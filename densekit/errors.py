@@ -68,6 +68,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
     "known are 'embedded', 'imagenet' and 'none'"
     """
     choices = list(known)
+    if not choices:
+        return "none is known"
     close = get_close_matches(word, choices, n=1, cutoff=0.6)
     return f"did you mean '{close[0]}'?" if close else f"known are {listed(choices)}"
 

@@ -106,7 +106,7 @@ def _no_class_folders(root: Path) -> str:
     problem = f"{root} holds images, but no class folders: {EXPECTED}"
     # Somebody may have named one class's folder, where the folder of all classes is meant.
     siblings = [path for path in visible_folders(root.parent) if _has_images(path)]
-    if len(siblings) > 1:
+    if len(siblings) > 1 and not _split_name(root):
         return f"{problem}. If '{root.name}' is one of your classes, name the folder above it: {root.parent}"
     return problem
 

@@ -112,7 +112,8 @@ class Problem:
         return KINDS[self.kind].left_out
 
     def __str__(self) -> str:
-        return f"{printable(self.path)}: {self.message}. {self.remedy}"
+        end = "" if self.message.endswith("?") else "."
+        return f"{printable(self.path)}: {self.message}{end} {self.remedy}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""

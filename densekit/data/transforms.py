@@ -7,6 +7,7 @@ folder.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from math import isfinite
 from typing import Any, Literal
 
 import numpy as np
@@ -101,8 +102,19 @@ class Preprocessing:
             made = cls(**{**values, "mean": mean, "std": std})
         except (KeyError, TypeError, ValueError) as error:
             raise WeightsError(f"the preprocessing {dict(values)} can't be read: {error}") from error
-        if not 0 < made.crop <= made.resize or len(mean) != 3 or len(std) != 3 or min(std) <= 0:
+        if not made._is_possible():
             raise WeightsError(
-                f"the preprocessing {dict(values)} can't be: expected 0 < crop ≤ resize, std > 0"
+                f"the preprocessing {dict(values)} can't be: expected whole numbers 0 < crop ≤ resize, three "
+                "means, three positive stds, and interpolation 'bilinear' or 'bicubic'"
             )
         return made
+
+    def _is_possible(self) -> bool:
+        return (
+            type(self.resize) is type(self.crop) is int
+            and 0 < self.crop <= self.resize
+            and len(self.mean) == len(self.std) == 3
+            and all(map(isfinite, self.mean + self.std))
+            and min(self.std) > 0
+            and self.interpolation in _RESAMPLING
+        )

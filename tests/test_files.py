@@ -1,0 +1,140 @@
+"""A file appears complete under its name, or not at all."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from densekit.errors import DataError
+from densekit.files import bundled, cache_folder, sample_folder, write_atomically
+
+KILLED_IN_THE_MIDDLE = """
+import os, signal, sys
+from pathlib import Path
+from densekit.files import write_atomically
+with write_atomically(Path(sys.argv[1])) as file:
+    file.write(b"new" * 100_000)
+    file.flush()
+    print("written", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_what_was_written_is_there_and_nothing_else(tmp_path: Path) -> None:
+    with write_atomically(tmp_path / "a.bin") as file:
+        file.write(b"\0\1\2")
+    assert (tmp_path / "a.bin").read_bytes() == b"\0\1\2"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.bin"]
+
+
+def test_text_is_utf8_with_the_same_line_ends_everywhere(tmp_path: Path) -> None:
+    with write_atomically(tmp_path / "a.txt", "w") as file:
+        file.write("고양이\n🐕\n")
+    assert (tmp_path / "a.txt").read_bytes() == "고양이\n🐕\n".encode()
+
+
+def test_missing_folders_are_made(tmp_path: Path) -> None:
+    with write_atomically(tmp_path / "a" / "b" / "c.bin") as file:
+        file.write(b"c")
+    assert (tmp_path / "a" / "b" / "c.bin").read_bytes() == b"c"
+
+
+def test_until_it_is_complete_the_old_file_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+    with write_atomically(path) as file:
+        file.write(b"new")
+        file.flush()
+        assert path.read_bytes() == b"old"
+    assert path.read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, OSError(28, "No space left on device")])
+def test_an_exception_in_the_middle_leaves_the_old_file_and_no_rest(
+    tmp_path: Path, error: type[BaseException] | BaseException
+) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+    with pytest.raises(BaseException) as caught, write_atomically(path) as file:
+        file.write(b"half of the n")
+        raise error
+    assert caught.type in (ValueError, KeyboardInterrupt, OSError)
+    assert path.read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.bin"]
+
+
+def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")  # not on Windows
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        with pytest.raises(OSError), write_atomically(path) as file:
+            file.write(b"x" * 20_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert path.read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.bin"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_a_kill_in_the_middle_of_a_write_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+    command = [sys.executable, "-c", KILLED_IN_THE_MIDDLE, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"written\n"
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
+    assert path.read_bytes() == b"old"
+    left = [other.name for other in tmp_path.iterdir() if other != path]
+    assert len(left) == 1 and left[0].startswith(".a.bin.") and left[0].endswith(".partial")
+    with write_atomically(path) as file:  # what the kill left behind is not in the way
+        file.write(b"new")
+    assert path.read_bytes() == b"new"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no mode bits")
+class TestModeBits:
+    def test_those_of_the_old_file_are_kept(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.sh"
+        path.touch()
+        path.chmod(0o751)
+        with write_atomically(path) as file:
+            file.write(b"#!/bin/sh")
+        assert stat.S_IMODE(path.stat().st_mode) == 0o751
+
+    def test_a_new_file_has_those_that_open_would_give(self, tmp_path: Path) -> None:
+        (tmp_path / "by open").touch()
+        with write_atomically(tmp_path / "by us") as file:
+            file.write(b"")
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+        assert modes["by us"] == modes["by open"]
+
+
+class TestPlaces:
+    def test_the_cache_is_where_the_environment_says(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("DENSEKIT_CACHE", str(tmp_path))
+        assert cache_folder() == tmp_path
+
+    def test_else_it_is_a_folder_of_its_own(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("DENSEKIT_CACHE", raising=False)
+        assert "densekit" in cache_folder().parts
+
+    def test_sample_data_is_found_by_name(self) -> None:
+        for folder in bundled("data_samples").iterdir():
+            assert not folder.is_dir() or sample_folder(folder.name) == folder
+
+    def test_sample_data_that_is_not_there_is_named(self) -> None:
+        with pytest.raises(DataError, match="no sample data called 'tabeltop'"):
+            sample_folder("tabeltop")
