@@ -192,9 +192,7 @@ def test_an_impossible_drop_rate_is_refused(drop_rate: float) -> None:
 
 @pytest.mark.parametrize("num_classes", [-1, 2.5, "10", True])
 def test_an_impossible_number_of_classes_is_refused(num_classes: object) -> None:
-    with pytest.raises(
-        ConfigError, match=rf"num_classes is {num_classes!r}: expected 0 \(no classifier\) or more"
-    ):
+    with pytest.raises(ConfigError, match=rf"num_classes is {num_classes!r}: expected 0 \(no"):
         DenseNet(TINY, num_classes=num_classes)  # type: ignore[arg-type]
 
 

@@ -57,10 +57,11 @@ def compare(
             f"torchvision has no '{architecture}' to compare with, but {listed(ARCHITECTURES)}"
         )
     generator = torch.Generator().manual_seed(seed)
-    reference = torchvision.models.get_model(architecture, weights=None).double()
-    randomise(reference, generator)
-    ours = DenseNet(read_architecture(architecture)).double()
-    ours.load_state_dict(reference.state_dict())
+    with torch.device("meta"):  # no first values: all of them are replaced
+        reference = torchvision.models.get_model(architecture, weights=None).double()
+        ours = DenseNet(read_architecture(architecture)).double()
+    randomise(reference.to_empty(device="cpu"), generator)
+    ours.to_empty(device="cpu").load_state_dict(reference.state_dict())
     images = torch.randn(batch_size, 3, image_size, image_size, generator=generator, dtype=torch.float64)
     return compare_networks(ours, reference, images, tolerance, architecture)
 
@@ -68,22 +69,34 @@ def compare(
 def randomise(network: nn.Module, generator: torch.Generator) -> None:
     """Give every parameter and every BatchNorm statistic a random value of a reasonable size, in place.
 
-    A quarter of the BatchNorm gains come out negative, and a few zero, as they do in trained networks.
+    A quarter of the BatchNorm gains are negative, and a few zero, as they may be in trained networks. None of
+    the channels is dead: a mistake in one that a ReLU always stops would not show.
     """
     with torch.no_grad():
         for module in network.modules():
             if isinstance(module, nn.BatchNorm2d):
-                _uniform(module.weight, -0.5, 1.5, generator)
-                module.weight[::16] = 0.0
-                _uniform(module.bias, -0.5, 0.5, generator)
-                if module.running_mean is not None and module.running_var is not None:
-                    _uniform(module.running_mean, -0.5, 0.5, generator)
-                    _uniform(module.running_var, 0.3, 1.5, generator)
+                _randomise_norm(module, generator)
             elif isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, generator=generator)
             elif isinstance(module, nn.Linear):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="linear", generator=generator)
                 _uniform(module.bias, -0.5, 0.5, generator)
+
+
+def _randomise_norm(norm: nn.BatchNorm2d, generator: torch.Generator) -> None:
+    _uniform(norm.weight, 0.5, 1.5, generator)
+    norm.weight[1::4] *= -1
+    norm.weight[::16] = 0.0
+    _uniform(norm.bias, -0.3, 0.5, generator)
+    norm.bias[::16].abs_()
+    if (
+        norm.running_mean is not None
+        and norm.running_var is not None
+        and norm.num_batches_tracked is not None
+    ):
+        _uniform(norm.running_mean, -0.3, 0.3, generator)
+        _uniform(norm.running_var, 0.5, 2.0, generator)
+        norm.num_batches_tracked.fill_(7)
 
 
 def compare_networks(
@@ -109,12 +122,12 @@ def compare_networks(
     shared = names[ours] & names[reference]
     rows: list[Row] = []
     differences: list[Difference] = []
+    our_copy, reference_copy = (copy.deepcopy(network).double().cpu() for network in (ours, reference))
     for mode in _MODES:
-        comparison = _Comparison(mode, tolerance, _copied(ours, mode), _copied(reference, mode))
+        comparison = _Comparison(mode, tolerance, our_copy, reference_copy)
         comparison.run(images.double().cpu(), shared)
         rows += comparison.rows
         differences += comparison.differences
-        del comparison  # and with it the copies and their gradients
     return ParityReport(
         architecture=architecture,
         image_shape=tuple(images.shape),
@@ -132,8 +145,8 @@ class _Comparison:
     def __init__(self, mode: Mode, tolerance: float, ours: nn.Module, reference: nn.Module) -> None:
         self.mode = mode
         self.tolerance = tolerance
-        self.ours = ours
-        self.reference = reference
+        self.ours = ours.train(mode == "train")
+        self.reference = reference.train(mode == "train")
         self.rows: list[Row] = []
         self.differences: list[Difference] = []
 
@@ -218,9 +231,10 @@ class _Comparison:
             if not self._compare("gradient", name, found.get(name), parameter.grad).close:
                 names.append(name)
         if names:
-            # Backwards the error travels towards the images, so it began behind the last one in this order.
+            # Going backward, an error travels towards the images: it began behind the last name in this order.
             text = (
-                f"the gradient of {names[-1]} differs, though those behind it agree: look for a detach there"
+                f"the outputs agree, but the gradient of {names[-1]} does not, though those behind it do: "
+                "look at what its result goes through, for a detach or a no_grad"
             )
             self._note(self._difference(parent(names[-1]), names[-1], text))
 
@@ -257,11 +271,8 @@ class _Comparison:
             self.differences.append(difference)
 
 
-def _copied(network: nn.Module, mode: Mode) -> nn.Module:
-    return copy.deepcopy(network).double().cpu().train(mode == "train")
-
-
 def _run_seeded(network: nn.Module, images: Tensor, names: set[str]) -> Run:
+    network.zero_grad()
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)  # dropout, if there is any, drops the same in both
         return run_traced(network, images, names)
