@@ -14,6 +14,7 @@ from nbformat import NotebookNode
 
 from densekit.course.build import read_notebook
 from densekit.course.outputs import problems_of_outputs
+from densekit.course.parameters import parameters_of
 from densekit.course.places import VERSIONS, Course, Version, open_course
 from densekit.course.sources import IGNORE_TAG, Source, generate, read_source
 from densekit.errors import CourseError
@@ -97,6 +98,7 @@ def _problems(course: Course, name: str, version: Version) -> Iterator[str]:
     yield from _not_run(notebook)
     yield from _not_compared(source, notebook)
     yield from _shell_escapes(notebook)
+    yield from _parameters(notebook, course.notebook(name, version))
     yield from problems_of_outputs(notebook)
     yield from _exercises(source, notebook, version)
 
@@ -153,6 +155,18 @@ def _shell_escapes(notebook: NotebookNode) -> Iterator[str]:
         lines = [line.strip() for line in cell.source.splitlines()]
         if _SETUP_TAG not in cell.metadata.get("tags", []) and any(line.startswith(_SHELL) for line in lines):
             yield f"cell {number} runs a shell command, whose failure passes silently: use Python"
+
+
+def _parameters(notebook: NotebookNode, path: Path) -> Iterator[str]:
+    """Tell which assignments of the parameters cell papermill does not see, so that nobody could set them."""
+    for number, cell in _code_cells(notebook):
+        if "parameters" not in cell.metadata.get("tags", []):
+            continue
+        known = parameters_of(path)
+        for line in cell.source.splitlines():
+            name = line.partition("=")[0].partition(":")[0].strip()
+            if name.isidentifier() and name not in known:
+                yield f"cell {number}: '{line.strip()}' can't be set: write `name: type = literal  # meaning`"
 
 
 def _exercises(source: Source, notebook: NotebookNode, version: Version) -> Iterator[str]:

@@ -21,6 +21,7 @@ KERNEL_ARGUMENTS = ["--IPKernelApp.log_level=40"]
 """Errors only: a kernel otherwise warns on the terminal of what a teacher can't change."""
 
 _OFFLINE = Path(__file__).parent / "offline"
+_ADDED = frozenset({"papermill-error-cell-tag", "injected-parameters"})  # cells that papermill adds
 _PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -112,7 +113,8 @@ def what_failed(notebook: NotebookNode, error: BaseException, timeout_s: float) 
 
 def _last_started(notebook: NotebookNode) -> tuple[int, NotebookNode]:
     """Return the failed cell, or else the last code cell that was started."""
-    code = [(number, cell) for number, cell in enumerate(notebook.cells, 1) if cell.cell_type == "code"]
+    ours = [cell for cell in notebook.cells if not _ADDED.intersection(cell.metadata.get("tags", []))]
+    code = [(number, cell) for number, cell in enumerate(ours, 1) if cell.cell_type == "code"]
     failed = [pair for pair in code if any(output.output_type == "error" for output in pair[1].outputs)]
     started = [pair for pair in code if pair[1].execution_count is not None]
     # A cell that is stopped before its first output has no count yet: it is the one after the last that has

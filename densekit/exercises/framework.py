@@ -233,6 +233,8 @@ def _is_readers(filename: str) -> bool:
 
 
 def _equal(value: Any, expected: Any) -> bool:
+    if getattr(value, "ndim", None) == 0 and not hasattr(expected, "ndim"):
+        value = value.item()  # an array or tensor of one number is that number
     if isinstance(value, bool) != isinstance(expected, bool):
         return False  # True == 1 in Python, but not as an answer
     same = value == expected

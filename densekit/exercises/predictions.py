@@ -5,6 +5,7 @@
 With `...` as the guess, nothing is given away and the notebook runs on.
 """
 
+import math
 from typing import Any
 
 from densekit.exercises.display import Card, show
@@ -44,13 +45,16 @@ def _compared(guess: Any, answer: Any, close: float, unit: str) -> str:
     if said is None:
         return f"you said {quoted(guess)}, which is not a number; guess one"
     space = "" if unit in ("", "%", "×") else " "
-    shown, told = f"{right:.6g}{space}{unit}", f"{said:.6g}{space}{unit}"
+    shown, told, apart = (f"{_short(number)}{space}{unit}" for number in (right, said, abs(said - right)))
     if said == right:
         return f"exactly: it is {shown}"
-    difference = abs(said - right)
     direction = "too high" if said > right else "too low"
-    word = "close: " if difference <= close * abs(right) else ""
-    return f"{word}you said {told}, it is {shown}: {difference:.4g}{space}{unit} {direction}"
+    word = "close: " if abs(said - right) <= close * abs(right) else ""
+    return f"{word}you said {told}, it is {shown}: {apart} {direction}"
+
+
+def _short(number: float) -> str:
+    return f"{int(number):,}" if number.is_integer() else f"{number:.4g}"
 
 
 def _number(value: Any) -> float | None:
@@ -60,4 +64,4 @@ def _number(value: Any) -> float | None:
         number = float(value)
     except (TypeError, ValueError):
         return None
-    return number if number == number else None
+    return number if math.isfinite(number) else None
