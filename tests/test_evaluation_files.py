@@ -102,7 +102,7 @@ def test_the_heat_map_is_a_picture_that_tells_its_numbers(report, tmp_path):
     with Image.open(tmp_path / "heatmap.png") as picture:
         picture.load()
         assert picture.format == "PNG"
-        assert "37 right (92.5 %)" in picture.info["Description"]
+        assert "37 of 40 right (92.5 %)" in picture.info["Description"]
 
 
 def test_a_validation_is_kept_under_its_epoch_and_step(report, tmp_path):

@@ -4,7 +4,21 @@ In a notebook `show(figure)` shows a figure together with its words, and so does
 expression of a cell. `alt_text(figure)` returns the words, `png(figure)` the picture for a file or a widget.
 """
 
+from densekit.plots.bars import class_bars
 from densekit.plots.confusion import confusion_heatmap
+from densekit.plots.curves import training_curves
 from densekit.plots.described import alt_text, describe, png, show
+from densekit.plots.pictures import before_after, image_grid, prediction_grid
 
-__all__ = ["alt_text", "confusion_heatmap", "describe", "png", "show"]
+__all__ = [
+    "alt_text",
+    "before_after",
+    "class_bars",
+    "confusion_heatmap",
+    "describe",
+    "image_grid",
+    "png",
+    "prediction_grid",
+    "show",
+    "training_curves",
+]

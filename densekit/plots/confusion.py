@@ -6,15 +6,15 @@ from typing import Protocol
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
-from matplotlib.typing import ColorType
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from densekit.plots.described import describe, new_figure
 from densekit.plots.names import label_names
-from densekit.plots.style import GREY, LIGHT, styled
-from densekit.words import percent
+from densekit.plots.style import GREY, LIGHT, readable_on, styled
+from densekit.words import counted, percent
 
 _COLOURS = colormaps["Blues"]
 _NAMED_IN_WORDS = 12  # classes that the alt text lists one by one
@@ -53,17 +53,17 @@ def confusion_heatmap(report: ConfusionCounts, normalise: bool = True) -> Figure
         axes = figure.add_subplot()
         values = 100 * shares if normalise else np.where(totals[:, None] > 0, counts, np.nan).astype(float)
         top = 100.0 if normalise else max(float(counts.max(initial=0)), 1.0)
-        image = axes.imshow(values, cmap=_COLOURS.with_extremes(bad=LIGHT), vmin=0.0, vmax=top)
+        # The scale is steeper near 0, where the mistakes are, so that a few per cent can be seen.
+        scale = PowerNorm(0.6, vmin=0.0, vmax=top)
+        image = axes.imshow(values, cmap=_COLOURS.with_extremes(bad=LIGHT), norm=scale)
         bar = figure.colorbar(image, ax=axes, shrink=0.9, aspect=25, pad=0.03)
+        bar.ax.yaxis.set_major_locator(MaxNLocator(6, integer=True))
         bar.set_label("% of the true class" if normalise else "images")
         bar.outline.set_visible(False)
         _name_axes(axes, labels, totals)
         if number <= _NUMBERS_UP_TO:
-            _write_numbers(axes, counts, shares, values / top, normalise)
-        right, total = int(counts.trace()), int(totals.sum())
-        figure.suptitle(
-            f"Confusion of {number} classes: {right} of {total} right ({_percent(right, total)})",
-        )
+            _write_numbers(axes, counts, image.to_rgba(values), normalise)
+        figure.suptitle(f"Confusion of {counted(number, 'class', 'classes')}: {_score(counts)}")
     return describe(figure, _words(report, counts, totals))
 
 
@@ -73,16 +73,12 @@ def cell_text(count: int, total: int, normalise: bool = True) -> str:
         return "–"
     if not normalise:
         return str(count)
-    if 0 < count < 0.01 * total:
-        return "<1"
-    if 0.99 * total < count < total:
-        return ">99"
-    return f"{100 * count / total:.0f}"
+    return percent(count / total, decimals=0).removesuffix(" %")
 
 
 def _cell_size(number: int) -> float:
     """Return the side of a cell in inches: large for few classes, and never a figure wider than a page."""
-    return min(0.75, max(4.8 / number, 0.26), 8.6 / number)
+    return min(2.0 + 0.28 * number, 8.6) / number
 
 
 def _label_size(number: int) -> float:
@@ -125,18 +121,17 @@ def _name_axes(axes: Axes, labels: list[str], totals: NDArray[np.int64]) -> None
 def _write_numbers(
     axes: Axes,
     counts: NDArray[np.int64],
-    shares: NDArray[np.float64],
-    shades: NDArray[np.float64],
+    colours: NDArray[np.float64],
     normalise: bool,
 ) -> None:
     number = len(counts)
-    size = min(10.0, 26.0 * _cell_size(number))
+    size = min(10.0, 30.0 * _cell_size(number))
     totals = counts.sum(axis=1)
     for row, column in np.ndindex(counts.shape):
         count, total = int(counts[row, column]), int(totals[row])
         if count == 0 and total and number > _ZEROS_UP_TO:
             continue
-        colour = GREY if count == 0 else readable_on(tuple(_COLOURS(shades[row, column])))
+        colour = GREY if count == 0 else readable_on(tuple(colours[row, column]))
         text = axes.text(
             column,
             row,
@@ -150,22 +145,11 @@ def _write_numbers(
         text.set_in_layout(False)  # it lies inside the axes: leaving it out makes the layout fast
 
 
-def readable_on(background: ColorType) -> str:
-    """Return black or white, whichever has the higher contrast (WCAG 2: at least 4.5 to 1) on a colour."""
-    return "black" if luminance(to_rgb(background)) > 0.179 else "white"
-
-
-def luminance(colour: tuple[float, float, float]) -> float:
-    """Return the relative luminance of an sRGB colour, 0 to 1, as WCAG 2 defines it."""
-    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in colour]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
 def _words(report: ConfusionCounts, counts: NDArray[np.int64], totals: NDArray[np.int64]) -> str:
-    right, total = int(counts.trace()), int(totals.sum())
+    total = int(totals.sum())
     text = (
-        f"Confusion heat map of {len(report.classes)} classes, {total} images: "
-        f"{right} right ({_percent(right, total)}). {_class_words(report.classes, counts, totals)}"
+        f"Confusion heat map of {counted(len(counts), 'class', 'classes')}, {counted(total, 'image')}: "
+        f"{_score(counts)}. {_class_words(report.classes, counts, totals)}"
     )
     mistakes = counts * (1 - np.eye(len(counts), dtype=np.int64))
     worst = [int(index) for index in np.argsort(-mistakes, axis=None, kind="stable")[:3]]
@@ -188,5 +172,6 @@ def _class_words(classes: tuple[str, ...], counts: NDArray[np.int64], totals: ND
     return f"Lowest classes: {', '.join(scores[row] for row in lowest)}."
 
 
-def _percent(part: int, whole: int) -> str:
-    return percent(part / whole if whole else float("nan"))
+def _score(counts: NDArray[np.int64]) -> str:
+    right, total = int(counts.trace()), int(counts.sum())
+    return f"{right} of {total} right ({percent(right / total if total else math.nan)})"

@@ -15,6 +15,7 @@ import numpy as np
 from IPython.display import display
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -29,14 +30,23 @@ class DescribedFigure(Figure):
     """A figure that knows its alt text; as the last expression of a cell it shows itself with it."""
 
     alt_text: str = ""
+    photographic: bool = False
 
     def _ipython_display_(self) -> None:
         show(self)
 
 
-def new_figure(width: float, height: float) -> DescribedFigure:
-    """Make an empty figure of this size in inches, in which nothing overlaps or is cut off."""
-    figure = DescribedFigure(figsize=(width, height), layout="constrained")
+def new_figure(width: float, height: float, photographic: bool = False) -> DescribedFigure:
+    """Make an empty figure in which nothing overlaps or is cut off.
+
+    Args:
+        width: in inches; a page of a notebook has room for about 10.
+        height: in inches.
+        photographic: it holds photographs, so a notebook stores it as a JPEG, about a third of the size of a PNG.
+    """
+    layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)  # inches around everything
+    figure = DescribedFigure(figsize=(width, height), layout=layout)
+    figure.photographic = photographic
     FigureCanvasAgg(figure)
     return figure
 
@@ -65,21 +75,30 @@ def alt_text(figure: Figure) -> str:
 def png(figure: Figure, dpi: float = CSS_PIXELS_PER_INCH) -> bytes:
     """Draw a figure as the bytes of a PNG file, which holds the alt text as its description.
 
-    The same figure gives the same bytes: neither the date nor matplotlib's version is written into them.
+    The same figure made again gives the same bytes: neither date nor version is written into them.
     """
-    dots = figure.dpi
-    with styled():
-        figure.set_dpi(dpi)
-        canvas = FigureCanvasAgg(figure)
-        canvas.draw()  # type: ignore[no-untyped-call] # once; figure.savefig would draw a second time, for the layout
-        pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
-        picture = Image.fromarray(pixels).convert("RGB")
-    figure.set_dpi(dots)
     notes = PngInfo()
     notes.add_itxt("Description", str(getattr(figure, "alt_text", "")))
     buffer = io.BytesIO()
-    picture.save(buffer, format="png", pnginfo=notes)
+    _drawn(figure, dpi).save(buffer, format="png", pnginfo=notes)
     return buffer.getvalue()
+
+
+def _jpeg(figure: Figure, dpi: float) -> bytes:
+    buffer = io.BytesIO()
+    _drawn(figure, dpi).save(buffer, format="jpeg", quality=90, subsampling=0)  # letters keep their edges
+    return buffer.getvalue()
+
+
+def _drawn(figure: Figure, dpi: float) -> Image.Image:
+    before = figure.dpi
+    with styled():
+        figure.set_dpi(dpi)
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()  # type: ignore[no-untyped-call]  # once; savefig draws a second time, for the layout
+        pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+    figure.set_dpi(before)
+    return Image.fromarray(pixels).convert("RGB")
 
 
 def show(figure: Figure, alt: str | None = None, in_words: bool = True) -> None:
@@ -100,13 +119,14 @@ def show(figure: Figure, alt: str | None = None, in_words: bool = True) -> None:
         describe(figure, alt)
     words = alt_text(figure)
     width, height = (round(inches * CSS_PIXELS_PER_INCH) for inches in figure.get_size_inches())
+    kind, draw = ("image/jpeg", _jpeg) if getattr(figure, "photographic", False) else ("image/png", png)
     display(
         {
-            "image/png": b64encode(png(figure, _PIXELS_PER_INCH)).decode("ascii"),
+            kind: b64encode(draw(figure, _PIXELS_PER_INCH)).decode("ascii"),
             "text/plain": f"<Figure: {words}>",
         },
         raw=True,
-        metadata={"image/png": {"alt": words, "width": width, "height": height}},
+        metadata={kind: {"alt": words, "width": width, "height": height}},
     )
     if in_words:
         folded = f"<details><summary>The figure in words</summary>{html.escape(words)}</details>"

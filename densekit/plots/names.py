@@ -27,12 +27,17 @@ def label_names(classes: Sequence[str], longest: int = 22) -> list[str]:
 
 
 def drawable(name: str, number: int) -> str:
-    """Return the name of class `number` in characters that the fonts have; mathematics is not interpreted."""
+    """Return the name of class `number` in characters that the fonts have."""
     letters = [_drawable_character(letter) for letter in unicodedata.normalize("NFC", name)]
     text = " ".join("".join(letters).split())
     # An empty part stands for a character without a readable name; a name without letters says nothing.
-    shown = text if all(letters) and text else f"class {number}"
-    return shown.replace("$", r"\$")
+    return text if all(letters) and text else f"class {number}"
+
+
+def drawn_text(text: str) -> str:
+    """Return any text, line by line, in characters that the fonts have; what they lack becomes "?"."""
+    lines = unicodedata.normalize("NFC", text).split("\n")
+    return "\n".join("".join(_drawable_character(letter) or "?" for letter in line) for line in lines)
 
 
 def _drawable_character(letter: str) -> str:

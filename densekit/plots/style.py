@@ -12,7 +12,9 @@ from functools import cache
 from typing import Any
 
 from matplotlib import font_manager
+from matplotlib.colors import to_rgb
 from matplotlib.style import context
+from matplotlib.typing import ColorType
 
 BLACK, GREY, LIGHT = "#000000", "#6b6b6b", "#e6e6e6"
 BLUE, ORANGE, GREEN, VERMILLION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
@@ -47,6 +49,7 @@ _STYLE: dict[str, Any] = {
     "figure.titlesize": 11.0,
     "figure.titleweight": "bold",
     "legend.frameon": False,
+    "text.parse_math": False,  # a class may be called "$5 or $10"
 }
 
 
@@ -60,3 +63,14 @@ def font_families() -> tuple[str, ...]:
 def styled() -> AbstractContextManager[None]:
     """Return the context in which figures are made and drawn, whatever the reader's own settings are."""
     return context(["default", _STYLE | {"font.family": list(font_families())}])
+
+
+def readable_on(background: ColorType) -> str:
+    """Return black or white, whichever has the higher contrast (WCAG 2: at least 4.5 to 1) on a colour."""
+    return "black" if luminance(to_rgb(background)) > 0.179 else "white"
+
+
+def luminance(colour: tuple[float, float, float]) -> float:
+    """Return the relative luminance of an sRGB colour, 0 to 1, as WCAG 2 defines it."""
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in colour]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
