@@ -4,6 +4,7 @@ import copy
 import json
 from collections.abc import Callable
 from types import MethodType
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -75,7 +76,7 @@ def test_randomised_networks_hide_nothing() -> None:
 
 
 def test_an_architecture_that_torchvision_does_not_have_is_refused() -> None:
-    with pytest.raises(WeightsError, match="no 'densenet264'.*'densenet121'"):
+    with pytest.raises(WeightsError, match=r"no 'densenet264'.*'densenet121'"):
         compare("densenet264")
 
 
@@ -185,11 +186,16 @@ def pool_before_conv(self: Transition, x: Tensor) -> Tensor:
     return self.conv(self.pool(self.relu(self.norm(x))))
 
 
+def joins_along_the_wrong_axis(self: DenseLayer, features: list[Tensor]) -> Tensor:
+    return self.conv2(self.relu2(self.norm2(torch.cat(features, dim=2))))
+
+
 def no_last_relu(self: DenseNet, images: Tensor) -> Tensor:
-    return self.features(images)
+    return self.forward_head(self.features(images))
 
 
-def max_pooled_embedding(self: DenseNet, maps: Tensor) -> Tensor:
+def max_pooled_embedding(self: DenseNet, images: Tensor) -> Tensor:
+    maps = self.forward_features(images)
     return self.classifier(F.adaptive_max_pool2d(maps, (1, 1)).flatten(start_dim=1))
 
 
@@ -201,54 +207,117 @@ def detached_result(self: DenseLayer, features: list[Tensor]) -> Tensor:
     return DenseLayer.forward(self, features).detach()
 
 
+class Planted(NamedTuple):
+    """A mistake in ours, the module that the report must point at, and where the mistake shows."""
+
+    plant: Callable[[DenseNet], None]
+    module: str
+    seen_at: str
+    mode: str = "eval"
+
+
+def at(module: str, plant: Callable[[DenseNet], None]) -> Planted:
+    return Planted(plant, module, module)
+
+
 PLANTED = {
-    # name: (mistake, module to look at, where it shows, mode)
-    "wrong eps": (changed(f"{LAYER}.norm1", eps=1e-3), f"{LAYER}.norm1", f"{LAYER}.norm1", "eval"),
-    "slightly wrong eps": (changed("features.norm5", eps=1e-6), "features.norm5", "features.norm5", "eval"),
-    "wrong momentum": (changed(f"{LAYER}.norm2", momentum=0.01), f"{LAYER}.norm2", f"{LAYER}.norm2.running_mean", "train"),
-    "concat swapped in a layer": (forward_of(LAYER, newest_first_in_layer), LAYER, f"{LAYER}.norm1", "eval"),
-    "concat swapped in a block": (forward_of(BLOCK, newest_first_in_block), BLOCK, f"{BLOCK}.denselayer2", "eval"),
-    "concat swapped at a block's end": (forward_of(BLOCK, newest_first_at_the_end), BLOCK, BLOCK, "eval"),
-    "added up instead of concatenated": (forward_of(BLOCK, adds_instead), BLOCK, BLOCK, "eval"),
-    "ReLU replaced": (replaced(f"{LAYER}.relu1", nn.Identity()), f"{LAYER}.relu1", f"{LAYER}.relu1", "eval"),
-    "ReLU never called": (forward_of(LAYER, forgets_relu2), f"{LAYER}.relu2", f"{LAYER}.relu2", "eval"),
-    "ReLU before norm": (forward_of(LAYER, relu_before_norm), LAYER, f"{LAYER}.norm1", "eval"),
-    "leaky ReLU": (replaced("features.relu0", nn.LeakyReLU()), "features.relu0", "features.relu0", "eval"),
-    "last ReLU missing": (changed("", forward_features=None), "network", "classifier", "eval"),
-    "pool and conv swapped": (forward_of(TRANSITION, pool_before_conv), TRANSITION, f"{TRANSITION}.conv", "eval"),
-    "max pool in a transition": (replaced(f"{TRANSITION}.pool", nn.MaxPool2d(2)), f"{TRANSITION}.pool", f"{TRANSITION}.pool", "eval"),
-    "average pool in the stem": (replaced("features.pool0", nn.AvgPool2d(3, 2, 1)), "features.pool0", "features.pool0", "eval"),
-    "stride 1 in the stem": (changed("features.conv0", stride=(1, 1)), "features.conv0", "features.conv0", "eval"),
-    "stride 2 in a layer": (changed(f"{LAYER}.conv2", stride=(2, 2)), f"{LAYER}.conv2", f"{LAYER}.conv2", "eval"),
-    "padding forgotten": (changed(f"{LAYER}.conv2", padding=(0, 0)), f"{LAYER}.conv2", f"{LAYER}.conv2", "eval"),
-    "padding forgotten before pooling": (changed("features.pool0", padding=0), "features.pool0", "features.pool0", "eval"),
-    "a weight nudged": (nudged(f"{LAYER}.conv2.weight", 1e-6), f"{LAYER}.conv2", f"{LAYER}.conv2", "eval"),
-    "a bias nudged": (nudged("classifier.bias", 1e-6), "classifier", "classifier", "eval"),
-    "a weight that is not a number": (nudged(f"{LAYER}.norm1.bias", float("nan")), f"{LAYER}.norm1", f"{LAYER}.norm1", "eval"),
-    "max pooling to embeddings": (changed("", forward_head=None), "network", "classifier", "eval"),
-    "features detached": (forward_of(LAYER, detached), f"{BLOCK}.denselayer2.conv2", f"{BLOCK}.denselayer2.conv2.weight", "eval"),
-    "result detached": (forward_of(LAYER, detached_result), f"{LAYER}.conv2", f"{LAYER}.conv2.weight", "eval"),
-}  # fmt: skip
-PLANTED["last ReLU missing"] = (
-    lambda network: setattr(network, "forward_features", MethodType(no_last_relu, network)),
-    "network", "classifier", "eval",
-)  # fmt: skip
-PLANTED["max pooling to embeddings"] = (
-    lambda network: setattr(network, "forward_head", MethodType(max_pooled_embedding, network)),
-    "network", "classifier", "eval",
-)  # fmt: skip
+    "wrong eps": at(f"{LAYER}.norm1", changed(f"{LAYER}.norm1", eps=1e-3)),
+    "slightly wrong eps": at("features.norm5", changed("features.norm5", eps=1e-6)),
+    "wrong momentum": Planted(
+        changed(f"{LAYER}.norm2", momentum=0.01), f"{LAYER}.norm2", f"{LAYER}.norm2.running_mean", "train"
+    ),
+    "concat swapped in a layer": Planted(forward_of(LAYER, newest_first_in_layer), LAYER, f"{LAYER}.norm1"),
+    "concat swapped in a block": Planted(
+        forward_of(BLOCK, newest_first_in_block), BLOCK, f"{BLOCK}.denselayer2"
+    ),
+    "concat swapped at a block's end": at(BLOCK, forward_of(BLOCK, newest_first_at_the_end)),
+    "added up instead of concatenated": at(BLOCK, forward_of(BLOCK, adds_instead)),
+    "ReLU replaced": at(f"{LAYER}.relu1", replaced(f"{LAYER}.relu1", nn.Identity())),
+    "ReLU never called": Planted(forward_of(LAYER, forgets_relu2), f"{LAYER}.relu2", f"{LAYER}.conv2"),
+    "ReLU before norm": Planted(forward_of(LAYER, relu_before_norm), LAYER, f"{LAYER}.norm1"),
+    "leaky ReLU": at("features.relu0", replaced("features.relu0", nn.LeakyReLU())),
+    "last ReLU missing": Planted(forward_of("", no_last_relu), "network", "classifier"),
+    "max pooling to embeddings": Planted(forward_of("", max_pooled_embedding), "network", "classifier"),
+    "pool and conv swapped": Planted(
+        forward_of(TRANSITION, pool_before_conv), TRANSITION, f"{TRANSITION}.conv"
+    ),
+    "max pool in a transition": at(f"{TRANSITION}.pool", replaced(f"{TRANSITION}.pool", nn.MaxPool2d(2))),
+    "average pool in the stem": at("features.pool0", replaced("features.pool0", nn.AvgPool2d(3, 2, 1))),
+    "pool and conv swapped, with a max pool": Planted(
+        lambda network: (
+            forward_of(TRANSITION, pool_before_conv)(network),
+            replaced(f"{TRANSITION}.pool", nn.MaxPool2d(2))(network),
+        ),
+        TRANSITION,
+        f"{TRANSITION}.conv",
+    ),
+    "stride 1 in the stem": at("features.conv0", changed("features.conv0", stride=(1, 1))),
+    "stride 2 in a layer": at(f"{LAYER}.conv2", changed(f"{LAYER}.conv2", stride=(2, 2))),
+    "padding forgotten": at(f"{LAYER}.conv2", changed(f"{LAYER}.conv2", padding=(0, 0))),
+    "padding of the pool forgotten": at("features.pool0", changed("features.pool0", padding=0)),
+    "a weight nudged": at(f"{LAYER}.conv2", nudged(f"{LAYER}.conv2.weight", 1e-6)),
+    "a bias nudged": at("classifier", nudged("classifier.bias", 1e-6)),
+    "a value that is not a number": at(f"{LAYER}.norm1", nudged(f"{LAYER}.norm1.bias", float("nan"))),
+    "fails in the middle": Planted(forward_of(LAYER, joins_along_the_wrong_axis), LAYER, f"{LAYER}.norm1"),
+    "result detached": Planted(forward_of(LAYER, detached_result), f"{LAYER}.conv2", f"{LAYER}.conv2.weight"),
+    "input detached": Planted(
+        forward_of(LAYER, detached), f"{BLOCK}.denselayer2.conv2", f"{BLOCK}.denselayer2.conv2.weight"
+    ),
+}
 
 
 @pytest.mark.parametrize("mistake", PLANTED)
 def test_a_planted_mistake_is_found_where_it_was_planted(
     mistake: str, ours: DenseNet, reference: nn.Module
 ) -> None:
-    plant, module, seen_at, mode = PLANTED[mistake]
-    plant(ours)
+    planted = PLANTED[mistake]
+    planted.plant(ours)
     report = compared(ours, reference)
     assert not report.agree
-    assert report.first_difference is not None
     found = report.first_difference
-    print(found)
-    assert (found.module, found.seen_at, found.mode) == (module, seen_at, mode)
+    assert found is not None
+    assert (found.module, found.seen_at, found.mode) == (planted.module, planted.seen_at, planted.mode)
     assert found.explanation in str(report)
+
+
+def test_a_function_in_place_of_a_module_is_no_difference(ours: DenseNet, reference: nn.Module) -> None:
+    forward_of(LAYER, relu2_as_a_function)(ours)
+    report = compared(ours, reference)
+    assert report.agree
+    assert f"{LAYER}.relu2" not in {row.name for row in report.rows}
+
+
+def test_explanations_tell_what_to_look_at(ours: DenseNet, reference: nn.Module) -> None:
+    forward_of("", no_last_relu)(ours)
+    explanation = str(compared(ours, reference).first_difference.explanation)
+    assert explanation.startswith("classifier gets another input (max|Δ| ")
+    assert explanation.endswith("), though all before it agrees: look at network")
+
+
+def test_only_what_lies_behind_a_mistake_is_marked(ours: DenseNet, reference: nn.Module) -> None:
+    changed(f"{LAYER}.norm1", eps=1e-3)(ours)
+    rows = compared(ours, reference).select("eval", "output")
+    names = [row.name for row in rows]
+    marks = [row.close for row in rows]
+    assert marks.index(False) == names.index(f"{LAYER}.norm1")
+    assert not any(marks[names.index(BLOCK) :])
+
+
+def test_the_table_shows_every_row_or_the_different_ones(ours: DenseNet, reference: nn.Module) -> None:
+    nudged("classifier.bias", 1e-6)(ours)
+    report = compared(ours, reference)
+    assert len(report.table().splitlines()) == 1 + len(report.rows)
+    different = report.table(only_different=True).splitlines()[1:]
+    assert [line.split()[:3] for line in different] == [
+        [mode, "output", name] for mode in ("eval", "train") for name in ("classifier", "network")
+    ]
+    assert all(line.endswith("DIFFERENT") for line in different)
+
+
+def test_the_json_form_has_no_infinities(ours: DenseNet, reference: nn.Module) -> None:
+    changed("features.conv0", stride=(1, 1))(ours)
+    values = json.loads(json.dumps(compared(ours, reference).to_dict(), allow_nan=False))
+    assert values["agree"] is False
+    assert values["first_difference"]["module"] == "features.conv0"
+    assert values["first_difference"]["difference"] is None
+    assert values["rows"][0]["name"] == "features.conv0"

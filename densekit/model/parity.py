@@ -23,7 +23,7 @@ from densekit.errors import WeightsError, listed
 from densekit.model.architectures import ARCHITECTURES, read_architecture
 from densekit.model.densenet import DenseNet
 from densekit.model.parity_report import Difference, ParityReport, Row
-from densekit.model.tracing import ROOT, Event, Run, Trace, named_modules, parent, run_traced
+from densekit.model.tracing import Event, Run, named_modules, parent, run_traced
 from densekit.vision import torchvision
 
 Mode = Literal["eval", "train"]
@@ -108,8 +108,8 @@ def compare_networks(
 ) -> ParityReport:
     """Compare two networks whose modules have the same names, in evaluation and in training mode.
 
-    Both are copied and compared in float64 on the CPU; the ones that are given stay as they are. Modules that
-    only one of them has (a ReLU, say, where the other calls a function) are listed and left out.
+    Both are copied and compared in float64 on the CPU; the ones that are given stay as they are. A module that
+    only one of them has or calls (a ReLU, say, where the other uses a function) is no difference by itself.
 
     Args:
         ours: the network to judge. That it fails in the middle is a difference, not an error.
@@ -118,14 +118,13 @@ def compare_networks(
         tolerance: see `TOLERANCE`.
         architecture: a name for the report.
     """
-    names = {network: set(named_modules(network)) for network in (ours, reference)}
-    shared = names[ours] & names[reference]
+    names = set(named_modules(reference))
     rows: list[Row] = []
     differences: list[Difference] = []
     our_copy, reference_copy = (copy.deepcopy(network).double().cpu() for network in (ours, reference))
     for mode in _MODES:
         comparison = _Comparison(mode, tolerance, our_copy, reference_copy)
-        comparison.run(images.double().cpu(), shared)
+        comparison.run(images.double().cpu(), names)
         rows += comparison.rows
         differences += comparison.differences
     return ParityReport(
@@ -134,8 +133,6 @@ def compare_networks(
         tolerance=tolerance,
         rows=tuple(rows),
         first_difference=differences[0] if differences else None,
-        only_in_ours=tuple(sorted(names[ours] - shared)),
-        only_in_reference=tuple(sorted(names[reference] - shared)),
     )
 
 
@@ -154,63 +151,48 @@ class _Comparison:
         our_images, reference_images = images.clone().requires_grad_(), images.clone().requires_grad_()
         our_run = _run_seeded(self.ours, our_images, names)
         reference_run = _run_seeded(self.reference, reference_images, names)
-        self._compare_outputs(our_run.trace, reference_run.trace)
-        self._note(self._first_in_forward(our_run, reference_run))
+        self._compare_outputs(our_run, reference_run)
         if self.mode == "train":
             self._compare_statistics()
         if _backward(our_run.output, reference_run.output):
             self._compare_gradients(our_images, reference_images)
 
-    def _compare_outputs(self, ours: Trace, reference: Trace) -> None:
-        for event, expected in reference.items():
-            if event.kind == "output":
-                name = event.module if event.call == 1 else f"{event.module} (call {event.call})"
-                self._compare("output", name, ours.get(event), expected)
-
-    def _first_in_forward(self, ours: Run, reference: Run) -> Difference | None:
-        """Walk through both runs, event by event, up to the first that is not the same."""
-        our_events = list(ours.trace)
+    def _compare_outputs(self, ours: Run, reference: Run) -> None:
+        """Compare event by event, in the reference's order; the first that differs says where to look."""
+        reached = max((i for i, event in enumerate(reference.trace) if event in ours.trace), default=-1)
+        left_out: list[str] = []
+        found = False
         for position, (event, expected) in enumerate(reference.trace.items()):
-            ours_here = our_events[position] if position < len(our_events) else None
-            if ours_here != event:
-                return self._other_call(event, ours_here, ours, set(reference.trace))
-            row = self._row("output", event.module, ours.trace[event], expected)
-            if not row.close:
-                return self._other_value(event, row, ours.trace[event], expected)
-        if ours.error is not None:
-            return self._difference(ROOT, ROOT, f"ours fails: {ours.error}")
-        return None
+            actual = ours.trace.get(event)
+            if actual is None and position < reached:  # ours went on without it
+                left_out.append(event.module)
+                continue
+            row = self._row("output", _name(event), actual, expected)
+            if event.kind == "output":
+                self.rows.append(row)
+            if not row.close and not found:
+                found = True
+                self.differences.append(self._explain(event, row, actual, ours.error, left_out))
 
-    def _other_value(self, event: Event, row: Row, found: Tensor, expected: Tensor) -> Difference:
-        amount = f"max|Δ| {row.difference:.2g}"
-        if found.shape != expected.shape:
-            amount = f"shape {tuple(found.shape)} instead of {tuple(expected.shape)}"
-        if event.kind == "output":
-            text = f"{event.module} gives another output ({amount}), though its input and all before it agree"
-            return self._difference(event.module, event.module, text, row.difference)
-        owner = parent(event.module)
-        text = (
-            f"{event.module} gets another input ({amount}), though all modules before it agree: "
-            f"look at the forward of {owner}"
-        )
-        return self._difference(owner, event.module, text, row.difference)
-
-    def _other_call(
-        self, event: Event, ours_here: Event | None, ours: Run, reference: set[Event]
+    def _explain(
+        self, event: Event, row: Row, actual: Tensor | None, error: str | None, left_out: list[str]
     ) -> Difference:
-        owner = parent(event.module) if event.kind == "input" else event.module
-        if ours_here is None and ours.error is not None:
-            text = f"ours fails in {owner}, though all modules before it agree: {ours.error}"
-            return self._difference(owner, event.module, text)
-        if event not in ours.trace:
-            text = f"the reference calls {event.module}, ours does not: look at the forward of {owner}"
-            return self._difference(event.module, event.module, text)
-        assert ours_here is not None  # else `event` would have been the last in ours
-        if ours_here not in reference:
-            text = f"ours calls {ours_here.module}, the reference does not: look at the forward of {owner}"
-            return self._difference(ours_here.module, ours_here.module, text)
-        text = f"{owner} calls {ours_here.module} where the reference calls {event.module}"
-        return self._difference(owner, event.module, text)
+        """Say which module to look at, when `event` is the first that differs and all before it agree."""
+        if event.kind == "output":  # its input agrees, and all modules inside it
+            owner, what = event.module, f"{event.module} gives another output"
+        else:  # a module gets its input from the forward of the module around it
+            owner, what = parent(event.module), f"{event.module} gets another input"
+        if actual is None:
+            text = f"ours fails in {owner}, though all before it agrees: {error}"
+            return Difference(self.mode, owner, event.module, row.difference, text)
+        amount = f"max|Δ| {row.difference:.2g}"
+        if tuple(actual.shape) != row.shape:
+            amount = f"shape {tuple(actual.shape)} instead of {row.shape}"
+        text = f"{what} ({amount}), though all before it agrees: look at {owner}"
+        forgotten = [name for name in left_out if parent(name) == owner]
+        if forgotten:
+            owner, text = forgotten[-1], f"{text}, which does not call {forgotten[-1]}"
+        return Difference(self.mode, owner, event.module, row.difference, text)
 
     def _compare_statistics(self) -> None:
         found = dict(self.ours.named_buffers())
@@ -220,7 +202,7 @@ class _Comparison:
                 names.append(name)
         if names:
             text = f"after a training step {names[0]} differs: look at the momentum of its BatchNorm"
-            self._note(self._difference(parent(names[0]), names[0], text))
+            self._note(names[0], text)
 
     def _compare_gradients(self, our_images: Tensor, reference_images: Tensor) -> None:
         found = {name: parameter.grad for name, parameter in self.ours.named_parameters()}
@@ -236,7 +218,7 @@ class _Comparison:
                 f"the outputs agree, but the gradient of {names[-1]} does not, though those behind it do: "
                 "look at what its result goes through, for a detach or a no_grad"
             )
-            self._note(self._difference(parent(names[-1]), names[-1], text))
+            self._note(names[-1], text)
 
     def _compare(self, quantity: str, name: str, found: Tensor | None, expected: Tensor | None) -> Row:
         row = self._row(quantity, name, found, expected)
@@ -261,14 +243,13 @@ class _Comparison:
             close=difference <= self.tolerance * scale,  # False for NaN
         )
 
-    def _difference(
-        self, module: str, seen_at: str, text: str, difference: float = float("inf")
-    ) -> Difference:
-        return Difference(self.mode, module, seen_at, difference, text)
+    def _note(self, name: str, text: str) -> None:
+        difference = next(row.difference for row in self.rows if row.name == name and not row.close)
+        self.differences.append(Difference(self.mode, parent(name), name, difference, text))
 
-    def _note(self, difference: Difference | None) -> None:
-        if difference is not None:
-            self.differences.append(difference)
+
+def _name(event: Event) -> str:
+    return event.module if event.call == 1 else f"{event.module} (call {event.call})"
 
 
 def _run_seeded(network: nn.Module, images: Tensor, names: set[str]) -> Run:

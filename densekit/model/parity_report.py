@@ -58,8 +58,6 @@ class ParityReport:
         tolerance: largest difference that counts as close, as a share of the largest value.
         rows: every compared tensor: outputs in the order in which the reference computes them.
         first_difference: where to look; None if the networks agree.
-        only_in_ours: modules that the reference doesn't have; not compared.
-        only_in_reference: modules that ours doesn't have; not compared.
     """
 
     architecture: str
@@ -67,8 +65,6 @@ class ParityReport:
     tolerance: float
     rows: tuple[Row, ...]
     first_difference: Difference | None
-    only_in_ours: tuple[str, ...] = ()
-    only_in_reference: tuple[str, ...] = ()
 
     @property
     def agree(self) -> bool:
