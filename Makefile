@@ -31,7 +31,11 @@ types: $(READY)
 	$(BIN)/mypy
 
 unit: $(READY)
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile -m 'not notebooks'
+
+# Two at a time, one thread each. Another number of threads may be asked for: OMP_NUM_THREADS=2 make notebooks
+notebooks: $(READY)  ## run every notebook without a network, compare all outputs with the stored ones
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} OMP_WAIT_POLICY=PASSIVE $(BIN)/pytest -n 2 -m notebooks
 
 lab: $(READY)  ## open JupyterLab on the first notebook
 	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
