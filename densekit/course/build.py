@@ -55,7 +55,8 @@ def build_course(
         told: is called with a line of text before each notebook.
 
     Raises:
-        CourseError: no such notebook, a source that can't be read, or a cell that failed.
+        CourseError: no such notebook, a source that can't be read, a cell that failed, or a folder that can't
+            be written to.
     """
     course = open_course(folder)
     built: list[Path] = []
@@ -69,8 +70,7 @@ def build_course(
         told(f"building {name}")
         texts = [_build(source, version, timeout_s) for version in VERSIONS]
         for path, text in zip(paths, texts, strict=True):
-            with write_atomically(path, "w") as file:
-                file.write(text)
+            _write(path, text)
         built += paths
     return BuildReport(tuple(built), tuple(unchanged))
 
@@ -78,6 +78,14 @@ def build_course(
 def _build(source: Source, version: Version, timeout_s: float) -> str:
     notebook = execute(generate(source, version), f"{source.name} ({version})", timeout_s, offline=True)
     return to_text(tidy(notebook))
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        with write_atomically(path, "w") as file:
+            file.write(text)
+    except OSError as error:
+        raise CourseError(f"can't write {path}: {error.strerror or error}") from error
 
 
 def _is_built(course: Course, source: Source, version: Version) -> bool:

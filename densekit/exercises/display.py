@@ -70,9 +70,9 @@ class Card:
     def to_html(self) -> str:
         """Return the card as HTML."""
         colour = _COLOURS[self.state]
-        word = f"<b>{_SIGNS[self.state]} {_WORDS[self.state]}</b>".replace(" </b>", "</b>")
+        word = f"<b>{_SIGNS[self.state]} {_WORDS[self.state]}</b> · " if _WORDS[self.state] else ""
         effort = f' <span style="opacity: 0.7">({escape(self.effort)})</span>' if self.effort else ""
-        parts = [f"<div>{word} · {escape(self.heading)}{effort}</div>", f"<div>{escape(self.text)}</div>"]
+        parts = [f"<div>{word}{escape(self.heading)}{effort}</div>", f"<div>{escape(self.text)}</div>"]
         if self.code:
             parts.append(f'<pre style="margin: 6px 0 0 0; background: none">{escape(self.code)}</pre>')
         for number, (symptom, text) in enumerate(self.helps, 1):

@@ -1,5 +1,6 @@
 """The solution of an exercise, read from the source of its notebook, so there is no second copy."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from densekit.course.blanking import solutions
@@ -11,14 +12,15 @@ if TYPE_CHECKING:
     from densekit.exercises.framework import Exercise
 
 
-def find_solution(exercise: "Exercise") -> str:
+def find_solution(exercise: "Exercise", folder: Path | None = None) -> str:
     """Return the code between the markers in the cell that calls the exercise's check.
 
-    An exercise of the module `start_here` belongs to the notebook that ends in `_start_here`.
+    An exercise of the module `start_here` belongs to the notebook that ends in `_start_here`, of the course in
+    `folder` or of the one that comes with densekit.
     """
     checker = exercise.checker
     try:
-        course = open_course()
+        course = open_course(folder)
         (name,) = course.choose([checker.__module__.rpartition(".")[2]])
         source = read_source(course.source(name))
     except CourseError as error:

@@ -144,3 +144,11 @@ def test_a_missing_folder_is_named(tmp_path):
 
 def test_a_folder_without_sources_is_no_error(tmp_path):
     assert build_course(folder=tmp_path).text == "no sources, so nothing to build"
+
+
+def test_a_place_that_can_not_be_written_to_is_told(tmp_path):
+    write_source(tmp_path, "# %%\npass\n")
+    (tmp_path / "solutions").write_text("a file where a folder is due")
+
+    with pytest.raises(CourseError, match=r"can't write .*01_own.ipynb"):
+        build_course(folder=tmp_path)
