@@ -323,6 +323,11 @@ class TestNames:
             "½ αβ",
         ]
 
+    def test_a_price_is_not_taken_for_mathematics(self):
+        figure = confusion_heatmap(a_report(["$5", "$10 or $20"]))
+        labels = [*figure.axes[0].get_xticklabels(), *figure.axes[0].get_yticklabels()]
+        assert not any(label.get_parse_math() for label in labels)
+
     def test_what_the_fonts_lack_is_written_otherwise(self, without_hangul_font):
         assert drawable("사과", 0) == "sagwa"
         assert drawable(unicodedata.normalize("NFD", "사과"), 0) == "sagwa"  # as macOS names files
