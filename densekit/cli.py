@@ -74,8 +74,7 @@ def train(
             out=out,
             progress=_in_terminal(),
         )
-    for problem in run.metrics["skipped"]:
-        _note(f"left out {problem['path']}: {problem['message']}. {problem['remedy']}")
+    _note_skipped(run.metrics["skipped"])
     if as_json:
         _print_json({"run": str(run.folder), **run.metrics})
         return
@@ -256,6 +255,13 @@ def _print_json(document: Any) -> None:
 
 def _note(text: str) -> None:
     print(text, file=sys.stderr)
+
+
+def _note_skipped(problems: list[dict[str, str]], shown: int = 10) -> None:
+    for problem in problems[:shown]:
+        _note(f"left out {problem['path']}: {problem['message']}. {problem['remedy']}")
+    if len(problems) > shown:
+        _note(f"left out {len(problems) - shown} more; `densekit doctor` lists them all")
 
 
 def _in_terminal() -> bool:

@@ -201,7 +201,7 @@ class _Fresh:
         return hashes
 
     def _embeddings(self, samples: Sequence[Sample]) -> Iterator[tuple[tuple[str, ...], list[Path], Tensor]]:
-        model = frozen(self.network).to(device=self.compute.device, dtype=self.compute.dtype)
+        model = frozen(self.network, self.compute.dtype).to(self.compute.device)
         for batch in load_images(samples, self.preprocessing, self.batch_size, report=self._skip):
             images = self.compute.send(batch.images).to(self.compute.dtype)  # (B, 3, S, S)
             embeddings = model(images).float().cpu()  # (B, num_features)

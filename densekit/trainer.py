@@ -111,7 +111,7 @@ def _carry_out(config: RunConfig, folder: Path, progress: bool, on_event: Listen
     data = open_folder(config.data.folder, config.data.val_fraction, config.data.split_seed)
     network = backbone(config, len(data.classes), seed=config.training.seed)
     _write_text(folder / CONFIG, config.to_yaml())
-    job = _Job(config, folder, network, data.classes, *_extract(config, network, data, progress))
+    job = _Job(config, folder, network, data, *_extract(config, network, data, progress))
     finished = job.train(progress, on_event or (lambda event: None))
     job.complete(finished, time.perf_counter() - began)
     return load_run(folder)
@@ -124,7 +124,7 @@ class _Job:
     config: RunConfig
     folder: Path
     network: DenseNet
-    classes: tuple[str, ...]
+    data: DataFolder
     train_features: Features
     val_features: Features
 
@@ -149,7 +149,7 @@ class _Job:
         """A text that is equal for two trainings exactly if one can go on where the other stopped."""
         told = [
             self.config.training.model_dump(),
-            self.classes,
+            self.data.classes,
             fingerprint(self.network.features),
             self.network.preprocessing.identity,
             *[(part.hashes, part.labels.tolist()) for part in (self.train_features, self.val_features)],
@@ -159,14 +159,14 @@ class _Job:
     def complete(self, finished: Finished, seconds: float) -> None:
         """Write the report on the best validation, and then the numbers."""
         logits = predict_logits(self.network.classifier, self.val_features.inputs)
-        report = Report.from_logits(self.val_features.labels, logits, self.classes)
+        report = Report.from_logits(self.val_features.labels, logits, self.data.classes)
         write_statistics(report, self.folder / EVALUATION)
         metrics = json.dumps(self._metrics(finished, report, seconds), indent=2, ensure_ascii=False)
         _write_text(self.folder / METRICS, metrics + "\n")
 
     def _metrics(self, finished: Finished, report: Report, seconds: float) -> dict[str, Any]:
         compute = choose_compute(self.config.compute.device, self.config.compute.precision)
-        skipped = (*self.train_features.skipped, *self.val_features.skipped)
+        skipped = (*self.data.skipped, *self.train_features.skipped, *self.val_features.skipped)
         return {
             "val_accuracy": report.accuracy,
             "val_loss": report.loss,
@@ -178,7 +178,7 @@ class _Job:
             "images_per_second": round(len(self.train_features) * self.config.training.epochs / seconds, 1),
             "n_train": len(self.train_features),
             "n_val": len(self.val_features),
-            "classes": list(self.classes),
+            "classes": list(self.data.classes),
             "skipped": [problem.to_dict() for problem in skipped],
             "device": str(compute.device),
             "precision": compute.precision,
@@ -202,7 +202,7 @@ class _Keeper:
         """Keep the report and the head of a validation that improved, and the state after each epoch."""
         match event:
             case Validated(improved=True):
-                report = Report.from_logits(event.labels, event.logits, self.job.classes)
+                report = Report.from_logits(event.labels, event.logits, self.job.data.classes)
                 write_validation(report, self.job.folder, event.epoch, event.step)
             case Saved():
                 self._save_head()
@@ -214,7 +214,7 @@ class _Keeper:
         save_head(
             self.job.folder / HEAD,
             cast(nn.Linear, network.classifier),
-            self.job.classes,
+            self.job.data.classes,
             network.preprocessing,
             self.fingerprint,
             self.job.config.model.architecture,

@@ -1,0 +1,39 @@
+"""What several tests share: a cache of their own, a tiny network, and a small folder of pictures."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Keep every test's features in a folder of its own."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("DENSEKIT_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_architecture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A DenseNet of four blocks that computes in milliseconds."""
+    path = tmp_path_factory.mktemp("architectures") / "tiny.json"
+    path.write_text(json.dumps({"growth_rate": 8, "block_config": [1, 1, 1, 1], "num_init_features": 16}))
+    return path
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Three classes of twelve noisy pictures each, told apart by their colour."""
+    folder = tmp_path / "pictures"
+    colours = {"blue": (40, 60, 200), "green": (40, 180, 60), "red": (200, 50, 40)}
+    generator = np.random.default_rng(0)
+    for name, colour in colours.items():
+        (folder / name).mkdir(parents=True)
+        for number in range(12):
+            noise = generator.normal(0, 40, (48, 64, 3))
+            pixels = (np.array(colour) + noise).clip(0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{number:02}.png")
+    return folder

@@ -1,0 +1,232 @@
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from densekit import cli
+
+
+class Answer(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Answer]
+
+
+@pytest.fixture
+def densekit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """The command line, called within this process."""
+
+    def call(*arguments: object) -> Answer:
+        monkeypatch.setattr(sys, "argv", ["densekit", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        code = stopped.value.code
+        status = code if isinstance(code, int) else 0
+        captured = capsys.readouterr()
+        return Answer(status, captured.out, captured.err)
+
+    return call
+
+
+@pytest.fixture
+def training(pictures: Path, tiny_architecture: Path, tmp_path: Path) -> list[str]:
+    """The arguments of a training of milliseconds."""
+    settings = [
+        f"model.architecture={tiny_architecture}",
+        "data.image_size=32",
+        "training.learning_rate=0.03",
+    ]
+    arguments = ["train", "--data", str(pictures), "--weights", "none", "--epochs", "3"]
+    return [
+        *arguments,
+        "--out",
+        str(tmp_path / "run"),
+        *[part for one in settings for part in ("--set", one)],
+    ]
+
+
+class TestTraining:
+    def test_it_tells_the_accuracy_and_where_the_run_is(
+        self, densekit: Command, training: list[str], tmp_path: Path
+    ) -> None:
+        answer = densekit(*training)
+        assert answer.status == 0
+        assert "/6 validation images" in answer.out
+        assert str(tmp_path / "run") in answer.out
+
+    def test_as_json_it_is_one_document_and_nothing_else(
+        self, densekit: Command, training: list[str]
+    ) -> None:
+        answer = densekit(*training, "--json")
+        assert answer.status == 0
+        assert json.loads(answer.out)["classes"] == ["blue", "green", "red"]
+
+    def test_a_damaged_picture_is_told_and_the_run_goes_on(
+        self, densekit: Command, training: list[str], pictures: Path
+    ) -> None:
+        (pictures / "red" / "00.png").write_bytes(b"\x89PNG")
+        answer = densekit(*training)
+        assert answer.status == 0
+        assert "left out" in answer.err
+        assert "00.png" in answer.err
+
+    def test_resuming_a_complete_run_tells_it_again(
+        self, densekit: Command, training: list[str], tmp_path: Path
+    ) -> None:
+        first = densekit(*training)
+        again = densekit("train", "--resume", tmp_path / "run")
+        assert again == first
+
+    def test_resuming_takes_no_other_setting(self, densekit: Command, tmp_path: Path) -> None:
+        answer = densekit("train", "--resume", tmp_path, "--epochs", "3")
+        assert answer.status == 2
+        assert "--resume takes every setting from the run folder" in answer.err
+
+
+class TestUsingARun:
+    @pytest.fixture
+    def run(self, densekit: Command, training: list[str], tmp_path: Path) -> Path:
+        assert densekit(*training).status == 0
+        return tmp_path / "run"
+
+    def test_predict_names_classes_with_their_shares(
+        self, densekit: Command, run: Path, pictures: Path
+    ) -> None:
+        answer = densekit("predict", run, pictures / "red" / "01.png", "--top", "2")
+        assert answer.status == 0
+        assert answer.out.count("%") == 2
+
+    def test_predict_as_json(self, densekit: Command, run: Path, pictures: Path) -> None:
+        answer = densekit("predict", run, pictures / "red" / "01.png", "--json")
+        (one,) = json.loads(answer.out)["predictions"]
+        assert len(one["top"]) == 3
+
+    def test_predict_says_which_picture_it_could_not_read(
+        self, densekit: Command, run: Path, pictures: Path, tmp_path: Path
+    ) -> None:
+        missing = tmp_path / "missing.png"
+        some = densekit("predict", run, missing, pictures / "red" / "01.png")
+        assert (some.status, some.out.count("\n")) == (1, 1)
+        assert "missing.png" in some.err
+        assert densekit("predict", run, missing).status == 2
+
+    def test_evaluate_writes_tables_and_tells_the_accuracy(self, densekit: Command, run: Path) -> None:
+        answer = densekit("evaluate", run, "--split", "train", "--json")
+        document = json.loads(answer.out)
+        assert Path(document["report"], "statistics.csv").is_file()
+        assert 0 <= document["accuracy"] <= 1
+        assert "accuracy" in densekit("evaluate", run).out
+
+
+class TestDoctor:
+    def test_a_clean_folder_is_good(self, densekit: Command, pictures: Path) -> None:
+        assert densekit("doctor", pictures).status == 0
+
+    def test_problems_make_status_one_and_are_named(self, densekit: Command, pictures: Path) -> None:
+        (pictures / "red" / ".DS_Store").write_bytes(b"x")
+        (pictures / "empty").mkdir()
+        (pictures / "red" / "00.png").write_bytes(b"\x89PNG")
+        answer = densekit("doctor", pictures, "--json")
+        assert answer.status == 1
+        kinds = {problem["kind"] for problem in json.loads(answer.out)["problems"]}
+        assert {"system-file", "empty-class", "corrupt-image"} <= kinds
+        assert ".DS_Store" in densekit("doctor", pictures).out
+
+
+class TestWeightsAndParity:
+    def test_the_embedded_weights_are_listed_and_verified(self, densekit: Command) -> None:
+        listing = densekit("weights", "list", "--json")
+        assert listing.status == 0
+        assert "embedded" in listing.out
+        assert densekit("weights", "verify", "embedded").status == 0
+
+    def test_weights_that_are_not_known_are_refused(self, densekit: Command) -> None:
+        answer = densekit("weights", "verify", "embeded")
+        assert answer.status == 2
+        assert "embedded" in answer.err
+
+    def test_parity_agrees_with_torchvision(self, densekit: Command) -> None:
+        answer = densekit("parity", "--json")
+        assert answer.status == 0
+        assert json.loads(answer.out)["agree"] is True
+
+    def test_a_network_that_is_not_known_is_refused(self, densekit: Command) -> None:
+        answer = densekit("parity", "--arch", "densenet122")
+        assert answer.status == 2
+        assert "densenet121" in answer.err
+
+
+class TestMistakes:
+    """Exit status 2, one clear message, no traceback."""
+
+    @pytest.mark.parametrize(
+        ("arguments", "told"),
+        [
+            (["--data", "tableto"], "tabletop'?"),
+            (["--data", "empty"], "empty"),
+            (["--data", "one"], "one"),
+            (["--data", "file.txt"], "file.txt"),
+            (["--data", "tabletop", "--weights", "embeded"], "did you mean 'embedded'"),
+            (["--data", "tabletop", "--preset", "heda"], "did you mean 'head'"),
+            (["--data", "tabletop", "--train-from", "clasifier"], "model.train_from"),
+            (["--data", "tabletop", "--epochs", "0"], "training.epochs is 0"),
+            (["--data", "tabletop", "--set", "training.epohcs=3"], "did you mean 'epochs'"),
+            (["--data", "tabletop", "--set", "epochs"], "expected key.path=value"),
+            (["broken.yaml"], "broken.yaml is not valid YAML"),
+            (["nowhere.yaml"], "no configuration file nowhere.yaml"),
+            (["--resume", "nowhere"], "no run in nowhere"),
+            ([], "--data DIR"),
+        ],
+    )
+    def test_each_ends_in_one_message_that_names_the_thing(
+        self,
+        densekit: Command,
+        arguments: list[str],
+        told: str,
+        pictures: Path,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        pictures.rename(tmp_path / "tabletop")
+        (tmp_path / "empty").mkdir()
+        (tmp_path / "file.txt").write_text("x")
+        (tmp_path / "broken.yaml").write_text("training: [")
+        one = tmp_path / "one" / "cat"
+        one.mkdir(parents=True)
+        one.joinpath("a.png").write_bytes((tmp_path / "tabletop" / "red" / "00.png").read_bytes())
+        monkeypatch.chdir(tmp_path)
+        answer = densekit("train", *arguments)
+        assert answer.status == 2
+        assert told in answer.err
+        assert answer.out == ""
+        assert "Traceback" not in answer.err
+        assert not (tmp_path / "runs").exists()
+
+    def test_an_unknown_command_is_refused(self, densekit: Command) -> None:
+        answer = densekit("trian")
+        assert answer.status == 2
+        assert "trian" in answer.err
+
+
+class TestStartingUp:
+    def test_neither_the_package_nor_help_loads_torch(self) -> None:
+        code = (
+            "import sys, densekit, densekit.cli; "
+            "slow = {'torch', 'torchvision', 'matplotlib', 'pandas', 'numpy'} & set(sys.modules); "
+            "sys.exit(f'loaded: {slow}' if slow else 0)"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+    def test_it_can_be_run_as_a_module(self) -> None:
+        command = [sys.executable, "-m", "densekit", "--help"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert "doctor" in done.stdout

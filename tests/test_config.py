@@ -1,0 +1,160 @@
+from pathlib import Path
+
+import pytest
+
+from densekit.config import PRESETS, RunConfig, TrainingConfig, load_config, read_overrides
+from densekit.errors import ConfigError
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def problem_with(*overrides: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load_config(overrides=["data.folder=x", *overrides])
+    return str(caught.value)
+
+
+class TestLoading:
+    def test_the_preset_alone_is_complete_but_for_the_folder(self) -> None:
+        config = load_config(overrides={"data.folder": "pictures"})
+        assert config.data.folder == Path("pictures")
+        assert config.training.optimizer == "adam"
+        assert config.model.train_from == "classifier"
+
+    def test_the_head_preset_says_what_the_schema_defaults_to(self) -> None:
+        assert load_config(overrides={"data.folder": "x"}) == RunConfig(data={"folder": "x"})  # type: ignore[arg-type]
+
+    def test_a_file_goes_over_the_preset_and_overrides_over_the_file(self, tmp_path: Path) -> None:
+        file = write(tmp_path, "data: {folder: a}\ntraining: {epochs: 3, batch_size: 4}\n")
+        config = load_config(file, overrides=["training.epochs=5"])
+        assert (config.training.epochs, config.training.batch_size) == (5, 4)
+        assert config.training.learning_rate == TrainingConfig().learning_rate
+
+    def test_a_file_may_name_its_preset(self, tmp_path: Path) -> None:
+        file = write(tmp_path, "preset: heda\n")
+        with pytest.raises(ConfigError, match="no preset 'heda': did you mean 'head'"):
+            load_config(file)
+
+    def test_an_empty_file_or_section_changes_nothing(self, tmp_path: Path) -> None:
+        file = write(tmp_path, "training:\n")
+        assert load_config(file, overrides=["data.folder=x"]) == load_config(overrides=["data.folder=x"])
+
+    def test_a_number_that_yaml_reads_as_text_is_a_number(self) -> None:
+        # YAML 1.1 takes 1e-3, without a dot, for a text.
+        assert (
+            load_config(overrides=["data.folder=x", "training.learning_rate=1e-3"]).training.learning_rate
+            == 1e-3
+        )
+
+    def test_what_is_written_reads_back_equal(self, tmp_path: Path) -> None:
+        config = load_config(overrides=["data.folder=사진", "training.save_step=20"])
+        assert load_config(write(tmp_path, config.to_yaml())) == config
+
+    def test_overrides_may_be_texts_or_a_mapping(self) -> None:
+        assert read_overrides(["a.b=1", "c=[x, y]"]) == {"a.b": 1, "c": ["x", "y"]}
+        assert read_overrides({"a.b": 1}) == {"a.b": 1}
+
+    def test_every_setting_of_the_first_trainer_is_there(self) -> None:
+        config = load_config(
+            overrides=[
+                "data.folder=x",
+                "training.learning_rate=5e-5",
+                "training.batch_size=8",
+                "training.epochs=10",
+                "training.save_step=50",
+                "training.min_epoch_to_save=2",
+                "training.reduce_lr_every=3",
+                "training.reduce_lr_factor=0.85",
+            ]
+        )
+        assert config.training.save_step == 50
+
+
+class TestMistakes:
+    def test_every_problem_is_told_at_once_with_its_key_path(self) -> None:
+        message = problem_with("training.epohcs=3", "model.weigths=none", "training.learning_rate=-1")
+        assert "training.epohcs: no such setting; did you mean 'epochs'?" in message
+        assert "model.weigths: no such setting; did you mean 'weights'?" in message
+        assert "training.learning_rate is -1: input should be greater than 0" in message
+        assert message.startswith("3 problems")
+
+    def test_a_misspelt_section_is_named(self) -> None:
+        assert "trainng: no such setting; did you mean 'training'?" in problem_with("trainng.epochs=3")
+
+    def test_a_setting_without_its_section_is_refused(self) -> None:
+        assert "epochs: no such setting" in problem_with("epochs=3")
+
+    def test_a_setting_is_no_section(self) -> None:
+        assert "'epochs' is a setting itself, not a section" in problem_with("training.epochs.first=3")
+
+    def test_a_section_is_no_setting(self) -> None:
+        assert "training: expected a section" in problem_with("training=3")
+
+    @pytest.mark.parametrize(
+        "setting",
+        [
+            "training.epochs=0",
+            "training.epochs=2.5",
+            "training.epochs=yes",
+            "training.epochs=many",
+            "training.learning_rate=0",
+            "training.learning_rate=.inf",
+            "training.learning_rate=.nan",
+            "training.momentum=1",
+            "training.reduce_lr_factor=1.5",
+            "training.optimizer=adamw",
+            "data.val_fraction=0",
+            "data.val_fraction=1",
+            "data.image_size=8",
+            "model.train_from=clasifier",
+            "compute.device=tpu",
+        ],
+    )
+    def test_an_impossible_value_is_told_with_its_key(self, setting: str) -> None:
+        key = setting.partition("=")[0]
+        assert f"{key} is " in problem_with(setting)
+
+    def test_without_a_folder_the_message_says_how_to_name_one(self) -> None:
+        with pytest.raises(ConfigError, match="--data DIR"):
+            load_config()
+
+    def test_an_override_without_a_value_is_refused(self) -> None:
+        with pytest.raises(ConfigError, match=r"'training.epochs' is not a setting: expected key.path=value"):
+            read_overrides(["training.epochs"])
+
+    def test_broken_yaml_names_file_and_line(self, tmp_path: Path) -> None:
+        file = write(tmp_path, "training:\n  epochs: [3\n")
+        with pytest.raises(ConfigError, match=r"mine.yaml is not valid YAML.*line 3"):
+            load_config(file)
+
+    def test_broken_yaml_in_an_override_names_the_key(self) -> None:
+        with pytest.raises(ConfigError, match=r"training.epochs: the value '\[3' can't be read"):
+            read_overrides(["training.epochs=[3"])
+
+    def test_a_file_without_sections_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError, match="expected sections such as `training:`"):
+            load_config(write(tmp_path, "- epochs\n"))
+
+    def test_a_missing_file_names_its_nearest_sibling(self, tmp_path: Path) -> None:
+        write(tmp_path, "")
+        with pytest.raises(ConfigError, match=r"did you mean 'mine\.yaml'"):
+            load_config(tmp_path / "mien.yaml")
+
+    def test_a_file_that_is_no_text_is_refused(self, tmp_path: Path) -> None:
+        file = tmp_path / "mine.yaml"
+        file.write_bytes(b"\xff\xfe\x00")
+        with pytest.raises(ConfigError, match="can't be read as text"):
+            load_config(file)
+
+    def test_yaml_can_not_run_code(self, tmp_path: Path) -> None:
+        file = write(tmp_path, "data: !!python/object/apply:os.system ['touch owned']\n")
+        with pytest.raises(ConfigError, match="not valid YAML"):
+            load_config(file)
+
+
+def test_presets_are_found_by_name() -> None:
+    assert PRESETS == ("head",)

@@ -1,0 +1,281 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from densekit.config import load_config
+from densekit.data.folder import open_folder
+from densekit.data.loading import open_image
+from densekit.errors import ConfigError, DataError, RunError, WeightsError
+from densekit.features import extract_features
+from densekit.run import backbone, load_run
+from densekit.trainer import resume, train
+from densekit.training.events import EpochDone, Event, Saved, Validated
+from densekit.training.loop import predict_logits
+
+
+@pytest.fixture
+def settings(tiny_architecture: Path) -> dict[str, object]:
+    return {
+        "model.architecture": str(tiny_architecture),
+        "model.weights": "none",
+        "training.epochs": 4,
+        "training.learning_rate": 0.01,
+        "data.image_size": 32,
+    }
+
+
+class TestRunFolder:
+    def test_it_holds_everything_that_is_promised(
+        self, pictures: Path, settings: dict[str, object], tmp_path: Path
+    ) -> None:
+        run = train(data=pictures, settings=settings, out=tmp_path / "run", progress=False)
+        names = {path.name for path in run.folder.iterdir()}
+        assert names == {
+            "config.yaml",
+            "history.csv",
+            "metrics.json",
+            "head.safetensors",
+            "checkpoint.safetensors",
+            "evaluation",
+        }
+        evaluation = {path.name for path in (run.folder / "evaluation").iterdir() if path.is_file()}
+        assert evaluation == {"statistics.csv", "confusion.csv", "heatmap.png", "metrics.json"}
+
+    def test_metrics_say_what_came_out(
+        self, pictures: Path, settings: dict[str, object], tmp_path: Path
+    ) -> None:
+        run = train(data=pictures, settings=settings, out=tmp_path / "run", progress=False)
+        metrics = json.loads((run.folder / "metrics.json").read_text())
+        assert metrics["classes"] == ["blue", "green", "red"]
+        assert (metrics["n_train"], metrics["n_val"]) == (30, 6)
+        assert 0.6 <= metrics["val_accuracy"] <= 1
+        assert 1 <= metrics["best_epoch"] <= 4
+        assert {"seconds", "images_per_second", "device", "precision", "weights", "train_from"} <= set(
+            metrics
+        )
+        assert metrics["val_accuracy"] == run.report.accuracy
+
+    def test_every_validation_that_was_saved_has_its_report_named_by_epoch_and_step(
+        self, pictures: Path, settings: dict[str, object], tmp_path: Path
+    ) -> None:
+        saved: list[str] = []
+
+        def remember(event: Event) -> None:
+            if isinstance(event, Saved):
+                saved.append(f"epoch-{event.epoch}-step-{event.step}")
+
+        every = {**settings, "training.save_step": 2}
+        run = train(data=pictures, settings=every, out=tmp_path / "run", progress=False, on_event=remember)
+        folders = {path.name for path in (run.folder / "evaluation").iterdir() if path.is_dir()}
+        assert folders == set(saved)
+        assert (run.folder / "evaluation" / saved[-1] / "heatmap.png").is_file()
+        assert (run.history["saved"] == 1).sum() == len(saved)
+
+    def test_the_configuration_is_resolved_and_can_be_trained_again(
+        self, pictures: Path, settings: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(pictures.parent)
+        first = train(data="pictures", settings=settings, out="one", progress=False)
+        monkeypatch.chdir(tmp_path.parent)  # the paths in it hold from everywhere
+        second = train(pictures.parent / "one" / "config.yaml", out=tmp_path / "two", progress=False)
+        assert load_run(pictures.parent / "one").config == second.config
+        assert first.metrics["val_accuracy"] == second.metrics["val_accuracy"]
+
+    def test_a_configuration_may_come_as_an_object(
+        self, pictures: Path, settings: dict[str, object], tmp_path: Path
+    ) -> None:
+        config = load_config(overrides={**settings, "data.folder": str(pictures)})
+        assert train(config, epochs=1, out=tmp_path / "run", progress=False).metrics["epochs"] == 1
+
+    def test_without_a_name_each_run_gets_a_new_folder(
+        self, pictures: Path, settings: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        folders = [train(data=pictures, settings=settings, progress=False).folder for _ in range(2)]
+        assert folders == [Path("runs/pictures-1"), Path("runs/pictures-2")]
+
+    def test_a_run_is_never_overwritten(
+        self, pictures: Path, settings: dict[str, object], tmp_path: Path
+    ) -> None:
+        train(data=pictures, settings=settings, out=tmp_path / "run", progress=False)
+        before = (tmp_path / "run" / "head.safetensors").read_bytes()
+        with pytest.raises(RunError, match="holds a run already"):
+            train(data=pictures, settings=settings, out=tmp_path / "run", progress=False)
+        assert (tmp_path / "run" / "head.safetensors").read_bytes() == before
+
+
+class TestFrozen:
+    def test_no_parameter_and_no_statistic_of_the_frozen_part_changes_by_one_bit(
+        self, pictures: Path, settings: dict[str, object], tmp_path: Path
+    ) -> None:
+        config = load_config(overrides={**settings, "data.folder": str(pictures)})
+        before = backbone(config, 3).features.state_dict()
+        run = train(config, out=tmp_path / "run", progress=False)
+        after = run.network.features.state_dict()
+        assert before.keys() == after.keys()
+        assert all(torch.equal(before[name], after[name]) for name in before)
+
+    def test_cached_and_uncached_training_give_equal_logits(
+        self, pictures: Path, settings: dict[str, object], tmp_path: Path
+    ) -> None:
+        cold = train(data=pictures, settings=settings, out=tmp_path / "cold", progress=False)
+        warm = train(data=pictures, settings=settings, out=tmp_path / "warm", progress=False)
+        never = {**settings, "data.cache_features": False}
+        uncached = train(data=pictures, settings=never, out=tmp_path / "uncached", progress=False)
+        samples = open_folder(pictures).val
+        logits = [
+            predict_logits(run.network.classifier, extract_features(run.network, samples).inputs)
+            for run in (cold, warm, uncached)
+        ]
+        assert torch.equal(logits[0], logits[1])
+        assert torch.equal(logits[0], logits[2])
+
+    def test_the_head_on_cached_features_is_the_whole_network_on_pictures(
+        self, pictures: Path, settings: dict[str, object], tmp_path: Path
+    ) -> None:
+        run = train(data=pictures, settings=settings, out=tmp_path / "run", progress=False)
+        samples = open_folder(pictures).val
+        features = extract_features(run.network, samples)
+        images = torch.stack([run.network.preprocessing(open_image(sample.path)) for sample in samples])
+        with torch.no_grad():
+            whole = run.network(images)
+        torch.testing.assert_close(
+            predict_logits(run.network.classifier, features.inputs), whole, rtol=1e-5, atol=1e-5
+        )
+
+
+class TestResuming:
+    def interrupted(self, pictures: Path, settings: dict[str, object], out: Path, epoch: int) -> None:
+        class PlugPulled(Exception):  # noqa: N818
+            pass
+
+        def pull(event: Event) -> None:
+            if isinstance(event, EpochDone) and event.epoch == epoch:
+                raise PlugPulled
+
+        with pytest.raises(PlugPulled):
+            train(data=pictures, settings=settings, out=out, progress=False, on_event=pull)
+
+    def test_it_ends_as_if_it_had_not_been_interrupted(
+        self, pictures: Path, settings: dict[str, object], tmp_path: Path
+    ) -> None:
+        train(data=pictures, settings=settings, out=tmp_path / "whole", progress=False)
+        self.interrupted(pictures, settings, tmp_path / "part", epoch=2)
+        resume(tmp_path / "part", progress=False)
+        for name in ("history.csv", "evaluation/confusion.csv", "evaluation/heatmap.png"):
+            assert (tmp_path / "part" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+        for name in ("head.safetensors", "checkpoint.safetensors"):
+            whole, part = (load_file(tmp_path / run / name) for run in ("whole", "part"))
+            assert all(torch.equal(whole[key], part[key]) for key in whole), name
+
+    def test_a_run_without_a_first_checkpoint_starts_over(
+        self, pictures: Path, settings: dict[str, object], tmp_path: Path
+    ) -> None:
+        class PlugPulled(Exception):  # noqa: N818
+            pass
+
+        def pull(event: Event) -> None:
+            raise PlugPulled
+
+        with pytest.raises(PlugPulled):
+            train(data=pictures, settings=settings, out=tmp_path / "run", progress=False, on_event=pull)
+        assert resume(tmp_path / "run", progress=False).metrics["epochs"] == 4
+
+    def test_a_complete_run_is_left_as_it_is(
+        self, pictures: Path, settings: dict[str, object], tmp_path: Path
+    ) -> None:
+        train(data=pictures, settings=settings, out=tmp_path / "run", progress=False)
+        before = (tmp_path / "run" / "metrics.json").read_bytes()
+        resume(tmp_path / "run", progress=False)
+        assert (tmp_path / "run" / "metrics.json").read_bytes() == before
+
+    def test_changed_images_are_noticed(
+        self, pictures: Path, settings: dict[str, object], tmp_path: Path
+    ) -> None:
+        self.interrupted(pictures, settings, tmp_path / "run", epoch=2)
+        next((pictures / "red").iterdir()).unlink()
+        with pytest.raises(RunError, match="other images or settings"):
+            resume(tmp_path / "run", progress=False)
+
+    def test_a_run_that_is_not_complete_is_not_taken_for_one(
+        self, pictures: Path, settings: dict[str, object], tmp_path: Path
+    ) -> None:
+        self.interrupted(pictures, settings, tmp_path / "run", epoch=1)
+        with pytest.raises(RunError, match=r"is not complete: continue it with `densekit train --resume"):
+            load_run(tmp_path / "run")
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no kill -9")
+    def test_a_run_that_was_killed_at_any_moment_continues_to_the_same_result(
+        self, pictures: Path, settings: dict[str, object], tmp_path: Path
+    ) -> None:
+        slow = {**settings, "training.epochs": 60, "training.save_step": 1}
+        train(data=pictures, settings=slow, out=tmp_path / "whole", progress=False)
+        arguments = [f"{key}={value}" for key, value in slow.items()]
+        command = [sys.executable, "-m", "densekit", "train", "--data", str(pictures)]
+        command += ["--out", str(tmp_path / "part")] + [part for one in arguments for part in ("--set", one)]
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        checkpoint = tmp_path / "part" / "checkpoint.safetensors"
+        while not checkpoint.exists() and process.poll() is None:
+            time.sleep(0.01)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        assert not (tmp_path / "part" / "metrics.json").exists(), "it was done before it could be killed"
+        resume(tmp_path / "part", progress=False)
+        whole, part = (load_file(tmp_path / name / "head.safetensors") for name in ("whole", "part"))
+        assert all(torch.equal(whole[name], part[name]) for name in whole)
+
+
+class TestMistakes:
+    def test_nothing_is_written_for_a_request_that_can_not_be_carried_out(
+        self, pictures: Path, settings: dict[str, object], tmp_path: Path
+    ) -> None:
+        out = tmp_path / "run"
+        with pytest.raises(WeightsError):
+            train(data=pictures, weights="embeded", out=out, progress=False)
+        with pytest.raises(ConfigError):
+            train(data=pictures, settings=["training.epochs=0"], out=out, progress=False)
+        with pytest.raises(DataError):
+            train(data=tmp_path / "nowhere", settings=settings, out=out, progress=False)
+        assert not out.exists()
+
+    def test_a_damaged_picture_is_left_out_and_named_in_the_metrics(
+        self, pictures: Path, settings: dict[str, object], tmp_path: Path
+    ) -> None:
+        broken = open_folder(pictures).train[0].path
+        broken.write_bytes(b"")
+        run = train(data=pictures, settings=settings, out=tmp_path / "run", progress=False)
+        assert [problem["path"] for problem in run.metrics["skipped"]] == [str(broken)]
+        assert run.metrics["n_train"] == 29
+
+    def test_the_images_are_never_changed(
+        self, pictures: Path, settings: dict[str, object], tmp_path: Path
+    ) -> None:
+        before = {path: path.read_bytes() for path in pictures.rglob("*") if path.is_file()}
+        train(data=pictures, settings=settings, out=tmp_path / "run", progress=False)
+        assert {path: path.read_bytes() for path in pictures.rglob("*") if path.is_file()} == before
+
+
+def test_the_settings_of_the_schedule_reach_the_training(
+    pictures: Path, settings: dict[str, object], tmp_path: Path
+) -> None:
+    changed = {**settings, "training.reduce_lr_every": 2, "training.reduce_lr_factor": 0.5}
+    validations: list[Event] = []
+
+    def count(event: Event) -> None:
+        if isinstance(event, Validated):
+            validations.append(event)
+
+    changed["training.min_epoch_to_save"] = 2
+    run = train(data=pictures, settings=changed, out=tmp_path / "run", progress=False, on_event=count)
+    history = pd.read_csv(run.folder / "history.csv")
+    assert history["learning_rate"].tolist() == pytest.approx([0.01, 0.01, 0.005, 0.005])
+    assert [event.epoch for event in validations] == [2, 3, 4]
