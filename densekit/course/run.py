@@ -188,7 +188,6 @@ def _run_one(task: _Task) -> Row:
     """Run one notebook, in a process that does nothing else."""
     start = time.monotonic()
     problem = ""
-    task.executed.unlink(missing_ok=True)  # an earlier run's copy must not pass for this one's
     with tempfile.TemporaryDirectory(prefix="densekit-course-", ignore_cleanup_errors=True) as scratch:
         work = Path(scratch) / "work"
         work.mkdir()

@@ -1,6 +1,7 @@
 """The solution of an exercise, read from the source of its notebook, so there is no second copy."""
 
 from pathlib import Path
+from textwrap import dedent
 from typing import TYPE_CHECKING
 
 from densekit.course.blanking import solutions
@@ -28,5 +29,5 @@ def find_solution(exercise: "Exercise", folder: Path | None = None) -> str:
     for cell in source.cells:
         is_exercise = cell.cell_type == "code" and f".{checker.__name__}(" in cell.source
         if is_exercise and (texts := solutions(cell.source, name)):
-            return "\n".join(texts)
+            return "\n".join(dedent(text) for text in texts)
     return f"# {name} has no solution for this exercise"

@@ -23,7 +23,7 @@ def exercise_of_the_sample(name):
         ("exercise_1", "channels = 64 + 32 * layers"),
         (
             "exercise_2",
-            "    total = number_of_layers * (number_of_layers + 1) // 2\n    return total",
+            "total = number_of_layers * (number_of_layers + 1) // 2\nreturn total",
         ),
         ("exercise_3", 'device = "cpu"'),
     ],
