@@ -67,9 +67,10 @@ def open_course(folder: Path | None = None) -> Course:
     """Return the course in a folder, or the one that comes with densekit.
 
     Raises:
-        CourseError: the folder does not exist.
+        CourseError: the folder is named and does not exist.
     """
-    folder = Path(folder) if folder is not None else bundled("notebooks")
-    if not folder.is_dir():
+    if folder is None:
+        return Course(bundled("notebooks"))
+    if not Path(folder).is_dir():
         raise CourseError(f"no course in {folder}: the folder does not exist")
-    return Course(folder)
+    return Course(Path(folder))
