@@ -61,7 +61,7 @@ def dirty_folder(root: Path) -> Path:
     save(cat / "__MACOSX" / "0.png", seed=52)
     (cat / "notes.txt").write_text("not an image")
     (cat / "text.jpg").write_text("text with an image's name")
-    (cat / "nothing.jpg").touch()
+    (cat / "nothing.JPG").touch()
     (cat / "drawing.svg").write_text("<svg/>")
     save(cat / "nameless", format="JPEG", seed=53)
     save(cat / "really a png.jpg", format="PNG", seed=54)
@@ -93,7 +93,7 @@ DIRT_LEFT_OUT = {
     "cat/__MACOSX": "hidden-folder",
     "cat/notes.txt": "not-an-image",
     "cat/text.jpg": "corrupt-image",
-    "cat/nothing.jpg": "corrupt-image",
+    "cat/nothing.JPG": "corrupt-image",
     "cat/drawing.svg": "unreadable-format",
     "cat/nameless": "unnamed-image",
     "dog/cut.jpg": "corrupt-image",

@@ -6,7 +6,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from pictures import DIRT_LEFT_OUT, DIRT_USED, class_folders, dirty_folder, huge_png, save
+from pictures import DIRT_LEFT_OUT, DIRT_USED, class_folders, dirty_folder, huge_png, pattern, save
+from PIL import Image
 
 from densekit.data.doctor import Diagnosis, diagnose
 from densekit.data.folder import open_folder
@@ -100,8 +101,11 @@ class TestFindings:
 
     def test_a_jpeg_of_a_camera_with_a_preview_is_an_ordinary_jpeg(self, tmp_path: Path) -> None:
         class_folders(tmp_path, {"cat": 2, "dog": 2})
-        picture = save(tmp_path / "cat" / "photo.jpg", format="MPO", save_all=True, append_images=[])
-        assert picture.is_file()
+        picture = save(
+            tmp_path / "cat" / "photo.jpg", format="MPO", save_all=True, append_images=[pattern(seed=90)]
+        )
+        with Image.open(picture) as image:
+            assert image.format == "MPO"
         assert diagnose(tmp_path).ok
 
     def test_the_answer_does_not_depend_on_the_number_of_threads(self, tmp_path: Path) -> None:

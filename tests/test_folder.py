@@ -52,7 +52,8 @@ def test_dirt_is_left_out_and_told(tmp_path: Path) -> None:
     data = open_folder(dirty_folder(tmp_path))
     assert data.classes == ("a b 🐕", "cat", "dog", "고양이")
     skipped = {problem.path.name for problem in data.skipped}
-    assert {".DS_Store", ".ipynb_checkpoints", "notes.txt", "nothing.jpg", "empty"} <= skipped
+    assert data.warnings == ()
+    assert {".DS_Store", ".ipynb_checkpoints", "notes.txt", "nothing.JPG", "empty"} <= skipped
     assert not skipped & {path.name for path, _ in data.train + data.val if path.name != "0.png"}
 
 
@@ -61,6 +62,14 @@ def test_a_class_with_one_image_is_learned_but_not_validated(tmp_path: Path) -> 
     assert data.class_counts["train"]["dog"] == 1
     assert data.class_counts["val"]["dog"] == 0
     assert [problem.kind for problem in data.warnings] == ["one-image-class"]
+    assert data.skipped == ()
+
+
+def test_a_class_that_val_lacks_is_learned_and_told(tmp_path: Path) -> None:
+    data = open_folder(class_folders(tmp_path, {"train/cat": 2, "train/dog": 2, "val/cat": 1}))
+    assert data.class_counts["train"] == {"cat": 2, "dog": 2}
+    assert data.class_counts["val"] == {"cat": 1, "dog": 0}
+    assert [problem.kind for problem in data.warnings] == ["class-mismatch"]
 
 
 def test_labels_are_places_in_classes_even_beside_an_empty_class(tmp_path: Path) -> None:

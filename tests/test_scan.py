@@ -42,6 +42,7 @@ class TestWhichFilesAreImages:
         assert [problem.kind for problem in problems if problem] == ["unnamed-image", "not-an-image"]
         assert "JPEG" in str(problems[0])
 
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes in folders")
     def test_a_pipe_is_not_waited_for(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "pipe.jpg")
         problem = judge(tmp_path / "pipe.jpg")
@@ -50,7 +51,7 @@ class TestWhichFilesAreImages:
 
     @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may read everything")
     def test_without_permission_a_file_and_a_folder_are_reported(self, tmp_path: Path) -> None:
-        class_folders(tmp_path, {"cat": 2, "dog": 2, "fox": 2})
+        class_folders(tmp_path, {"cat": 3, "dog": 2, "fox": 2})
         (tmp_path / "cat" / "0.png").chmod(0)
         (tmp_path / "fox").chmod(0)
         try:
@@ -100,9 +101,9 @@ class TestClasses:
     def test_a_hangul_class_has_one_name_however_the_system_stores_it(self, tmp_path: Path) -> None:
         composed, letters = "고양이", unicodedata.normalize("NFD", "고양이")
         assert composed != letters
-        class_folders(tmp_path, {f"train/{letters}": 2, "train/dog": 2, f"val/{composed}": 2, "val/dog": 1})
+        class_folders(tmp_path, {f"train/{letters}": 2, "train/中": 2, f"val/{composed}": 2, "val/中": 1})
         scan = scan_folder(tmp_path)
-        assert scan.classes == ("dog", composed)
+        assert scan.classes == ("中", composed)  # sorted by these names, not by those on the disk
         assert scan.problems == ()
         assert len(scan.images["train"][composed]) == len(scan.images["val"][composed]) == 2
 
