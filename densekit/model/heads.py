@@ -21,6 +21,13 @@ from densekit.model.densenet import DenseNet
 from densekit.model.state_dicts import fingerprint, read_weights_file
 
 _FORMAT = "densekit head 1"
+_KINDS: dict[str, tuple[type, str]] = {
+    "classes": (list, "a list of names"),
+    "preprocessing": (dict, "an object"),
+    "backbone_fingerprint": (str, "a text"),
+    "architecture": (str, "a text"),
+    "weights": (str, "a text"),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,6 +124,7 @@ def attach(network: DenseNet, head: Head) -> DenseNet:
 
     Raises:
         FingerprintError: the head was trained on the embeddings of another network.
+        WeightsError: the head takes another number of features.
     """
     found = fingerprint(network.features)
     if found != head.backbone_fingerprint:
@@ -125,6 +133,10 @@ def attach(network: DenseNet, head: Head) -> DenseNet:
             f"'{head.weights}', fingerprint {head.backbone_fingerprint}; this one is "
             f"{network.weights.architecture} with '{network.weights.name}', fingerprint {found}. "
             "Build the network that it was trained on, or train a head for this one"
+        )
+    if head.classifier.in_features != network.num_features:
+        raise WeightsError(
+            f"the head takes {head.classifier.in_features} features, the network gives {network.num_features}"
         )
     network.reset_classifier(len(head.classes))
     network.classifier.load_state_dict(head.classifier.state_dict())
@@ -136,13 +148,17 @@ def attach(network: DenseNet, head: Head) -> DenseNet:
 def _read_description(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
     try:
         description = json.loads(metadata["densekit"])
-        if description["format"] != _FORMAT:
-            raise WeightsError(f"{path} is a '{description['format']}': expected a '{_FORMAT}'")
-        missing = {"classes", "preprocessing", "backbone_fingerprint", "architecture", "weights"} - set(
-            description
-        )
+        found = description["format"]
     except (KeyError, TypeError, ValueError) as error:
         raise WeightsError(f"{path} is not a head that densekit wrote") from error
+    if found != _FORMAT:
+        raise WeightsError(f"the head {path} is a '{found}': expected a '{_FORMAT}'")
+    missing = [key for key in _KINDS if key not in description]
     if missing:
-        raise WeightsError(f"the head {path} lacks {', '.join(sorted(missing))}")
+        raise WeightsError(f"the head {path} lacks {', '.join(missing)}")
+    for key, (kind, words) in _KINDS.items():
+        value = description[key]
+        names_only = kind is not list or all(isinstance(item, str) for item in value)
+        if not (isinstance(value, kind) and names_only):
+            raise WeightsError(f"the head {path}: '{key}' is {value!r}: expected {words}")
     return description

@@ -1,0 +1,150 @@
+"""The four DenseNets in one call: weights, classifier, what they say of themselves."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from densekit.errors import ConfigError, WeightsError
+from densekit.model.architectures import ARCHITECTURES
+from densekit.model.densenet import DenseNet
+from densekit.model.weights import fingerprint, load_weights, save_weights
+from densekit.model.zoo import build, densenet121, densenet161, densenet169, densenet201
+
+IMAGES = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture
+def tiny_json(tmp_path: Path) -> str:
+    path = tmp_path / "tiny.json"
+    path.write_text('{"growth_rate": 4, "block_config": [1, 2], "num_init_features": 8}', encoding="utf-8")
+    return str(path)
+
+
+def logits(network: DenseNet) -> Tensor:
+    with torch.inference_mode():
+        return network.eval()(IMAGES)
+
+
+def test_the_default_is_embedded_weights_without_a_classifier() -> None:
+    network = densenet121()
+    assert logits(network).shape == (2, 1024)
+    assert network.weights == load_weights("embedded").info
+    assert network.preprocessing == network.weights.preprocessing
+
+
+def test_embedded_features_are_those_of_the_file() -> None:
+    expected = load_weights("embedded").state_dict
+    state = densenet121(num_classes=3).state_dict()
+    assert all(torch.equal(state[key], value) for key, value in expected.items())
+    assert set(state) - set(expected) == {"classifier.weight", "classifier.bias"}
+
+
+def test_embedded_features_vary_between_pictures() -> None:
+    embeddings = logits(densenet121())
+    assert embeddings.isfinite().all()
+    assert embeddings.std(dim=0).mean() > 0.001
+
+
+def test_classes_give_a_fresh_classifier() -> None:
+    network = densenet121(num_classes=5)
+    assert logits(network).shape == (2, 5)
+    assert network.weights.classes is None
+    assert network.weights.name == "embedded"
+
+
+def test_without_weights_the_network_has_the_papers_1000_outputs() -> None:
+    assert logits(densenet121("none")).shape == (2, 1000)
+    assert logits(densenet121("none", num_classes=0)).shape == (2, 1024)
+
+
+@pytest.mark.parametrize(
+    ("make", "features"), [(densenet161, 2208), (densenet169, 1664), (densenet201, 1920)]
+)
+def test_the_sisters(make: object, features: int) -> None:
+    network = make("none", num_classes=2)  # type: ignore[operator]
+    assert network.num_features == features
+    assert logits(network).shape == (2, 2)
+    assert network.weights.architecture == make.__name__  # type: ignore[attr-defined]
+
+
+def test_the_same_call_gives_the_same_network() -> None:
+    for options in ({"num_classes": 4}, {"weights": "none"}):
+        torch.manual_seed(1)
+        first = densenet121(**options)
+        torch.manual_seed(2)
+        assert fingerprint(densenet121(**options)) == fingerprint(first)
+
+
+def test_the_seed_changes_what_is_random_and_nothing_else() -> None:
+    first, second = (build(num_classes=4, seed=seed) for seed in (0, 1))
+    assert fingerprint(first.features) == fingerprint(second.features)
+    assert fingerprint(first.classifier) != fingerprint(second.classifier)
+    assert fingerprint(build(weights="none", seed=1).features) != fingerprint(build(weights="none").features)
+
+
+def test_a_fresh_classifier_is_the_same_whatever_the_weights() -> None:
+    first, second = (build(weights=name, num_classes=4) for name in ("embedded", "none"))
+    assert fingerprint(first.classifier) == fingerprint(second.classifier)
+
+
+def test_building_leaves_the_random_state_alone() -> None:
+    before = torch.get_rng_state()
+    densenet121(num_classes=3)
+    densenet121("none")
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_options_reach_the_network(tiny_json: str) -> None:
+    network = build(tiny_json, "none", drop_rate=0.2, memory_efficient=True)
+    layer = network.features.denseblock1.denselayer1
+    assert (layer.drop_rate, layer.memory_efficient) == (0.2, True)
+    assert network.training
+
+
+@pytest.fixture
+def three_classes(tmp_path: Path, tiny_json: str) -> Path:
+    path = tmp_path / "mine.safetensors"
+    save_weights(path, build(tiny_json, "none", num_classes=3, seed=7), ("ant", "bee", "cat"))
+    return path
+
+
+@pytest.mark.parametrize("num_classes", [None, 3])
+def test_the_classifier_in_a_file_is_taken(
+    three_classes: Path, tiny_json: str, num_classes: int | None
+) -> None:
+    network = build(tiny_json, three_classes, num_classes)
+    expected = build(tiny_json, "none", num_classes=3, seed=7)
+    assert torch.equal(logits(network), logits(expected))
+    assert network.weights.classes == ("ant", "bee", "cat")
+
+
+@pytest.mark.parametrize("num_classes", [0, 2, 4])
+def test_another_number_of_classes_replaces_it(three_classes: Path, tiny_json: str, num_classes: int) -> None:
+    network = build(tiny_json, str(three_classes), num_classes)
+    assert network.num_classes == num_classes
+    assert network.weights.classes is None
+    assert fingerprint(network.features) == fingerprint(build(tiny_json, "none", seed=7).features)
+
+
+def test_a_pth_file_of_torchvisions_network_loads(tmp_path: Path) -> None:
+    from densekit.vision import torchvision
+
+    theirs = torchvision.models.densenet121(num_classes=6)
+    torch.save(theirs.state_dict(), tmp_path / "theirs.pth")
+    network = densenet121(str(tmp_path / "theirs.pth"))
+    assert torch.equal(logits(network), logits(theirs))
+
+
+@pytest.mark.parametrize("architecture", [name for name in ARCHITECTURES if name != "densenet121"])
+def test_embedded_weights_for_a_sister_are_refused(architecture: str) -> None:
+    with pytest.raises(WeightsError, match="densenet121 alone"):
+        build(architecture, "embedded")
+
+
+def test_an_impossible_value_is_refused() -> None:
+    with pytest.raises(ConfigError, match="num_classes is -1"):
+        densenet121(num_classes=-1)
+    with pytest.raises(ConfigError, match="drop_rate is 1"):
+        densenet121(drop_rate=1)
