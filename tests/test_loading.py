@@ -263,7 +263,7 @@ class TestManyPictures:
         save(tmp_path / "a.jpg", exif=b"Exif\0\0II*\0\x08\0\0\0\xff\xff")
         huge_png(tmp_path / "b.png", 9_600)
         code = (
-            "from pathlib import Path; from densekit.data.loading import read_picture as read; "
+            "from pathlib import Path; from densekit.data.decoding import read_picture as read; "
             "print(read(Path('a.jpg')).format, read(Path('b.png')).kind)"
         )
         done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
@@ -297,11 +297,11 @@ class TestAhead:
         assert isinstance(next(batches), Batch)
         assert set(threading.enumerate()) - before
         if stop == "close":
-            batches.close()  # type: ignore[attr-defined]
+            batches.close()
         else:
             samples_error = RuntimeError("the consumer fails")
             with pytest.raises(RuntimeError):
-                batches.throw(samples_error)  # type: ignore[attr-defined]
+                batches.throw(samples_error)
         assert set(threading.enumerate()) == before
 
     def test_what_was_not_begun_is_dropped(self) -> None:

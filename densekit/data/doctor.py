@@ -12,8 +12,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from densekit.data.decoding import Picture, read_picture
 from densekit.data.image_files import FORMATS
-from densekit.data.loading import Picture, map_ahead, read_picture
+from densekit.data.loading import map_ahead
 from densekit.data.problems import KINDS, Problem, printable
 from densekit.data.scan import Scan, scan_folder
 from densekit.data.text_table import text_table

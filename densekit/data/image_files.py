@@ -1,7 +1,7 @@
 """Which files of a folder are images: the one rule that the loaders and the doctor share.
 
 The name decides first, then a look at the file from outside (is it there, may it be read, has it any bytes).
-What its bytes hold is for `densekit.data.loading` to say, when it decodes them.
+What its bytes hold is for `densekit.data.decoding` to say, when it decodes them.
 """
 
 import os

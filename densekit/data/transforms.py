@@ -72,7 +72,7 @@ class Preprocessing:
         """Scale and normalise bytes, uint8 (..., 3, H, W), to float32 of the same shape."""
         mean = torch.tensor(self.mean, device=pixels.device).view(3, 1, 1)
         std = torch.tensor(self.std, device=pixels.device).view(3, 1, 1)
-        return (pixels.float() / 255 - mean) / std
+        return pixels.to(torch.float32, copy=True).div_(255).sub_(mean).div_(std)
 
     def with_size(self, crop: int) -> "Preprocessing":
         """Return the same preprocessing for another image size; the resize keeps its ratio to the crop."""
