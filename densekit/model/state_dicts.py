@@ -9,6 +9,7 @@ import io
 import json
 import pickle
 import re
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -161,7 +162,7 @@ def _neighbour(path: Path) -> str:
 
 def _parse_safetensors(data: bytes, path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
-        tensors = safetensors.torch.load(data)
+        tensors = dict(sorted(safetensors.torch.load(data).items()))  # it brings them in any order
     except (safetensors.SafetensorError, ValueError) as error:
         raise WeightsError(f"{path} is damaged or not a safetensors file: {error}") from error
     length = int.from_bytes(
@@ -172,7 +173,11 @@ def _parse_safetensors(data: bytes, path: Path) -> tuple[dict[str, Tensor], dict
 
 def _parse_pickle(data: bytes, path: Path) -> dict[str, Tensor]:
     try:
-        loaded = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # about formats that torch would rather not see: it reads or raises
+            loaded = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsError(
             f"{path} is damaged, or holds more than tensors, which is not read because it could run "

@@ -187,6 +187,8 @@ def _description(path: Path, metadata: Mapping[str, str]) -> tuple[tuple[str, ..
         raise WeightsError(f"{where} can't be read as a JSON object: {error}") from error
     if not (classes is None or _is_list_of_texts(classes)):
         raise WeightsError(f"{where}: 'classes' is {classes!r}: expected a list of names, or null")
+    if not (preprocessing is None or isinstance(preprocessing, dict)):
+        raise WeightsError(f"{where}: 'preprocessing' is {preprocessing!r}: expected an object, or null")
     return (
         None if classes is None else tuple(classes),
         IMAGENET if preprocessing is None else Preprocessing.from_dict(preprocessing),
