@@ -72,6 +72,7 @@ def test_randomised_networks_hide_nothing() -> None:
     gains = torch.cat([norm.weight for norm in norms])
     assert {int(sign) for sign in gains.sign()} == {-1, 0, 1}
     assert min(norm.bias.abs().max().item() for norm in norms) > 0.1
+    assert all((norm.bias[norm.weight == 0] > 0).all() for norm in norms)  # else a ReLU would stop them all
     assert network.classifier.bias.abs().max() > 0.1
 
 

@@ -14,6 +14,8 @@ look at is the first whose input agrees and whose output does not.
 """
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import torch
@@ -124,7 +126,8 @@ def compare_networks(
     our_copy, reference_copy = (copy.deepcopy(network).double().cpu() for network in (ours, reference))
     for mode in _MODES:
         comparison = _Comparison(mode, tolerance, our_copy, reference_copy)
-        comparison.run(images.double().cpu(), names)
+        with _one_thread():
+            comparison.run(images.double().cpu(), names)
         rows += comparison.rows
         differences += comparison.differences
     return ParityReport(
@@ -250,6 +253,17 @@ class _Comparison:
 
 def _name(event: Event) -> str:
     return event.module if event.call == 1 else f"{event.module} (call {event.call})"
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute in one thread: thousands of small steps, where threads that wait for one another cost more."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _run_seeded(network: nn.Module, images: Tensor, names: set[str]) -> Run:
