@@ -32,6 +32,9 @@ app.add_typer(course, name="course")
 app.add_typer(weights, name="weights")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Architecture = Annotated[
+    str, typer.Option("--arch", help="densenet121, 161, 169 or 201, or the number alone.")
+]
 Names = Annotated[list[str] | None, typer.Argument(help="Notebooks by name or number; all if none is named.")]
 CourseFolder = Annotated[
     Path | None, typer.Option("--course", help="Folder of the course; densekit's own if not given.")
@@ -86,7 +89,7 @@ def train(
 def evaluate(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
     data: Annotated[Path | None, typer.Option(help="Another folder of images with the same classes.")] = None,
-    split: Annotated[str | None, typer.Option(help="train, val or test.")] = None,
+    split: Annotated[str | None, typer.Option(help="train, val, test or all.")] = None,
     as_json: Json = False,
 ) -> None:
     """Classify a whole split and write the report into the run folder."""
@@ -142,18 +145,66 @@ def doctor(
 
 @app.command()
 def parity(
-    arch: Annotated[str, typer.Option(help="densenet121, 161, 169 or 201.")] = "densenet121",
+    architecture: Architecture = "densenet121",
     as_json: Json = False,
 ) -> None:
     """Compare the network with torchvision's, at every module, in float64."""
     from densekit.model.parity import compare
 
-    report = compare(arch if arch.startswith("densenet") else f"densenet{arch}")
+    report = compare(_full_name(architecture))
     if as_json:
         _print_json(report.to_dict())
     else:
         print(report)
     _exit_unless(report.agree)
+
+
+@weights.command("list")
+def weights_list(as_json: Json = False) -> None:
+    """List the weights that have a name, and whether they are here."""
+    from densekit.model.inventory import known_weights
+
+    known = known_weights()
+    if as_json:
+        _print_json([one.to_dict() for one in known])
+        return
+    for one in known:
+        print(f"{one.name:9} {one.architecture:12} {one.size / 1e6:6.1f} MB  {one.status:12} {one.source}")
+
+
+@weights.command("fetch")
+def weights_fetch(
+    architecture: Architecture = "densenet121",
+    url: Annotated[str | None, typer.Option(help="Address or path of a copy of the official file.")] = None,
+) -> None:
+    """Fetch torchvision's ImageNet weights, checked against their hash."""
+    from densekit.model.downloads import fetch_imagenet
+
+    print(fetch_imagenet(_full_name(architecture), url))
+
+
+@weights.command("verify")
+def weights_verify(
+    name: Annotated[str, typer.Argument(help="embedded or imagenet.")] = "embedded",
+    architecture: Architecture = "densenet121",
+    as_json: Json = False,
+) -> None:
+    """Compute the SHA-256 of a file of weights anew and compare it with the published one."""
+    from densekit.errors import FingerprintError
+    from densekit.model.inventory import verify_weights
+
+    try:
+        verified = verify_weights(name, _full_name(architecture))
+    except FingerprintError as error:
+        if as_json:
+            _print_json({"ok": False, "problem": str(error)})
+        else:
+            print(error)
+        raise typer.Exit(1) from error
+    if as_json:
+        _print_json({"ok": True, **verified.to_dict()})
+    else:
+        print(f"{verified.path} is '{name}' for {verified.architecture}, as published")
 
 
 @course.command("build")
@@ -262,6 +313,10 @@ def _note_skipped(problems: list[dict[str, str]], shown: int = 10) -> None:
         _note(f"left out {problem['path']}: {problem['message']}. {problem['remedy']}")
     if len(problems) > shown:
         _note(f"left out {len(problems) - shown} more; `densekit doctor` lists them all")
+
+
+def _full_name(architecture: str) -> str:
+    return f"densenet{architecture}" if architecture.isdigit() else architecture
 
 
 def _in_terminal() -> bool:

@@ -24,7 +24,7 @@ from torch import Tensor
 from densekit.config import RunConfig, load_config
 from densekit.data.folder import DataFolder, open_folder
 from densekit.data.problems import Problem
-from densekit.data.scan import Sample
+from densekit.data.scan import Sample, scan_folder
 from densekit.devices import choose_compute
 from densekit.errors import ConfigError, DataError, RunError, nearest
 from densekit.evaluation.files import read_report, write_statistics
@@ -140,8 +140,8 @@ class Run:
 
         Args:
             data: another folder of images with the same classes; the run's own if not given.
-            split: 'train', 'val' or 'test'. If not given: 'val' of the run's own folder; of another folder
-                'test' if it has one, else 'val'.
+            split: 'train', 'val', 'test' or 'all'. If not given: 'val' of the run's own folder; of another folder
+                'test' if it has one, else 'val', or all images if it isn't split.
 
         Returns:
             The report, and the folder with its tables and heat map.
@@ -151,7 +151,7 @@ class Run:
         """
         settings = self.config.data
         folder = open_folder(data or settings.folder, settings.val_fraction, settings.split_seed)
-        split = split or ("test" if data and folder.test else "val")
+        split = split or _natural_split(folder, is_own=data is None)
         samples = self._relabelled(folder, split)
         features = self._features(samples, cache=settings.cache_features)
         report = Report.from_logits(features.labels, self._logits(features), self.classes)
@@ -161,9 +161,10 @@ class Run:
 
     def _relabelled(self, folder: DataFolder, split: str) -> list[Sample]:
         """Give the samples of a folder the labels that their classes have in this run."""
-        if split not in folder.splits:
-            raise DataError(f"no split '{split}': {nearest(split, folder.splits)}")
-        if not folder.splits[split]:
+        splits = {**folder.splits, "all": (*folder.train, *folder.val, *folder.test)}
+        if split not in splits:
+            raise DataError(f"no split '{split}': {nearest(split, splits)}")
+        if not splits[split]:
             raise DataError(f"{folder.root} has no {split} images")
         for name in folder.classes:
             if name not in self.classes:
@@ -172,7 +173,7 @@ class Run:
                     f"{nearest(name, self.classes)}"
                 )
         labels = [self.classes.index(name) for name in folder.classes]
-        return [Sample(sample.path, labels[sample.label]) for sample in folder.splits[split]]
+        return [Sample(sample.path, labels[sample.label]) for sample in splits[split]]
 
     def _features(self, samples: list[Sample], cache: bool) -> Features:
         settings = self.config.compute
@@ -206,6 +207,15 @@ def read_config(folder: Path) -> RunConfig:
         return load_config(path)
     except ConfigError as error:
         raise RunError(f"the run {folder} can't be used: {error}") from error
+
+
+def _natural_split(folder: DataFolder, is_own: bool) -> str:
+    """Choose what to evaluate on, where nobody says: images that were not learned from, as many as there are."""
+    if is_own:
+        return "val"
+    if folder.test:
+        return "test"
+    return "all" if scan_folder(folder.root).layout == "flat" else "val"
 
 
 def _report_name(data: Path | str | None, split: str) -> str:

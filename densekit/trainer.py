@@ -17,7 +17,7 @@ from densekit.config import RunConfig, load_config, read_overrides
 from densekit.data.folder import DataFolder, open_folder
 from densekit.data.scan import Sample
 from densekit.devices import choose_compute
-from densekit.errors import RunError
+from densekit.errors import DataError, RunError, listed
 from densekit.evaluation.files import write_statistics, write_validation
 from densekit.evaluation.report import Report
 from densekit.features import Features, extract_features
@@ -111,10 +111,23 @@ def _carry_out(config: RunConfig, folder: Path, progress: bool, on_event: Listen
     data = open_folder(config.data.folder, config.data.val_fraction, config.data.split_seed)
     network = backbone(config, len(data.classes), seed=config.training.seed)
     _write_text(folder / CONFIG, config.to_yaml())
-    job = _Job(config, folder, network, data, *_extract(config, network, data, progress))
+    train_features, val_features = _extract(config, network, data, progress)
+    _check_classes(data, train_features)
+    job = _Job(config, folder, network, data, train_features, val_features)
     finished = job.train(progress, on_event or (lambda event: None))
     job.complete(finished, time.perf_counter() - began)
     return load_run(folder)
+
+
+def _check_classes(data: DataFolder, features: Features) -> None:
+    """Stop if a class has lost all its images because none of them can be read."""
+    left = set(features.labels.tolist())
+    lost = [name for label, name in enumerate(data.classes) if label not in left]
+    if lost:
+        raise DataError(
+            f"no training image of {listed(lost)} can be read, so there is nothing to learn it from: "
+            f"`densekit doctor {data.root}` says what is wrong with each"
+        )
 
 
 @dataclass(frozen=True)

@@ -90,6 +90,11 @@ class TestEvaluating:
         assert report.confusion.sum(axis=1).tolist() == [0, 4, 4]
         assert report.accuracy > 0.6
 
+    def test_another_folder_that_is_not_split_is_used_whole(self, run: Run, pictures: Path) -> None:
+        report, folder = run.evaluate(pictures)
+        assert folder.name == "pictures-all"
+        assert report.confusion.sum() == 36
+
     def test_a_class_that_the_run_does_not_know_is_refused(self, run: Run, tmp_path: Path) -> None:
         for name in ("gren", "red"):
             (tmp_path / "other" / name).mkdir(parents=True)

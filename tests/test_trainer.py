@@ -256,6 +256,14 @@ class TestMistakes:
         assert [problem["path"] for problem in run.metrics["skipped"]] == [str(broken)]
         assert run.metrics["n_train"] == 29
 
+    def test_a_class_of_which_nothing_can_be_read_is_an_error_that_names_it(
+        self, pictures: Path, settings: dict[str, object], tmp_path: Path
+    ) -> None:
+        for picture in (pictures / "red").iterdir():
+            picture.write_bytes(b"\x89PNG and then nothing")
+        with pytest.raises(DataError, match=r"no training image of 'red' can be read.*densekit doctor"):
+            train(data=pictures, settings=settings, out=tmp_path / "run", progress=False)
+
     def test_the_images_are_never_changed(
         self, pictures: Path, settings: dict[str, object], tmp_path: Path
     ) -> None:
