@@ -293,7 +293,7 @@ def test_a_whole_pickled_network_is_refused(tmp_path: Path, tiny_json: str) -> N
 
 def test_a_training_checkpoint_is_refused_with_what_it_holds(tmp_path: Path, tiny_json: str) -> None:
     torch.save({"epoch": 3, "state_dict": tiny().state_dict()}, tmp_path / "checkpoint.pth")
-    assert "holds a int under 'epoch'" in refusal(tmp_path / "checkpoint.pth", tiny_json)
+    assert "is of type int: expected a state dict" in refusal(tmp_path / "checkpoint.pth", tiny_json)
 
 
 def test_a_single_tensor_is_refused(tmp_path: Path, tiny_json: str) -> None:

@@ -190,7 +190,7 @@ def _parse_pickle(data: bytes, path: Path) -> dict[str, Tensor]:
     for key, value in loaded.items():
         if not isinstance(value, Tensor):
             raise WeightsError(
-                f"{path} holds a {type(value).__name__} under '{key}': expected a state dict, which "
+                f"'{key}' in {path} is of type {type(value).__name__}: expected a state dict, which "
                 "is tensors by name; save network.state_dict() alone"
             )
     return dict(loaded)
