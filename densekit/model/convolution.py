@@ -34,15 +34,15 @@ class Convolution(nn.Module):
         super().__init__()
         self.stride, self.padding, self.rectified = (stride, stride), (padding, padding), rectified
         self.register_buffer("weight", weight.to(dtype, memory_format=torch.channels_last))
-        self.register_buffer("bias", bias.to(dtype))
+        self.register_buffer("bias", bias.to(torch.promote_types(dtype, torch.float32)))
         self._packed: tuple[Tensor, int, Tensor] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.device.type == "cpu" and torch.backends.mkldnn.enabled and _has_packed_convolution(x.dtype):
+        if x.device.type == "cpu" and _has_packed_convolution(x.dtype):
             return _packed_convolution(
                 x, self._packed_weight(x), self.bias, self.stride, self.padding, self.rectified
             )
-        x = F.conv2d(x, self.weight, self.bias, self.stride, self.padding)
+        x = F.conv2d(x, self.weight, self.bias.to(x.dtype), self.stride, self.padding)
         return x.relu_() if self.rectified else x
 
     def _packed_weight(self, x: Tensor) -> Tensor:
@@ -83,7 +83,7 @@ def _has_packed_convolution(dtype: torch.dtype) -> bool:
     try:
         x, weight = torch.ones(1, 16, 4, 4, dtype=dtype), torch.ones(16, 16, 1, 1, dtype=dtype)
         packed = _pack(weight, x, (1, 1), (0, 0))
-        y = _packed_convolution(x, packed, torch.ones(16, dtype=dtype), (1, 1), (0, 0), True)
+        y = _packed_convolution(x, packed, torch.ones(16), (1, 1), (0, 0), True)
     except (AttributeError, NotImplementedError, RuntimeError):
         return False
     return bool((y == 17).all())
