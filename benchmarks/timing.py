@@ -48,18 +48,19 @@ def ratio(seconds: Mapping[str, Sequence[float]], name: str, to: str) -> float:
     return median(slow / fast for fast, slow in zip(seconds[name], seconds[to], strict=True))
 
 
-def product_flops(dtype: torch.dtype, size: int = 2048) -> tuple[Candidate, float]:
-    """Return a large square matrix product to time, and the floating-point operations that it takes.
+def matrix_product(dtype: torch.dtype, size: int = 2048, repeats: int = 8) -> tuple[Candidate, float]:
+    """Return large square matrix products to time, and the floating-point operations that they take.
 
-    It is the yardstick: hardly anything on the machine does more operations a second.
+    They are the yardstick: hardly anything on the machine does more operations a second.
     """
     left, right = torch.randn(2, size, size).to(dtype)
     product = torch.empty_like(left)
 
     def multiply() -> None:
-        torch.mm(left, right, out=product)
+        for _ in range(repeats):
+            torch.mm(left, right, out=product)
 
-    return multiply, 2.0 * size**3
+    return multiply, 2.0 * size**3 * repeats
 
 
 def machine() -> str:
