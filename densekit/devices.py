@@ -35,7 +35,7 @@ class Compute:
         return torch.bfloat16 if self.precision == "bf16" else torch.float32
 
     def autocast(self) -> torch.autocast:
-        """The context for a forward pass: bfloat16 where the precision asks for it, else a no-op."""
+        """Return the context for a forward pass: bfloat16 where the precision asks for it, else a no-op."""
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16")
 
     def place(self, network: nn.Module) -> nn.Module:

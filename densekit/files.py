@@ -14,14 +14,14 @@ _PACKAGE = Path(__file__).parent
 
 @contextmanager
 def write_atomically(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
-    """Open a file that appears under its name complete, or not at all.
+    r"""Open a file that appears under its name complete, or not at all.
 
     The bytes go to a temporary name in the same folder, down to the disk, and only then to the real name. A
     kill, a full disk or an exception at any moment leaves the earlier file as it was.
 
     Args:
         path: where the file shall be; its folder is made if need be.
-        mode: "wb" for bytes or "w" for text (UTF-8, with "\\n" at the end of each line).
+        mode: "wb" for bytes or "w" for text (UTF-8, with "\n" at the end of each line).
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}

@@ -217,7 +217,7 @@ class TestResuming:
     def test_a_run_that_was_killed_at_any_moment_continues_to_the_same_result(
         self, pictures: Path, settings: dict[str, object], tmp_path: Path
     ) -> None:
-        slow = {**settings, "training.epochs": 60, "training.save_step": 1}
+        slow = {**settings, "training.epochs": 25}
         train(data=pictures, settings=slow, out=tmp_path / "whole", progress=False)
         arguments = [f"{key}={value}" for key, value in slow.items()]
         command = [sys.executable, "-m", "densekit", "train", "--data", str(pictures)]
