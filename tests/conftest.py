@@ -27,7 +27,11 @@ def tiny_architecture(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
     """Three classes of twelve noisy pictures each, told apart by their colour."""
-    folder = tmp_path / "pictures"
+    return draw_pictures(tmp_path / "pictures")
+
+
+def draw_pictures(folder: Path) -> Path:
+    """Draw the pictures of the fixture `pictures` into a folder."""
     colours = {"blue": (40, 60, 200), "green": (40, 180, 60), "red": (200, 50, 40)}
     generator = np.random.default_rng(0)
     for name, colour in colours.items():
@@ -37,3 +41,18 @@ def pictures(tmp_path: Path) -> Path:
             pixels = (np.array(colour) + noise).clip(0, 255).astype(np.uint8)
             Image.fromarray(pixels).save(folder / name / f"{number:02}.png")
     return folder
+
+
+@pytest.fixture(scope="session")
+def trained(tiny_architecture: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder to copy from: the pictures are beside it, and training it once is enough."""
+    from densekit.trainer import train
+
+    folder = tmp_path_factory.mktemp("trained")
+    settings = {
+        "model.architecture": str(tiny_architecture),
+        "data.image_size": 32,
+        "training.learning_rate": 0.03,
+    }
+    data, out = draw_pictures(folder / "pictures"), folder / "run"
+    return train(data=data, weights="none", epochs=5, settings=settings, out=out, progress=False).folder

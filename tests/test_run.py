@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -6,23 +7,15 @@ from PIL import Image
 from densekit.data.folder import open_folder
 from densekit.errors import DataError, FingerprintError, RunError
 from densekit.run import Run, load_run
-from densekit.trainer import train
 
 
 @pytest.fixture
-def run(pictures: Path, tiny_architecture: Path, tmp_path: Path) -> Run:
-    return train(
-        data=pictures,
-        weights="none",
-        epochs=5,
-        settings={
-            "model.architecture": str(tiny_architecture),
-            "data.image_size": 32,
-            "training.learning_rate": 0.03,
-        },
-        out=tmp_path / "run",
-        progress=False,
-    )
+def run(trained: Path, pictures: Path, tmp_path: Path) -> Run:
+    """A run of this test's own, over this test's own pictures."""
+    shutil.copytree(trained, tmp_path / "run")
+    config = tmp_path / "run" / "config.yaml"
+    config.write_text(config.read_text().replace(str(trained.with_name("pictures")), str(pictures)))
+    return load_run(tmp_path / "run")
 
 
 class TestPredicting:
