@@ -1,8 +1,8 @@
 """Outputs become the same bytes every time: what differs by nature is renumbered or left out.
 
 Kept are the cells' sources, ids, tags, execution counts and outputs, and of the notebook's own metadata the
-kernel, the language, densekit's entry and the state of the widgets. Left out are times, versions of the
-machine's Python, and outputs of cells tagged `volatile`.
+kernel, the language, densekit's entry and, if an output shows one, the state of the widgets. Left out are times,
+versions of the machine's Python, and outputs of cells tagged `volatile`.
 """
 
 import json
@@ -14,6 +14,7 @@ from densekit.course.sources import VOLATILE_TAG
 
 _KEPT = ("kernelspec", "language_info", "densekit", "widgets")
 _WIDGETS = "application/vnd.jupyter.widget-state+json"
+_WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 def tidy(notebook: NotebookNode) -> NotebookNode:
@@ -24,6 +25,8 @@ def tidy(notebook: NotebookNode) -> NotebookNode:
         cell.metadata = NotebookNode({"tags": tags} if tags else {})
         if cell.cell_type == "code" and VOLATILE_TAG in (tags or []):
             cell.outputs = []
+    if not _shows_a_widget(tidied):
+        tidied.metadata.pop("widgets", None)  # the pictures of explorers whose output is not stored
     tidied.metadata = NotebookNode({key: tidied.metadata[key] for key in _KEPT if key in tidied.metadata})
     tidied.metadata["language_info"] = NotebookNode({"name": "python"})
     return tidied
@@ -33,6 +36,11 @@ def to_text(notebook: NotebookNode) -> str:
     """Return the notebook as the text of its file."""
     nbformat.validate(notebook)
     return str(nbformat.writes(notebook, version=4)) + "\n"
+
+
+def _shows_a_widget(notebook: NotebookNode) -> bool:
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    return any(_WIDGET_VIEW in output.get("data", {}) for output in outputs)
 
 
 def _renumber_widgets(notebook: NotebookNode) -> NotebookNode:
