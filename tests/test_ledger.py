@@ -51,7 +51,7 @@ def lines(stage: Stage) -> tuple[int, ...]:
     return stage.channels_in, stage.channels_out, stage.side, stage.parameters, stage.multiply_adds
 
 
-@pytest.mark.parametrize(("image_size", "num_classes"), [(224, 1000), (45, 7), (29, 0)])
+@pytest.mark.parametrize(("image_size", "num_classes"), [(224, 1000), (29, 0)])
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_every_line_is_what_hooks_see_in_the_real_network(architecture, image_size, num_classes):
     config = read_architecture(architecture)

@@ -8,17 +8,29 @@ from densekit.plots.bars import class_bars
 from densekit.plots.confusion import confusion_heatmap
 from densekit.plots.curves import training_curves
 from densekit.plots.described import alt_text, describe, png, show
+from densekit.plots.ledger import (
+    block_staircase,
+    channel_strip,
+    cost_bars,
+    ledger_overview,
+    size_ladder,
+)
 from densekit.plots.pictures import before_after, image_grid, prediction_grid
 
 __all__ = [
     "alt_text",
     "before_after",
+    "block_staircase",
+    "channel_strip",
     "class_bars",
     "confusion_heatmap",
+    "cost_bars",
     "describe",
     "image_grid",
+    "ledger_overview",
     "png",
     "prediction_grid",
     "show",
+    "size_ladder",
     "training_curves",
 ]
