@@ -61,6 +61,7 @@ class ModelConfig(_Section):
 class TrainingConfig(_Section):
     """How the trained part is trained. The comments of presets/head.yaml explain each key."""
 
+    standardise: bool = True
     optimizer: Literal["adam", "sgd"] = "adam"
     learning_rate: Positive = 1e-3
     weight_decay: NotNegative = 0.0

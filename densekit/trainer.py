@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 from typing import Any, cast
@@ -42,6 +43,7 @@ from densekit.training.events import EpochDone, Event, Finished, Saved, Validate
 from densekit.training.history import History
 from densekit.training.loop import fit, predict_logits
 from densekit.training.progress import ProgressBar
+from densekit.training.standardise import Standardiser
 from densekit.training.state import TrainingState, start
 
 Listener = Callable[[Event], None]
@@ -149,13 +151,28 @@ class _Job:
             load_checkpoint(state, self.folder / CHECKPOINT, self.identity)
         history = History.resumed(self.folder / HISTORY, state.epoch)
         keeper = _Keeper(self, state)
-        events = fit(head, self.train_features, self.val_features, settings, state)
+        train, val = map(self.standardised, (self.train_features, self.val_features))
+        events = fit(head, train, val, settings, state)
         with ProgressBar(settings.epochs, state.epoch, shown=progress) as bar:
             for event in events:
                 for listener in (history.read, keeper.read, bar.read, on_event):
                     listener(event)
         assert isinstance(event, Finished)  # the loop's last word
         return event
+
+    @cached_property
+    def standardiser(self) -> Standardiser:
+        """The scale of the training features."""
+        return Standardiser.of(self.train_features)
+
+    def standardised(self, features: Features) -> Features:
+        """Return the features as the training sees them."""
+        return self.standardiser.apply(features) if self.config.training.standardise else features
+
+    def finished_head(self) -> nn.Linear:
+        """Return the head as it is now, for the network's own features."""
+        head = cast(nn.Linear, self.network.classifier)
+        return self.standardiser.fold_into(head) if self.config.training.standardise else head
 
     @property
     def identity(self) -> str:
@@ -171,7 +188,7 @@ class _Job:
 
     def complete(self, finished: Finished, seconds: float) -> None:
         """Write the report on the best validation, and then the numbers."""
-        logits = predict_logits(self.network.classifier, self.val_features.inputs)
+        logits = predict_logits(self.finished_head(), self.val_features.inputs)
         report = Report.from_logits(self.val_features.labels, logits, self.data.classes)
         write_statistics(report, self.folder / EVALUATION)
         metrics = json.dumps(self._metrics(finished, report, seconds), indent=2, ensure_ascii=False)
@@ -226,7 +243,7 @@ class _Keeper:
         network = self.job.network
         save_head(
             self.job.folder / HEAD,
-            cast(nn.Linear, network.classifier),
+            self.job.finished_head(),
             self.job.data.classes,
             network.preprocessing,
             self.fingerprint,

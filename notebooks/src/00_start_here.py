@@ -163,7 +163,18 @@ print("the same embeddings as by hand, to 1e-4:", difference < 1e-4)
 # %% [markdown]
 # ## Training, by hand
 #
-# Everything a training does, in a dozen lines. For each batch of eight embeddings: compute the scores (*logits*),
+# First we bring all 1024 features to one scale, with mean 0 and spread 1 over the training pictures: else those that
+# happen to be large would get all the attention. The validation pictures are scaled with the same numbers, not with
+# their own, for we must not look at them.
+
+# %%
+mean, spread = train_features.inputs.mean(dim=0), train_features.inputs.std(dim=0)
+train_inputs = (train_features.inputs - mean) / spread
+val_inputs = (val_features.inputs - mean) / spread
+print("a spread of 1:", bool(torch.allclose(train_inputs.std(dim=0), torch.ones(1024), atol=1e-3)))
+
+# %% [markdown]
+# Now everything a training does, in a dozen lines. For each batch of eight embeddings: compute the scores (*logits*),
 # measure how wrong they are (*cross-entropy*), and move the weights a small step against it (*Adam*).
 
 # %%
@@ -176,8 +187,8 @@ untrained_head.load_state_dict(head.state_dict())
 optimizer = torch.optim.Adam(head.parameters(), lr=learning_rate)
 
 for _ in range(epochs):
-    for batch in torch.randperm(len(train_features)).split(8):
-        logits = head(train_features.inputs[batch])  # (8, classes)
+    for batch in torch.randperm(len(train_inputs)).split(8):
+        logits = head(train_inputs[batch])  # (8, classes)
         loss = nn.functional.cross_entropy(logits, train_features.labels[batch])
         optimizer.zero_grad()
         loss.backward()
@@ -193,7 +204,7 @@ for _ in range(epochs):
 def accuracy(head: nn.Module) -> float:
     """Return the share of validation pictures that a head classifies rightly."""
     with torch.no_grad():
-        guesses = head(val_features.inputs).argmax(dim=1)
+        guesses = head(val_inputs).argmax(dim=1)
     return (guesses == val_features.labels).float().mean().item()
 
 
@@ -239,7 +250,7 @@ print("as good as by hand, within 5 points:", abs(run.metrics["val_accuracy"] - 
 from densekit.plots import before_after
 
 shown = list(range(3, len(val_features), max(1, len(val_features) // 6)))[:6]
-before = untrained_head(val_features.inputs[shown]).softmax(dim=1).detach()
+before = untrained_head(val_inputs[shown]).softmax(dim=1).detach()
 after = run.network.classifier(val_features.inputs[shown]).softmax(dim=1).detach()
 figure = before_after(
     [open_image(val_features.samples[index].path) for index in shown],

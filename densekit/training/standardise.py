@@ -1,0 +1,48 @@
+"""Features brought to one scale for training, and the scale folded into the head afterwards.
+
+Some of a network's features vary a hundred times more than others. One learning rate suits both only if each is
+first shifted to mean 0 and divided by its spread, with the numbers of the training images. A linear head takes
+that in: W·((x − mean) / scale) + b is again a linear layer, with the weights W / scale and the bias
+b − (W / scale)·mean. So the head that is kept works on the network's own features.
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from densekit.features import Features
+
+_LEAST_SHARE = 0.01  # a feature that hardly varies is divided by this share of the average spread at least
+
+
+@dataclass(frozen=True)
+class Standardiser:
+    """What standardises features.
+
+    Args:
+        mean: of each feature over the training images, (D,).
+        scale: its standard deviation, (D,), above zero.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    @classmethod
+    def of(cls, features: Features) -> "Standardiser":
+        """Measure mean and spread of features, (N, D) with N ≥ 1."""
+        spread = features.inputs.std(dim=0, correction=0)
+        least = torch.clamp(_LEAST_SHARE * spread.mean(), min=torch.finfo(spread.dtype).tiny)
+        return cls(features.inputs.mean(dim=0), spread.clamp(min=float(least)))
+
+    def apply(self, features: Features) -> Features:
+        """Return the features standardised."""
+        return replace(features, inputs=(features.inputs - self.mean) / self.scale)
+
+    def fold_into(self, head: nn.Linear) -> nn.Linear:
+        """From a head over standardised features, return the equal head over the features as they are."""
+        folded = nn.Linear(head.in_features, head.out_features).to(head.weight.device)
+        weight = head.weight.detach().double() / self.scale.double()  # (classes, D)
+        bias = head.bias.detach().double() - weight @ self.mean.double()
+        folded.load_state_dict({"weight": weight, "bias": bias})
+        return folded
