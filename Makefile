@@ -44,6 +44,9 @@ bench: $(READY)  ## time densekit against the usual ways, side by side
 	OMP_WAIT_POLICY=ACTIVE $(BIN)/python benchmarks/extraction.py
 	OMP_WAIT_POLICY=ACTIVE $(BIN)/python benchmarks/head_only.py
 
+samples: $(READY)  ## remake data_samples/tabletop, picture by picture (about 3 minutes)
+	OMP_NUM_THREADS=1 $(BIN)/python -m densekit.samples tabletop --out data_samples/tabletop
+
 picture: $(READY)  ## remake the picture in the README
 	$(BIN)/python docs/picture.py
 

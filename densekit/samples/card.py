@@ -1,0 +1,77 @@
+"""The data card of the tabletop pictures: what they are, where they come from, what they can't do."""
+
+from collections.abc import Mapping
+from inspect import getdoc
+
+import PIL
+import torch
+
+from densekit.samples.objects import CLASSES
+
+
+def data_card(counts: Mapping[str, int], size: int, quality: int, total_bytes: int) -> str:
+    """Return the card as Markdown."""
+    splits = "\n".join(f"| {split} | {count} | {count * len(CLASSES)} |" for split, count in counts.items())
+    classes = "\n".join(
+        f"| {name} | {(getdoc(make) or '').removeprefix('Make ')} |" for name, make in CLASSES.items()
+    )
+    pictures = sum(counts.values()) * len(CLASSES)
+    return _CARD.format(
+        splits=splits,
+        classes=classes,
+        pictures=pictures,
+        size=size,
+        quality=quality,
+        megabytes=f"{total_bytes / 1e6:.1f}",
+        torch=torch.__version__.partition("+")[0],
+        pillow=PIL.__version__,
+    )
+
+
+_CARD = """# tabletop: ten kinds of things on a table
+
+{pictures} pictures, {size}×{size} pixels, JPEG (quality {quality}), {megabytes} MB, in `train/`,
+`val/` and `test/`. Each shows one thing of one class, with a few distractions, on a table.
+
+| split | pictures a class | pictures |
+|---|---|---|
+{splits}
+
+| class | what it is |
+|---|---|
+{classes}
+
+## Where they come from
+No photograph is in here. Every picture is computed by `densekit/samples/`: shapes written as distance functions,
+a sphere tracer, soft shadows, ambient occlusion, mirror reflections, a lens that blurs what is out of focus,
+film that adds grain. A class decides the shape and nothing else. Pattern, finish, colours, table, wall,
+lamp, camera and clutter are drawn by chance from the same distributions for every class; `drawn.csv` lists
+what was drawn for each picture. A scene in which the thing is too small, cut off, largely hidden, or shows
+nothing of the part that names it (a mug's handle) is drawn again.
+
+Remake it: `make samples`, or
+
+    python -m densekit.samples tabletop --out data_samples/tabletop
+
+Check it: `python -m densekit.samples tabletop --check data_samples/tabletop`, or `sha256sum -c SHA256SUMS`.
+
+The result is the same to the byte with any number of threads and on processors with and without AVX2 and
+AVX-512, because the renderer uses only operations whose result IEEE 754 fixes to the last bit. The JPEG
+encoder is Pillow's; another major version of it, or of the libjpeg it was built with, could write other bytes
+for the same pixels. Made with torch {torch} and Pillow {pillow}.
+
+## Licence
+Made for densekit and part of it: the MIT licence of the project covers the pictures; where you prefer, take
+them under CC0 1.0 instead.
+
+## What makes them hard
+Some classes are close to each other: a tumbler is a mug without a handle, a bottle may look like a vase, a die
+like a box, a ring like a nut. Colours and patterns say nothing. Things lie on their side, stand upside down, are
+partly hidden, badly lit, slightly blurred. Split by split the pictures come from different chance, so that no
+scene occurs twice.
+
+## Known limits
+Ten shapes from one renderer are not the world: accuracy here says how a method compares with another, not how
+well it does on photographs. Things are clean, opaque and stand alone in the middle third of the picture. There is
+no glass, no cloth, no text, nobody's hand. Light comes from one lamp and the surroundings.
+"""

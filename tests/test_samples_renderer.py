@@ -1,0 +1,129 @@
+"""Rays end where they should, light falls as it should, and a picture comes out the same every time."""
+
+import hashlib
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from densekit.errors import DataError
+from densekit.samples.film import develop
+from densekit.samples.make import make_picture
+from densekit.samples.materials import Colour, plain
+from densekit.samples.objects import CLASSES
+from densekit.samples.randomness import Chance
+from densekit.samples.renderer import outline, render, view
+from densekit.samples.scene import Body, Camera, Film, Light, Plane, Room, Scene
+from densekit.samples.shapes import sphere
+from densekit.samples.tabletop import draw, stage
+from densekit.samples.tracing import trace
+from densekit.samples.vectors import turn_y
+
+GREY = Colour(0.5, 0.5, 0.5)
+
+
+def ball_at(x: float, y: float, z: float) -> Body:
+    return Body(
+        shape=sphere(0.5),
+        material=plain(Colour(0.7, 0.1, 0.1), "matte"),
+        rotation=turn_y(0.1),
+        position=(x, y, z),
+        centre=(0.0, 0.0, 0.0),
+        radius=0.51,
+    )
+
+
+def scene_with(*bodies: Body) -> Scene:
+    return Scene(
+        bodies=bodies,
+        planes=(Plane((0.0, 1.0, 0.0), 0.0, plain(GREY, "matte")),),
+        light=Light((0.6, 0.8, 0.0), Colour(2.0, 2.0, 2.0), softness=0.1),
+        room=Room(GREY, GREY, GREY),
+        camera=Camera(position=(0.0, 1.5, 4.0), target=(0.0, 0.5, 0.0), width=0.6),
+        film=Film(),
+    )
+
+
+def ray(origin: tuple[float, float, float], direction: tuple[float, float, float]):
+    return torch.tensor(origin)[:, None], torch.tensor(direction)[:, None]
+
+
+def test_a_ray_ends_on_the_nearest_surface():
+    scene = scene_with(ball_at(0, 0.5, 0), ball_at(0, 0.5, -3))
+    hits = trace(scene, *ray((0.0, 0.5, 4.0), (0.0, 0.0, -1.0)))
+    assert float(hits.distance) == pytest.approx(3.5, abs=0.01)
+    assert int(hits.surface) == 0
+
+
+def test_a_ray_that_misses_the_bodies_meets_the_table_or_nothing():
+    scene = scene_with(ball_at(0, 0.5, 0))
+    down = trace(scene, *ray((2.0, 3.0, 0.0), (0.0, -1.0, 0.0)))
+    assert (float(down.distance), int(down.surface)) == (pytest.approx(3.0), 1)
+    assert int(trace(scene, *ray((2.0, 3.0, 0.0), (0.0, 1.0, 0.0))).surface) == -1
+
+
+def test_a_body_throws_its_shadow_away_from_the_lamp():
+    picture = render(scene_with(ball_at(0, 0.5, 0)), 48).float().mean(dim=2)
+    row = picture[30]
+    # The lamp is on the right, so the table is darker on the left of the ball than on the right.
+    assert float(row[8:14].mean()) < float(row[36:42].mean()) - 20
+
+
+def test_where_a_body_lies_in_the_picture():
+    left, right, bottom, top = outline(ball_at(0, 0.5, 0), scene_with(ball_at(0, 0.5, 0)).camera)
+    assert left == pytest.approx(-right, abs=0.03)
+    assert right - left == pytest.approx(1.0 / (0.6 * 4.12), rel=0.1)
+    assert top - bottom == pytest.approx(right - left, rel=0.15)
+
+
+def test_a_hidden_body_is_seen_to_be_hidden():
+    open_view = view(scene_with(ball_at(0, 0.5, 0)), 32)
+    assert open_view.unhidden == 1.0
+    assert open_view.telling == 1.0
+    assert view(scene_with(ball_at(0, 0.5, 0), ball_at(0, 0.7, 1.2)), 32).unhidden < 0.3
+
+
+def test_film_maps_no_light_to_black_and_much_light_to_white():
+    assert int(develop(torch.zeros(3, 4, 4), Film(), seed=0).max()) == 0
+    assert int(develop(torch.full((3, 4, 4), 50.0), Film(), seed=0).min()) >= 250
+
+
+def test_the_same_name_gives_the_same_bytes_and_another_name_another_picture():
+    first, second = make_picture("val/nut/0003.jpg"), make_picture("val/nut/0003.jpg")
+    assert first.jpeg == second.jpeg
+    assert make_picture("val/nut/0004.jpg").jpeg != first.jpeg
+
+
+@pytest.mark.parametrize("capability", ["default", "avx2"])
+def test_a_processor_with_fewer_instructions_renders_the_same_bytes(capability):
+    name = "train/teapot/0002.jpg"
+    code = f"""import hashlib; from densekit.samples.make import make_picture
+print(hashlib.sha256(make_picture({name!r}).jpeg).hexdigest())"""
+    settings = {**os.environ, "ATEN_CPU_CAPABILITY": capability, "OMP_NUM_THREADS": "2"}
+    there = subprocess.run(
+        [sys.executable, "-c", code], env=settings, capture_output=True, text=True, check=True
+    )
+    assert there.stdout.strip() == hashlib.sha256(make_picture(name).jpeg).hexdigest()
+
+
+def test_a_class_that_does_not_exist_is_refused():
+    with pytest.raises(DataError, match="no class 'spoon'"):
+        make_picture("train/spoon/0001.jpg")
+
+
+@pytest.mark.parametrize("class_name", list(CLASSES))
+def test_everything_of_a_class_can_be_put_on_the_table_and_seen(class_name):
+    staged = stage(class_name, f"a test/{class_name}")
+    seen = view(staged.scene, 32)
+    assert seen.covered > 0.05
+    assert seen.unhidden > 0.7
+
+
+def test_a_class_decides_the_shape_and_nothing_else():
+    for number in range(5):
+        mug, nut = draw("mug", Chance(f"{number}")), draw("nut", Chance(f"{number}"))
+        assert mug.drawn == nut.drawn
+        assert mug.scene.light == nut.scene.light
+        assert mug.scene.bodies[0].shape is not nut.scene.bodies[0].shape
