@@ -201,7 +201,9 @@ def _draw_pieces(
         bar.patches[0].set(edgecolor=GREY if piece.hatch else "white", linewidth=0.0 if thin else 0.5)
         if piece.channels >= digit * (len(str(piece.channels)) + 0.5) * widest:
             text = axes.text(left + piece.channels / 2, row, str(piece.channels), ha="center", va="center")
-            text.set(color=readable_on(piece.colour), fontsize=size - 0.5)
+            text.set(
+                color=readable_on(piece.colour), fontsize=size - 0.5, in_layout=False
+            )  # so layout is quick
             if piece.hatch:
                 text.set_bbox({"facecolor": LIGHT, "edgecolor": "none", "pad": 1.8})
 

@@ -1,0 +1,78 @@
+"""The live ledger: every slider is moved, and what is then shown is what the plain function gives."""
+
+from dataclasses import replace
+
+import pytest
+
+from densekit.errors import ConfigError
+from densekit.model.architectures import DenseNetConfig, read_architecture
+from densekit.model.ledger import make_ledger
+from densekit.plots import alt_text, png
+from densekit.widgets.ledger import LedgerExplorer, ledger_view
+
+
+@pytest.fixture(scope="module")
+def explorer() -> LedgerExplorer:
+    return LedgerExplorer()
+
+
+def test_it_starts_with_densenet_121(explorer):
+    figure, text = ledger_view()
+    assert explorer.facts == f"{alt_text(figure)}\n{text}"
+    assert explorer.view.children[2].value == png(figure, 144)
+
+
+def test_each_slider_changes_the_number_that_it_names(explorer):
+    config = DenseNetConfig()
+    for name, value, changed in (
+        ("growth_rate", 16, {"growth_rate": 16}),
+        ("block_1", 1, {"block_config": (1, 12, 24, 16)}),
+        ("block_2", 2, {"block_config": (1, 2, 24, 16)}),
+        ("block_3", 40, {"block_config": (1, 2, 40, 16)}),
+        ("block_4", 4, {"block_config": (1, 2, 40, 4)}),
+        ("num_init_features", 8, {"num_init_features": 8}),
+        ("bn_size", 1, {"bn_size": 1}),
+    ):
+        explorer.controls[name].value = value  # as a reader does who lets go of it
+        config = replace(config, **changed)
+        assert str(make_ledger(config, 224, num_classes=0)) in explorer.facts, name
+    assert "a network of your own: growth_rate 16, block_config (1, 2, 40, 4)" in explorer.facts
+
+
+def test_the_image_size_changes_costs_and_no_parameters(explorer):
+    before = explorer.values
+    explorer.controls["image_size"].value = 64
+    config = explorer_config(before)
+    ledger = make_ledger(config, 64, num_classes=0)
+    assert ledger.parameters == make_ledger(config, 224, num_classes=0).parameters
+    assert str(ledger) in explorer.facts
+
+
+def test_dropout_changes_a_sentence_and_nothing_else(explorer):
+    before = explorer.facts
+    explorer.controls["drop_rate"].value = 0.3
+    assert explorer.facts.startswith(before.rpartition("\n")[0])
+    assert "30 % of the new values of each layer are set to zero" in explorer.facts
+
+
+def test_a_variant_moves_all_sliders_that_it_has_a_number_for(explorer):
+    explorer.variant.value = "densenet161"
+    config = read_architecture("densenet161")
+    assert explorer_config(explorer.values) == config
+    assert f"densenet161: growth_rate {config.growth_rate}" in explorer.facts
+
+
+@pytest.mark.parametrize("end", ["min", "max"])
+def test_both_ends_of_all_sliders_can_be_drawn(explorer, end):
+    explorer.set(**{name: getattr(control, end) for name, control in explorer.controls.items()})
+    assert explorer.error is None
+
+
+def test_too_small_images_are_refused():
+    with pytest.raises(ConfigError, match="image_size is 20"):
+        ledger_view(image_size=20)
+
+
+def explorer_config(values: dict[str, int]) -> DenseNetConfig:
+    blocks = tuple(values[f"block_{number}"] for number in (1, 2, 3, 4))
+    return DenseNetConfig(values["growth_rate"], blocks, values["num_init_features"], values["bn_size"])
