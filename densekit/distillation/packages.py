@@ -1,0 +1,135 @@
+"""Debian packages as sources of pictures: fetched by name, unpacked into a folder, never installed."""
+
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm.auto import tqdm
+
+from densekit.errors import DataError, listed
+
+_TOOLS = ("apt-get", "dpkg-deb")
+_LICENCE_LINE = re.compile(r"^License:[ \t]*(\S.*?)\s*$", re.MULTILINE)
+_NAMES_IN_PROSE = {
+    "GPL": r"GNU General Public License|\bGPL\b",
+    "LGPL": r"GNU (Lesser|Library) General Public License|\bLGPL\b",
+    "Apache-2.0": r"Apache License",
+    "CC-BY-SA": r"Attribution[- ]Share ?Alike",
+    "BSD": r"\bBSD\b|Redistribution and use in source and binary forms",
+    "MIT": r"\bMIT\b|Permission is hereby granted, free of charge",
+    "public-domain": r"[Pp]ublic [Dd]omain",
+}
+
+
+@dataclass(frozen=True)
+class Package:
+    """An unpacked package.
+
+    Args:
+        name: as it was asked for.
+        version: the version that was fetched.
+        licences: the licences that its copyright file names, for the package as a whole.
+        folder: where it is unpacked.
+    """
+
+    name: str
+    version: str
+    licences: tuple[str, ...]
+    folder: Path
+
+
+def fetch_packages(names: Sequence[str], folder: Path, progress: bool = True) -> list[Package]:
+    """Fetch packages by name and unpack them; those that are there already are left as they are.
+
+    Args:
+        names: names of Debian packages.
+        folder: gets `archives/` with the package files, and `unpacked/` with a folder for each.
+        progress: show a bar.
+
+    Raises:
+        DataError: there are no Debian tools here, or packages can't be fetched: all of them are named.
+    """
+    _require_tools(names)
+    missing = []
+    for name in tqdm(names, desc="packages", unit="package", disable=not progress):
+        try:
+            _unpack(_archive(name, folder / "archives"), folder / "unpacked" / name)
+        except subprocess.CalledProcessError as error:
+            missing.append((name, _last_line(error.stderr)))
+    if missing:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in missing)
+        raise DataError(
+            f"these packages can't be fetched: {reasons}. Run 'apt-get update' and try again, or go on without "
+            f"them: --without {' '.join(name for name, _ in missing)}"
+        )
+    return [read_package(name, folder) for name in names]
+
+
+def read_package(name: str, folder: Path) -> Package:
+    """Return what is known of a package that `fetch_packages` has unpacked in the same folder."""
+    unpacked = folder / "unpacked" / name
+    version = _run("dpkg-deb", "--field", str(_archive(name, folder / "archives")), "Version").strip()
+    copyright_file = unpacked / "usr/share/doc" / name / "copyright"
+    if not copyright_file.is_file():
+        raise DataError(
+            f"the package {name} has no copyright file: its pictures can't be used; --without {name}"
+        )
+    return Package(name, version, read_licences(copyright_file), unpacked)
+
+
+def read_licences(copyright_file: Path) -> tuple[str, ...]:
+    """Return the short names of the licences in a Debian copyright file, most frequent first.
+
+    Files in the machine-readable form name them on lines of their own; in the others, well-known names are
+    looked for in the prose.
+    """
+    text = copyright_file.read_text(encoding="utf-8", errors="replace")
+    found = _LICENCE_LINE.findall(text)
+    if not found:
+        return tuple(name for name, words in _NAMES_IN_PROSE.items() if re.search(words, text))
+    return tuple(sorted(set(found), key=lambda name: (-found.count(name), name)))
+
+
+def _require_tools(names: Iterable[str]) -> None:
+    absent = [tool for tool in _TOOLS if shutil.which(tool) is None]
+    if absent:
+        raise DataError(
+            f"the pictures come from Debian packages, and this machine has no {listed(absent)}: run this on "
+            "Debian or a system made from it, or copy a finished folder 'crops' into the work folder"
+        )
+
+
+def _archive(name: str, folder: Path) -> Path:
+    """Return the package file, fetching it if it is not there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (found := sorted(folder.glob(f"{name}_*.deb"))):
+        # Into a folder of its own first: an interrupted download must not be taken for the package.
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".fetching-") as temporary:
+            _run("apt-get", "download", name, where=temporary)
+            for path in Path(temporary).glob("*.deb"):
+                path.replace(folder / path.name)
+        found = sorted(folder.glob(f"{name}_*.deb"))
+    return found[-1]
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    if folder.is_dir():
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unpacking-") as temporary:
+        _run("dpkg-deb", "--extract", str(archive), f"{temporary}/package")
+        Path(temporary, "package").replace(folder)
+
+
+def _run(*command: str, where: str | None = None) -> str:
+    done = subprocess.run(command, cwd=where, check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1].removeprefix("E: ") if lines else "no reason given"

@@ -1,0 +1,94 @@
+"""Which packages the pictures come from, and what kind of pictures each one holds.
+
+What a network learns to see depends on what it is shown, so kinds are balanced by shares and not by how many
+files a package happens to bring.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How crops are cut from one kind of pictures.
+
+    Args:
+        share: part of all crops that are of this kind; the shares of all kinds add up to 1.
+        shortest_side: pictures with a shorter side below this many pixels are left out.
+        smallest_area: the smallest part of a picture's area that a crop covers.
+        on_background: True for things with a transparent surrounding, which are set on other pictures.
+    """
+
+    share: float
+    shortest_side: int
+    smallest_area: float = 0.15
+    on_background: bool = False
+
+
+KINDS: dict[str, Kind] = {
+    "scenes": Kind(0.25, shortest_side=600, smallest_area=0.01),
+    "pictures": Kind(0.27, shortest_side=96),
+    "things": Kind(0.25, shortest_side=40, on_background=True),
+    "drawings": Kind(0.09, shortest_side=96, on_background=True),
+    "cartoons": Kind(0.05, shortest_side=96),
+    "documents": Kind(0.05, shortest_side=128),
+    "textures": Kind(0.04, shortest_side=256),
+}
+"""Photographs that fill a screen; pictures for children, mostly photographs; photographs of single things, cut
+out; clip art; drawn pictures for children; pictures of documentation; surfaces from games."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One Debian package, and which of its pictures are used.
+
+    Args:
+        package: its name.
+        kind: a key of `KINDS`.
+        only: a pattern that the path in the package has to contain; empty for any.
+        never: a pattern that it must not contain; empty for none.
+        archives: look for pictures inside the package's archive files too.
+        largest_only: of each folder, or archive file, only the largest picture: the others are smaller copies.
+    """
+
+    package: str
+    kind: str
+    only: str = ""
+    never: str = ""
+    archives: bool = False
+    largest_only: bool = False
+
+
+SOURCES: tuple[Source, ...] = (
+    Source("gnome-backgrounds", "scenes"),
+    Source("mate-backgrounds", "scenes", never="/abstract/"),
+    Source("ukui-wallpapers", "scenes"),
+    Source("lomiri-wallpapers", "scenes"),
+    Source("lomiri-wallpapers-16.04", "scenes"),
+    Source("lomiri-wallpapers-20.04", "scenes"),
+    Source("lxqt-themes", "scenes", only="/wallpapers/"),
+    Source("plasma-workspace-wallpapers", "scenes", only="/contents/images", largest_only=True),
+    Source("enlightenment-data", "scenes", only=r"/backgrounds/.*\.edj$", archives=True, largest_only=True),
+    Source(
+        "gcompris-qt-data",
+        "pictures",
+        only=r"/rcc/.*\.rcc$",
+        never="babyshapes|chronos|/core|digital|erase|gravity|hangman|leftright|memory-sound",
+        archives=True,
+    ),
+    Source("pysiogame", "cartoons", only=r"/images/.*\.jpg$", never="/schemes/|/unit_bg/"),
+    Source("tuxpaint-data", "pictures", only=r"/(starters|templates)/.*\.jpg$"),
+    Source("tuxpaint-stamps-default", "things", never="/alphabets/|/math/|/music/"),
+    Source("openclipart-png", "drawings"),
+    Source("oxygen-icon-theme", "drawings", only="/(128x128|256x256)/"),
+    Source("fonts-noto-color-emoji", "drawings", archives=True),
+    Source("opencv-doc", "documents", only="/examples/", never="/text/|/shape/|/left|/right|chess"),
+    Source("python3-skimage", "documents", only="/skimage/data/"),
+    Source("visp-images-data", "documents", never="/AprilTag/|/mire/"),
+    Source("fotoxx-common", "documents", only=r"/images/.*\.jpg$"),
+    Source("plasma-workspace-data", "documents", only="/avatars/photos/"),
+    Source("supertuxkart-data", "textures", only=r"\.jpg$"),
+    Source("mypaint-data-extras", "textures", only="/backgrounds/"),
+)
+
+KEPT_FOR_MEASURING = r"(?i)(?<![a-z])(ants?|(honey_?|bumble_?)?bees?|wasps?)(?![a-z])"
+"""Pictures whose names tell of these are never learned from: the transfer is measured on ants and bees."""
