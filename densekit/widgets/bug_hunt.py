@@ -1,0 +1,114 @@
+"""The bug hunt: choose a bug, say where it will show first, and see the ladder.
+
+The function `hunt` does all of it; the explorer puts three lists above it.
+"""
+
+from functools import cache
+from typing import Any, Literal
+
+import torch
+from matplotlib.figure import Figure
+
+from densekit.errors import DensekitError, nearest
+from densekit.model.architectures import DenseNetConfig
+from densekit.model.densenet import DenseNet
+from densekit.model.parity import compare_networks, randomise
+from densekit.model.planted import PLANTED, PlantedBug
+from densekit.plots.ladder import difference_ladder, first_red, rungs
+from densekit.widgets.explorer import Explorer, choice
+
+Norms = Literal["randomised", "freshly made"]
+
+NORMS: tuple[Norms, Norms] = ("randomised", "freshly made")
+
+SPECIMEN = DenseNetConfig(growth_rate=4, block_config=(2, 2), num_init_features=8)
+"""A DenseNet with one of everything, so small that a comparison takes a twentieth of a second."""
+
+
+def specimen(norms: Norms = "randomised") -> DenseNet:
+    """Return a good network of the shape `SPECIMEN` with three classes, in float64.
+
+    Args:
+        norms: BatchNorms with random gains, biases and statistics, or as torch makes them.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        network = DenseNet(SPECIMEN, num_classes=3).double()
+    if norms == "randomised":
+        randomise(network, torch.Generator().manual_seed(0))
+    return network
+
+
+def hunt(
+    bug: str = "newest first", predicted: str | None = None, norms: Norms = "randomised"
+) -> tuple[Figure, str] | str:
+    """Return what is known of a bug; with a prediction, its ladder too, and whether the prediction was right.
+
+    Args:
+        bug: a name in `PLANTED`.
+        predicted: the module that is expected to be the first red rung; None if there is no prediction yet.
+        norms: see `specimen`.
+
+    Raises:
+        DensekitError: no such bug, or no such module.
+    """
+    if bug not in PLANTED:
+        raise DensekitError(f"no planted bug is called '{bug}': {nearest(bug, list(PLANTED))}")
+    planted = PLANTED[bug]
+    facts = f"written:      {planted.written}\nshould be:    {planted.meant}"
+    if predicted is None:
+        return f"{facts}\n\nWhich rung will be the first red one? Choose it, and the ladder appears."
+    ladder = _ladder(bug, norms)
+    if predicted not in ladder:
+        raise DensekitError(f"no module is called '{predicted}': {nearest(predicted, list(ladder))}")
+    figure = difference_ladder(ladder, f"{bug}, BatchNorms {norms}", predicted)
+    return figure, f"{facts}\n\n{_verdict(planted, predicted, first_red(ladder))}"
+
+
+def bug_hunt() -> "BugHunt":
+    """Return the explorer."""
+    return BugHunt()
+
+
+class BugHunt(Explorer):
+    """The lists over `hunt`. Another bug takes the prediction back, so that no ladder is given away."""
+
+    def __init__(self) -> None:
+        modules = {name.removeprefix("features."): name for name in _ladder("newest first", "randomised")}
+        super().__init__(
+            {
+                "bug": choice("newest first", list(PLANTED), "bug"),
+                "predicted": choice(None, {"…": None, **modules}, "first red rung"),
+                "norms": choice("randomised", NORMS, "BatchNorms"),
+            },
+            hunt,
+        )
+
+    def _changed(self, change: Any) -> None:
+        if change["owner"] is self.controls["bug"]:
+            self.set(predicted=None)
+        else:
+            self.redraw()
+
+
+def _verdict(bug: PlantedBug, predicted: str, red: str | None) -> str:
+    if red is None:
+        return "All green, and the bug is there: freshly made BatchNorms hide it. Randomise them."
+    told = f"Yes: {red}." if predicted == red else f"You said {predicted}, it is {red}."
+    text = f"{told} {bug.reason}"
+    if bug.look_at != red:
+        text += f" So look at the code of {_called(bug.look_at)}, which feeds it."
+    if bug.harmless:
+        text += " Behind it all is green again: this one is no bug."
+    return text
+
+
+def _called(module: str) -> str:
+    return "the whole network" if module == "network" else module
+
+
+@cache
+def _ladder(bug: str, norms: Norms) -> dict[str, float]:
+    network = specimen(norms)
+    images = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    return rungs(compare_networks(PLANTED[bug](network), network, images))
