@@ -61,22 +61,26 @@ def train(
     """Train a classifier on a folder of images."""
     from densekit import trainer
 
-    if resume is not None:
-        if any((config, data, preset, train_from, weights, epochs, settings, out)):
-            raise ConfigError("--resume takes every setting from the run folder: give nothing beside it")
-        run = trainer.resume(resume, progress=_in_terminal())
-    else:
-        overrides = [*(settings or []), *([f"model.train_from={train_from}"] if train_from else [])]
-        run = trainer.train(
-            config,
-            data=data,
-            preset=preset,
-            weights=weights,
-            epochs=epochs,
-            settings=overrides,
-            out=out,
-            progress=_in_terminal(),
-        )
+    if resume is not None and any((config, data, preset, train_from, weights, epochs, settings, out)):
+        raise ConfigError("--resume takes every setting from the run folder: give nothing beside it")
+    overrides = [*(settings or []), *([f"model.train_from={train_from}"] if train_from else [])]
+    try:
+        if resume is not None:
+            run = trainer.resume(resume, progress=_in_terminal())
+        else:
+            run = trainer.train(
+                config,
+                data=data,
+                preset=preset,
+                weights=weights,
+                epochs=epochs,
+                settings=overrides,
+                out=out,
+                progress=_in_terminal(),
+            )
+    except KeyboardInterrupt as stop:
+        _note("; ".join(["densekit: stopped", *getattr(stop, "__notes__", [])]))
+        raise typer.Exit(130) from None
     _note_skipped(run.metrics["skipped"])
     if as_json:
         _print_json({"run": str(run.folder), **run.metrics})

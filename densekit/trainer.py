@@ -116,7 +116,11 @@ def _carry_out(config: RunConfig, folder: Path, progress: bool, on_event: Listen
     train_features, val_features = _extract(config, network, data, progress)
     _check_classes(data, train_features)
     job = _Job(config, folder, network, data, train_features, val_features)
-    finished = job.train(progress, on_event or (lambda event: None))
+    try:
+        finished = job.train(progress, on_event or (lambda event: None))
+    except KeyboardInterrupt as stop:
+        stop.add_note(f"continue with `densekit train --resume {folder}`")
+        raise
     job.complete(finished, time.perf_counter() - began)
     return load_run(folder)
 

@@ -86,6 +86,19 @@ class TestTraining:
         again = densekit("train", "--resume", tmp_path / "run")
         assert again == first
 
+    def test_stopping_it_says_how_to_go_on(
+        self, densekit: Command, training: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def control_c(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched:
+            patched.setattr("densekit.trainer.save_checkpoint", control_c)
+            stopped = densekit(*training)
+        assert stopped.status == 130
+        assert f"stopped; continue with `densekit train --resume {tmp_path / 'run'}`" in stopped.err
+        assert densekit("train", "--resume", tmp_path / "run").status == 0
+
     def test_resuming_takes_no_other_setting(self, densekit: Command, tmp_path: Path) -> None:
         answer = densekit("train", "--resume", tmp_path, "--epochs", "3")
         assert answer.status == 2
