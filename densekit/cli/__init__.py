@@ -1,0 +1,34 @@
+"""The command line: each command is a few lines over the package.
+
+Exit status: 0 done; 1 the answer is "not good" (problems found, checks failed); 2 the request can't be carried
+out, with one message on standard error. With --json, one JSON document stands on standard output and nothing
+else. What takes long to import is imported by the command that needs it.
+"""
+
+import sys
+from typing import NoReturn
+
+from densekit.cli.classifier import doctor, evaluate, parity, predict, train
+from densekit.cli.course import course
+from densekit.cli.output import group, note
+from densekit.cli.weights import weights
+from densekit.errors import DensekitError
+
+app = group("From a folder of pictures to a trained, tested image classifier.")
+for command in (train, evaluate, predict, doctor, parity):
+    app.command()(command)
+app.add_typer(course, name="course")
+app.add_typer(weights, name="weights")
+
+
+def main() -> NoReturn:
+    """Run the command line; a mistake of the caller's ends in one message and never in a traceback."""
+    try:
+        app(standalone_mode=True)
+    except DensekitError as error:
+        note(f"densekit: {error}")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        note("densekit: stopped")
+        sys.exit(130)
+    sys.exit(0)

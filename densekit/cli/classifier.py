@@ -1,0 +1,161 @@
+"""`densekit train`, `evaluate`, `predict`, `doctor` and `parity`: from pictures to a classifier."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from densekit.cli.output import Architecture, Json, exit_unless, full_name, in_terminal, note, print_json
+from densekit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from densekit.evaluation.report import Report
+    from densekit.run import Predictions
+
+
+def train(
+    config: Annotated[Path | None, typer.Argument(help="A YAML file of settings.")] = None,
+    data: Annotated[Path | None, typer.Option(help="The folder of images.")] = None,
+    preset: Annotated[str | None, typer.Option(help="The settings to start from: head.")] = None,
+    train_from: Annotated[str | None, typer.Option(help="Where training begins: classifier.")] = None,
+    weights: Annotated[str | None, typer.Option(help="embedded, imagenet, none, or a file.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="How often each image is seen.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="key.path=value: any setting of presets/head.yaml.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The run folder; a new one below runs/ if not given.")
+    ] = None,
+    resume: Annotated[Path | None, typer.Option(help="Continue the interrupted run in this folder.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Train a classifier on a folder of images."""
+    from densekit import trainer
+
+    if resume is not None and any((config, data, preset, train_from, weights, epochs, settings, out)):
+        raise ConfigError("--resume takes every setting from the run folder: give nothing beside it")
+    overrides = [*(settings or []), *([f"model.train_from={train_from}"] if train_from else [])]
+    try:
+        if resume is not None:
+            run = trainer.resume(resume, progress=in_terminal())
+        else:
+            run = trainer.train(
+                config,
+                data=data,
+                preset=preset,
+                weights=weights,
+                epochs=epochs,
+                settings=overrides,
+                out=out,
+                progress=in_terminal(),
+            )
+    except KeyboardInterrupt as stop:
+        note("; ".join(["densekit: stopped", *getattr(stop, "__notes__", [])]))
+        raise typer.Exit(130) from None
+    _note_skipped(run.metrics["skipped"])
+    if as_json:
+        print_json({"run": str(run.folder), **run.metrics})
+        return
+    print(_told(run.report, "validation images"))
+    print(f"{run.metrics['seconds']:.1f} s; everything about this run is in {run.folder}")
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    data: Annotated[Path | None, typer.Option(help="Another folder of images with the same classes.")] = None,
+    split: Annotated[str | None, typer.Option(help="train, val, test or all.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Classify a whole split and write the report into the run folder."""
+    from densekit.run import load_run
+
+    opened = load_run(run)
+    report, folder = opened.evaluate(data, split)
+    if as_json:
+        print_json({"run": str(run), "report": str(folder), **report.to_dict()})
+        return
+    print(_told(report, "images"))
+    print(f"tables and heat map are in {folder}")
+
+
+def predict(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    images: Annotated[list[Path], typer.Argument(help="Pictures.")],
+    top: Annotated[int, typer.Option(min=1, help="How many classes to name for each picture.")] = 3,
+    as_json: Json = False,
+) -> None:
+    """Say what is on pictures."""
+    from densekit.run import load_run
+
+    predictions = load_run(run).predict(images, top)
+    for problem in predictions.skipped:
+        note(str(problem))
+    if as_json:
+        print_json(_as_plain(predictions))
+    else:
+        for one in predictions.made:
+            shares = zip(one.classes, one.probabilities, strict=True)
+            print(f"{one.path}: " + ", ".join(f"{name} {share:.1%}" for name, share in shares))
+    if not predictions.made:
+        raise typer.Exit(2)
+    exit_unless(not predictions.skipped)
+
+
+def doctor(
+    folder: Annotated[Path, typer.Argument(help="The folder of images.")], as_json: Json = False
+) -> None:
+    """Diagnose a folder of images; nothing in it is changed."""
+    from densekit.data.doctor import diagnose
+
+    diagnosis = diagnose(folder)
+    if as_json:
+        print_json(diagnosis.to_dict())
+    else:
+        print(diagnosis)
+    exit_unless(diagnosis.ok)
+
+
+def parity(
+    architecture: Architecture = "densenet121",
+    as_json: Json = False,
+) -> None:
+    """Compare the network with torchvision's, at every module, in float64."""
+    from densekit.model.parity import compare
+
+    report = compare(full_name(architecture))
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        print(report)
+    exit_unless(report.agree)
+
+
+def _told(report: "Report", what: str) -> str:
+    """Put a report into the few lines that one wants to see first."""
+    right, total = int(report.confusion.trace()), int(report.confusion.sum())
+    lines = [f"accuracy {right}/{total} {what} = {report.accuracy:.1%}"]
+    lines += [f"  {score.name:24} {score.fraction:>9}" for score in report.per_class]
+    return "\n".join(lines)
+
+
+def _as_plain(predictions: "Predictions") -> dict[str, Any]:
+    return {
+        "predictions": [
+            {
+                "path": str(one.path),
+                "top": [
+                    {"class": name, "probability": share}
+                    for name, share in zip(one.classes, one.probabilities, strict=True)
+                ],
+            }
+            for one in predictions.made
+        ],
+        "skipped": [problem.to_dict() for problem in predictions.skipped],
+    }
+
+
+def _note_skipped(problems: list[dict[str, str]], shown: int = 10) -> None:
+    for problem in problems[:shown]:
+        note(f"left out {problem['path']}: {problem['message']}. {problem['remedy']}")
+    if len(problems) > shown:
+        note(f"left out {len(problems) - shown} more; `densekit doctor` lists them all")

@@ -1,0 +1,57 @@
+"""`densekit weights`: list, fetch and verify weights."""
+
+from typing import Annotated
+
+import typer
+
+from densekit.cli.output import Architecture, Json, full_name, group, print_json
+
+weights = group("List, fetch and verify weights.")
+
+
+@weights.command("list")
+def weights_list(as_json: Json = False) -> None:
+    """List the weights that have a name, and whether they are here."""
+    from densekit.model.inventory import known_weights
+
+    known = known_weights()
+    if as_json:
+        print_json([one.to_dict() for one in known])
+        return
+    for one in known:
+        print(f"{one.name:9} {one.architecture:12} {one.size / 1e6:6.1f} MB  {one.status:12} {one.source}")
+
+
+@weights.command("fetch")
+def weights_fetch(
+    architecture: Architecture = "densenet121",
+    url: Annotated[str | None, typer.Option(help="Address or path of a copy of the official file.")] = None,
+) -> None:
+    """Fetch torchvision's ImageNet weights, checked against their hash."""
+    from densekit.model.downloads import fetch_imagenet
+
+    print(fetch_imagenet(full_name(architecture), url))
+
+
+@weights.command("verify")
+def weights_verify(
+    name: Annotated[str, typer.Argument(help="embedded or imagenet.")] = "embedded",
+    architecture: Architecture = "densenet121",
+    as_json: Json = False,
+) -> None:
+    """Compute the SHA-256 of a file of weights anew and compare it with the published one."""
+    from densekit.errors import FingerprintError
+    from densekit.model.inventory import verify_weights
+
+    try:
+        verified = verify_weights(name, full_name(architecture))
+    except FingerprintError as error:
+        if as_json:
+            print_json({"ok": False, "problem": str(error)})
+        else:
+            print(error)
+        raise typer.Exit(1) from error
+    if as_json:
+        print_json({"ok": True, **verified.to_dict()})
+    else:
+        print(f"{verified.path} is '{name}' for {verified.architecture}, as published")
