@@ -8,10 +8,9 @@ from matplotlib.text import Text
 
 from densekit.errors import DensekitError
 from densekit.model.parity import compare_networks
-from densekit.model.planted import PLANTED
+from densekit.model.planted import PLANTED, specimen
 from densekit.plots.described import alt_text, png
 from densekit.plots.ladder import difference_ladder, first_red, rungs
-from densekit.widgets.bug_hunt import specimen
 
 IMAGES = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 LADDER = {"conv0": 0.0, "norm0": 3e-16, "features.pool0": 2e-5, "classifier": math.inf}

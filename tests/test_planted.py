@@ -9,7 +9,7 @@ import torch
 from densekit.model.architectures import DenseNetConfig
 from densekit.model.densenet import DenseNet
 from densekit.model.parity import compare_networks, randomise
-from densekit.model.planted import PLANTED
+from densekit.model.planted import PLANTED, specimen
 
 IMAGES = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 SHAPES = {
@@ -18,14 +18,9 @@ SHAPES = {
 }
 
 
-def fresh(shape: str = "two blocks") -> DenseNet:
-    torch.manual_seed(0)
-    return DenseNet(SHAPES[shape], num_classes=3).double().eval()
-
-
 @cache
 def randomised(shape: str = "two blocks") -> DenseNet:
-    network = fresh(shape)
+    network = DenseNet(SHAPES[shape], num_classes=3).double().eval()
     randomise(network, torch.Generator().manual_seed(0))
     return network
 
@@ -43,7 +38,7 @@ def test_the_module_that_it_names_is_the_first_to_differ(name, shape):
 
 @pytest.mark.parametrize("name", PLANTED)
 def test_it_says_what_fresh_networks_hide(name):
-    bug, network = PLANTED[name], fresh()
+    bug, network = PLANTED[name], specimen("freshly made")
 
     with torch.no_grad():
         hidden = torch.allclose(bug(network)(IMAGES), network(IMAGES), rtol=0, atol=1e-9)
@@ -78,3 +73,11 @@ def test_there_are_bugs_of_every_kind():
     assert sum(bug.hidden for bug in PLANTED.values()) >= 3
     assert len({bug.shows_at for bug in PLANTED.values()}) >= 7
     assert all(bug.written != bug.meant and bug.reason for bug in PLANTED.values())
+
+
+def test_the_specimen_is_the_same_each_time_and_leaves_the_random_state_alone():
+    before = torch.get_rng_state()
+    one, other = specimen().state_dict(), specimen().state_dict()
+
+    assert all(torch.equal(one[key], other[key]) for key in one)
+    assert torch.equal(torch.get_rng_state(), before)

@@ -7,19 +7,22 @@ each first shows will find their own:
     report = compare_networks(buggy, network, images)
     report.first_difference.seen_at                   # 'features.denseblock1.denselayer2.norm1'
 
-They suit every DenseNet with two blocks or more, and two layers or more in the first.
+They suit every DenseNet with two blocks or more, and two layers or more in the first; `specimen()` is one.
 """
 
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from densekit.model.architectures import DenseNetConfig
 from densekit.model.densenet import DenseLayer, DenseNet, Transition
+from densekit.model.parity import randomise
+from densekit.model.weights import seeded
 
 _LAYER = "features.denseblock1.denselayer"
 
@@ -277,3 +280,23 @@ _BUGS = (
 
 PLANTED: dict[str, PlantedBug] = {bug.name: bug for bug in _BUGS}
 """All planted bugs by their names, in the order in which a network meets them."""
+
+Norms = Literal["randomised", "freshly made"]
+
+NORMS: tuple[Norms, Norms] = ("randomised", "freshly made")
+
+
+def specimen(norms: Norms = "randomised", num_classes: int = 3, seed: int = 0) -> DenseNet:
+    """Return a good network to plant bugs in: one of everything, float64, so small that it takes milliseconds.
+
+    Args:
+        norms: BatchNorms with random gains, biases and statistics; or as torch makes them.
+        num_classes: outputs of its classifier.
+        seed: of all weights.
+    """
+    config = DenseNetConfig(growth_rate=4, block_config=(2, 2), num_init_features=8)
+    with seeded(seed):
+        network = DenseNet(config, num_classes).double().eval()
+    if norms == "randomised":
+        randomise(network, torch.Generator().manual_seed(seed))
+    return network

@@ -4,39 +4,16 @@ The function `hunt` does all of it; the explorer puts three lists above it.
 """
 
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from matplotlib.figure import Figure
 
 from densekit.errors import DensekitError, nearest
-from densekit.model.architectures import DenseNetConfig
-from densekit.model.densenet import DenseNet
-from densekit.model.parity import compare_networks, randomise
-from densekit.model.planted import PLANTED, PlantedBug
+from densekit.model.parity import compare_networks
+from densekit.model.planted import NORMS, PLANTED, Norms, PlantedBug, specimen
 from densekit.plots.ladder import difference_ladder, first_red, rungs
 from densekit.widgets.explorer import Explorer, choice
-
-Norms = Literal["randomised", "freshly made"]
-
-NORMS: tuple[Norms, Norms] = ("randomised", "freshly made")
-
-SPECIMEN = DenseNetConfig(growth_rate=4, block_config=(2, 2), num_init_features=8)
-"""A DenseNet with one of everything, so small that a comparison takes a twentieth of a second."""
-
-
-def specimen(norms: Norms = "randomised") -> DenseNet:
-    """Return a good network of the shape `SPECIMEN` with three classes, in float64.
-
-    Args:
-        norms: BatchNorms with random gains, biases and statistics, or as torch makes them.
-    """
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(0)
-        network = DenseNet(SPECIMEN, num_classes=3).double()
-    if norms == "randomised":
-        randomise(network, torch.Generator().manual_seed(0))
-    return network
 
 
 def hunt(

@@ -1,12 +1,11 @@
 """The bug hunt, driven as a reader drives it."""
 
 import pytest
-import torch
 
 from densekit.errors import DensekitError
 from densekit.model.planted import PLANTED
 from densekit.plots.described import alt_text
-from densekit.widgets.bug_hunt import bug_hunt, hunt, specimen
+from densekit.widgets.bug_hunt import bug_hunt, hunt
 
 
 @pytest.fixture(scope="module")
@@ -80,11 +79,3 @@ def test_what_does_not_exist_is_refused():
         hunt("wrong epsilon")
     with pytest.raises(DensekitError, match="no module is called 'norm9'"):
         hunt("wrong eps", predicted="norm9")
-
-
-def test_the_specimen_is_the_same_each_time_and_leaves_the_random_state_alone():
-    before = torch.get_rng_state()
-    one, other = specimen().state_dict(), specimen().state_dict()
-
-    assert all(torch.equal(one[key], other[key]) for key in one)
-    assert torch.equal(torch.get_rng_state(), before)
