@@ -77,7 +77,7 @@ SOURCES: tuple[Source, ...] = (
     ),
     Source("pysiogame", "cartoons", only=r"/images/.*\.jpg$", never="/schemes/|/unit_bg/"),
     Source("tuxpaint-data", "pictures", only=r"/(starters|templates)/.*\.jpg$"),
-    Source("tuxpaint-stamps-default", "things", never="/alphabets/|/math/|/music/"),
+    Source("tuxpaint-stamps-default", "things", never="/symbols/(alphabets|math|music)/"),
     Source("openclipart-png", "drawings"),
     Source("oxygen-icon-theme", "drawings", only="/(128x128|256x256)/"),
     Source("fonts-noto-color-emoji", "drawings", archives=True),

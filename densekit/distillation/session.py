@@ -1,0 +1,249 @@
+"""One session of a run: from the last checkpoint on, until the run or the time is over.
+
+The work folder holds
+
+    crops/         the crop cache
+    packages/      what it was cut from; may be deleted
+    run/           recipe.json, checkpoint.safetensors, log.csv
+    weights/       the result, once there is a checkpoint: weights, description, card
+"""
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import fmean
+from time import monotonic
+from typing import Any
+
+from tqdm.auto import tqdm
+
+from densekit.devices import bf16_is_fast, choose_compute
+from densekit.distillation.cache import open_cache
+from densekit.distillation.distil import (
+    Agreement,
+    Classroom,
+    Examination,
+    StepDone,
+    distil,
+    measure_standards,
+)
+from densekit.distillation.processes import Team
+from densekit.distillation.settings import Recipe, make_recipe
+from densekit.distillation.state import State, load_state, new_state, save_state
+from densekit.distillation.teacher import EfficientNetLite0, TeacherMaker
+from densekit.errors import RunError
+from densekit.files import write_atomically
+from densekit.model.architectures import read_architecture
+
+CHECKPOINT, LOG, RECIPE = "checkpoint.safetensors", "log.csv", "recipe.json"
+
+COLUMNS = (
+    "step",
+    "images",
+    "seconds",
+    "size",
+    "learning_rate",
+    "loss",
+    "maps",
+    "features",
+    "logits",
+    "images_per_second",
+    "held_out_cosine",
+    "held_out_top1",
+    "held_out_top5",
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one session shall do. It can be sent to other processes.
+
+    Args:
+        work: the work folder; its crop cache is there already.
+        recipe: what the run follows.
+        architecture: the student's, a name or a JSON file.
+        make_teacher: makes the teacher in each process.
+        device: as in `choose_compute`.
+        precision: 'fp32' or 'bf16'; 'auto' for bf16 where it is fast.
+        minutes: stop after this time, to be continued; None to go on to the end.
+        save_minutes: a checkpoint, and a row of the log, at least that often.
+        examine_minutes: how often the student is examined on the pictures kept for it.
+        progress: show a bar.
+    """
+
+    work: Path
+    recipe: Recipe
+    architecture: str = "densenet121"
+    make_teacher: TeacherMaker = EfficientNetLite0
+    device: str = "auto"
+    precision: str = "auto"
+    minutes: float | None = None
+    save_minutes: float = 3.0
+    examine_minutes: float = 12.0
+    progress: bool = True
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the run."""
+        return self.work / "run"
+
+
+def train(team: Team, plan: Plan) -> None:
+    """Go on with a run, or begin it; in each process of a team.
+
+    Raises:
+        DataError: there is no crop cache in the work folder.
+        RunError: the run in the work folder follows another recipe.
+        TrainingError: the loss is no number any more.
+    """
+    # Nothing here has to be exact, so bfloat16 is taken wherever it is fast.
+    fast = "bf16" if plan.precision == "auto" and bf16_is_fast() else plan.precision
+    compute = choose_compute(plan.device, fast)
+    teacher = plan.make_teacher(compute)
+    room = Classroom(open_cache(plan.work / "crops"), teacher, plan.recipe, compute, team)
+    state = new_state(read_architecture(plan.architecture), teacher, plan.recipe, compute)
+    identity = f"{plan.recipe.identity()} {plan.architecture} {teacher.name} {room.cache.identity}"
+    checkpoint = plan.folder / CHECKPOINT
+    if checkpoint.is_file():
+        load_state(state, checkpoint, identity)
+    else:
+        measure_standards(state, room)
+    keeper = (
+        _Keeper(plan, state, room, lambda: save_state(state, checkpoint, identity)) if team.leads else None
+    )
+    began = monotonic()
+    for event in distil(state, room):
+        if keeper is not None:
+            keeper.read(event)
+        is_late = plan.minutes is not None and monotonic() - began >= 60 * plan.minutes
+        if team.agree(is_late):
+            break
+    if keeper is not None:
+        keeper.close()
+
+
+@dataclass
+class LogBook:
+    """The log of a run: one row for each checkpoint, written together with it.
+
+    Args:
+        path: the CSV file.
+        rows: those of earlier sessions, up to the checkpoint that this one begins at.
+    """
+
+    path: Path
+    rows: list[dict[str, str]] = field(default_factory=list)
+    _steps: list[StepDone] = field(default_factory=list)
+
+    @classmethod
+    def resumed(cls, path: Path, step: int) -> "LogBook":
+        """Go on with a log after a step; later rows, which will be made again, are dropped."""
+        if not path.is_file():
+            return cls(path)
+        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+        return cls(path, [row for row in rows if int(row["step"]) <= step])
+
+    def read(self, event: StepDone) -> None:
+        """Take a step in."""
+        self._steps.append(event)
+
+    def write(self, state: State, agreement: Agreement | None) -> None:
+        """Add a row over the steps since the last one, and write the file in one step."""
+        if self._steps:
+            self.rows.append(_row(self._steps, state, agreement))
+            self._steps = []
+        with write_atomically(self.path, "w") as file:
+            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(self.rows)
+
+
+def read_recipe(work: Path) -> Recipe | None:
+    """Return the recipe of the run in a work folder; None if there is no run yet.
+
+    Raises:
+        RunError: its file is damaged.
+    """
+    path = work / "run" / RECIPE
+    if not path.is_file():
+        return None
+    try:
+        return make_recipe(**json.loads(path.read_text(encoding="utf-8"))["recipe"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path} can't be read: {error}") from error
+
+
+class _Keeper:
+    """What the leading process does besides training: checkpoints, the log, the bar, the examinations."""
+
+    def __init__(self, plan: Plan, state: State, room: Classroom, save: Callable[[], None]) -> None:
+        self.plan, self.state, self.save = plan, state, save
+        self.log = LogBook.resumed(plan.folder / LOG, state.counters.step)
+        self.examine = Examination(room)
+        self.saved = self.examined = monotonic()
+        self.bar: Any = tqdm(
+            total=plan.recipe.images,
+            initial=state.counters.images,
+            unit="image",
+            desc="distilling",
+            disable=not plan.progress,
+            file=sys.stderr,
+            mininterval=0.5 if sys.stderr.isatty() else 60,
+        )
+        configuration = {
+            "recipe": plan.recipe.model_dump(mode="json"),
+            "architecture": plan.architecture,
+            "teacher": room.teacher.name,
+            "crops": room.cache.identity,
+            "device": room.compute.device.type,
+            "precision": room.compute.precision,
+            "processes": room.team.size,
+        }
+        with write_atomically(plan.folder / RECIPE, "w") as file:
+            file.write(json.dumps(configuration, indent=2) + "\n")
+
+    def read(self, event: StepDone) -> None:
+        self.log.read(event)
+        facts = {"loss": f"{event.loss:.3f}", "px": event.size, "rate": f"{event.learning_rate:.1e}"}
+        self.bar.set_postfix(facts, refresh=False)
+        self.bar.update(event.images - self.bar.n)
+        now = monotonic()
+        if now - self.saved >= 60 * self.plan.save_minutes:
+            self._keep(now - self.examined >= 60 * self.plan.examine_minutes)
+
+    def close(self) -> None:
+        self._keep(examined=True)
+        self.bar.close()
+
+    def _keep(self, examined: bool) -> None:
+        # The log first: if the checkpoint fails, resuming drops the row that has no weights.
+        self.log.write(self.state, self.examine(self.state) if examined else None)
+        self.save()
+        self.saved = monotonic()
+        if examined:
+            self.examined = self.saved
+
+
+def _row(steps: list[StepDone], state: State, agreement: Agreement | None) -> dict[str, str]:
+    last = steps[-1]
+    means = {
+        name: fmean(getattr(step, name) for step in steps) for name in ("loss", "maps", "features", "logits")
+    }
+    seconds = sum(step.seconds for step in steps)
+    seen = last.images / last.step * len(steps)
+    row = {
+        "step": str(last.step),
+        "images": str(last.images),
+        "seconds": f"{state.counters.seconds:.0f}",
+        "size": str(last.size),
+        "learning_rate": f"{last.learning_rate:.3g}",
+        **{name: f"{value:.5f}" for name, value in means.items()},
+        "images_per_second": f"{seen / seconds:.1f}",
+    }
+    if agreement is not None:
+        row |= {f"held_out_{name}": f"{value:.4f}" for name, value in asdict(agreement).items()}
+    return {**dict.fromkeys(COLUMNS, ""), **row}
