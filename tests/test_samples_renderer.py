@@ -14,8 +14,9 @@ from densekit.samples.make import make_picture
 from densekit.samples.materials import Colour, plain
 from densekit.samples.objects import CLASSES
 from densekit.samples.randomness import Chance
-from densekit.samples.renderer import outline, render, view
+from densekit.samples.renderer import outline, view
 from densekit.samples.scene import Body, Camera, Film, Light, Plane, Room, Scene
+from densekit.samples.shading import radiance
 from densekit.samples.shapes import sphere
 from densekit.samples.tabletop import draw, stage
 from densekit.samples.tracing import trace
@@ -65,10 +66,10 @@ def test_a_ray_that_misses_the_bodies_meets_the_table_or_nothing():
 
 
 def test_a_body_throws_its_shadow_away_from_the_lamp():
-    picture = render(scene_with(ball_at(0, 0.5, 0)), 48).float().mean(dim=2)
-    row = picture[30]
-    # The lamp is on the right, so the table is darker on the left of the ball than on the right.
-    assert float(row[8:14].mean()) < float(row[36:42].mean()) - 20
+    scene = scene_with(ball_at(0, 0.5, 0))  # with the lamp on its right
+    down = (0.0, -1.0, 0.0)
+    left, right = (radiance(scene, *ray((x, 3.0, 0.0), down)).mean() for x in (-0.75, 0.75))
+    assert float(left) < 0.5 * float(right)
 
 
 def test_where_a_body_lies_in_the_picture():

@@ -1,20 +1,19 @@
 """The data card of the tabletop pictures: what they are, where they come from, what they can't do."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from inspect import getdoc
 
 import PIL
 import torch
 
-from densekit.samples.objects import CLASSES
+from densekit.samples.objects import CLASSES, Thing
+from densekit.samples.randomness import Chance
 
 
 def data_card(counts: Mapping[str, int], size: int, quality: int, total_bytes: int) -> str:
     """Return the card as Markdown."""
     splits = "\n".join(f"| {split} | {count} | {count * len(CLASSES)} |" for split, count in counts.items())
-    classes = "\n".join(
-        f"| {name} | {(getdoc(make) or '').removeprefix('Make ')} |" for name, make in CLASSES.items()
-    )
+    classes = "\n".join(f"| {name} | {_described(make)} |" for name, make in CLASSES.items())
     pictures = sum(counts.values()) * len(CLASSES)
     return _CARD.format(
         splits=splits,
@@ -26,6 +25,12 @@ def data_card(counts: Mapping[str, int], size: int, quality: int, total_bytes: i
         torch=torch.__version__.partition("+")[0],
         pillow=PIL.__version__,
     )
+
+
+def _described(make: Callable[[Chance], Thing]) -> str:
+    """Say what a class is, in the words of the function that makes one."""
+    words = (getdoc(make) or "").removeprefix("Make ")
+    return words[:1].upper() + words[1:]
 
 
 _CARD = """# tabletop: ten kinds of things on a table
@@ -65,13 +70,25 @@ Made for densekit and part of it: the MIT licence of the project covers the pict
 them under CC0 1.0 instead.
 
 ## What makes them hard
-Some classes are close to each other: a tumbler is a mug without a handle, a bottle may look like a vase, a die
-like a box, a ring like a nut. Colours and patterns say nothing. Things lie on their side, stand upside down, are
-partly hidden, badly lit, slightly blurred. Split by split the pictures come from different chance, so that no
-scene occurs twice.
+Some classes are close to each other: a tumbler is a mug without a handle, a vase is not a bottle, nor a die
+a box, nor a nut a ring. Colours and patterns say nothing. A mug's handle may point at you, a thing may lie
+on its side, be partly hidden, in shadow or slightly blurred. Each picture has its own chance, so no scene
+occurs twice.
+
+How hard, measured: a logistic regression on the standardised, frozen features of a small distilled
+DenseNet-121, at 128 pixels, with so many training pictures of each class (validation pictures right, in
+percent; mean of five draws, of one at 50):
+
+| features | 5 | 10 | 20 | 50 |
+|---|---|---|---|---|
+| distilled on photographs | 76 | 84 | 89 | 93 |
+| random weights | 20 | 28 | 39 | 52 |
+
+With 200 validation pictures, three points are noise.
 
 ## Known limits
-Ten shapes from one renderer are not the world: accuracy here says how a method compares with another, not how
-well it does on photographs. Things are clean, opaque and stand alone in the middle third of the picture. There is
-no glass, no cloth, no text, nobody's hand. Light comes from one lamp and the surroundings.
+Ten shapes from one renderer are not the world: accuracy here says how one method compares with another, not
+how well it does on photographs. Things are clean and opaque and fill most of the picture; the camera always
+looks down a little. There is no glass, no writing, nobody's hand. Light comes from one lamp and the
+surroundings. Vases and teapots show faint rings, a trace of the grid that their distances are looked up in.
 """
