@@ -7,10 +7,11 @@ import torch
 from matplotlib.text import Text
 
 from densekit.errors import DensekitError
+from densekit.model import parity
 from densekit.model.parity import compare_networks
 from densekit.model.planted import PLANTED, specimen
 from densekit.plots.described import alt_text, png
-from densekit.plots.ladder import difference_ladder, first_red, rungs
+from densekit.plots.ladder import TOLERANCE, difference_ladder, first_red, rungs
 
 IMAGES = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 LADDER = {"conv0": 0.0, "norm0": 3e-16, "features.pool0": 2e-5, "classifier": math.inf}
@@ -51,6 +52,10 @@ class TestRungs:
         network = specimen()
         for bug in (PLANTED["wrong eps"], PLANTED["last ReLU forgotten"]):
             assert first_red(rungs(compare_networks(bug(network), network, IMAGES))) == bug.shows_at
+
+
+def test_green_is_what_a_comparison_calls_close():
+    assert TOLERANCE == parity.TOLERANCE
 
 
 def test_nothing_red_is_none():

@@ -342,7 +342,7 @@ def exercise_7(load_features: Callable[[DenseNet, dict[str, Tensor]], object]) -
         ),
         Hint(
             "I can't decide about max pooling or 3×3",
-            "Try it with random numbers: compare both orders, as the cell above does.",
+            "Try it with random numbers: compute both orders, and look at the largest difference.",
         ),
     ),
 )

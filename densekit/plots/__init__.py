@@ -8,6 +8,7 @@ from densekit.plots.bars import class_bars
 from densekit.plots.confusion import confusion_heatmap
 from densekit.plots.curves import training_curves
 from densekit.plots.described import alt_text, describe, png, show
+from densekit.plots.ladder import difference_ladder
 from densekit.plots.ledger import (
     block_staircase,
     channel_strip,
@@ -26,6 +27,7 @@ __all__ = [
     "confusion_heatmap",
     "cost_bars",
     "describe",
+    "difference_ladder",
     "image_grid",
     "ledger_overview",
     "png",

@@ -13,7 +13,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from densekit.errors import DensekitError
-from densekit.model.parity import TOLERANCE
 from densekit.model.parity_report import ParityReport
 from densekit.plots.described import describe, new_figure
 from densekit.plots.style import BLUE, GREEN, GREY, LIGHT, VERMILLION, YELLOW, styled
@@ -21,6 +20,9 @@ from densekit.plots.style import BLUE, GREEN, GREY, LIGHT, VERMILLION, YELLOW, s
 Rungs = Mapping[str, float]
 """The largest difference, max|Δ|, of each module's output, in the order of computation; infinite where the
 shapes differ or nothing came out."""
+
+TOLERANCE = 1e-9
+"""The largest difference that is green: as in `densekit.model.parity`, but absolute."""
 
 _ZERO, _OTHER_SHAPE = -19.0, 5.0  # their places on the axis, whose unit is the power of ten
 _TICKS = (-16, -12, -8, -4, 0)
