@@ -97,12 +97,11 @@ def test_the_same_name_gives_the_same_bytes_and_another_name_another_picture():
     assert make_picture("val/nut/0004.jpg").jpeg != first.jpeg
 
 
-@pytest.mark.parametrize("capability", ["default", "avx2"])
-def test_a_processor_with_fewer_instructions_renders_the_same_bytes(capability):
+def test_a_processor_with_fewer_instructions_renders_the_same_bytes():
     name = "train/teapot/0002.jpg"
     code = f"""import hashlib; from densekit.samples.make import make_picture
 print(hashlib.sha256(make_picture({name!r}).jpeg).hexdigest())"""
-    settings = {**os.environ, "ATEN_CPU_CAPABILITY": capability, "OMP_NUM_THREADS": "2"}
+    settings = {**os.environ, "ATEN_CPU_CAPABILITY": "default", "OMP_NUM_THREADS": "2"}
     there = subprocess.run(
         [sys.executable, "-c", code], env=settings, capture_output=True, text=True, check=True
     )
