@@ -6,8 +6,10 @@ expression of a cell. `alt_text(figure)` returns the words, `png(figure)` the pi
 
 from densekit.plots.bars import class_bars
 from densekit.plots.confusion import confusion_heatmap
+from densekit.plots.connections import connection_diagram, connection_kinds
 from densekit.plots.curves import training_curves
 from densekit.plots.described import alt_text, describe, png, show
+from densekit.plots.gradients import gradient_by_depth
 from densekit.plots.ladder import difference_ladder
 from densekit.plots.ledger import (
     block_staircase,
@@ -17,6 +19,8 @@ from densekit.plots.ledger import (
     size_ladder,
 )
 from densekit.plots.pictures import before_after, image_grid, prediction_grid
+from densekit.plots.reuse import weight_by_source
+from densekit.plots.zoo import zoo_scatter
 
 __all__ = [
     "alt_text",
@@ -25,9 +29,12 @@ __all__ = [
     "channel_strip",
     "class_bars",
     "confusion_heatmap",
+    "connection_diagram",
+    "connection_kinds",
     "cost_bars",
     "describe",
     "difference_ladder",
+    "gradient_by_depth",
     "image_grid",
     "ledger_overview",
     "png",
@@ -35,4 +42,6 @@ __all__ = [
     "show",
     "size_ladder",
     "training_curves",
+    "weight_by_source",
+    "zoo_scatter",
 ]
