@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from densekit.errors import DensekitError
 from densekit.model.parity_report import ParityReport
 from densekit.plots.described import describe, new_figure
-from densekit.plots.style import BLUE, GREEN, GREY, LIGHT, VERMILLION, YELLOW, styled
+from densekit.plots.style import GREEN, GREY, LIGHT, VERMILLION, YELLOW, styled
 
 Rungs = Mapping[str, float]
 """The largest difference, max|Δ|, of each module's output, in the order of computation; infinite where the
@@ -81,7 +81,13 @@ def difference_ladder(
         row[len(row) // 2].set_xlabel("max|Δ| of each module's output")
         handles = {str(mark.get_label()): mark for axes in row for mark in axes.collections}
         named = {label: mark for label, mark in handles.items() if not label.startswith("_")}
-        figure.legend(list(named.values()), list(named), loc="outside lower center", ncols=5)
+        figure.legend(
+            list(named.values()),
+            list(named),
+            loc="outside lower center",
+            ncols=5,
+            markerscale=2 if crowded else 1,
+        )
         figure.suptitle(title)
     return describe(figure, _words(columns, title, predicted, tolerance))
 
@@ -127,7 +133,7 @@ def _kind(difference: float, tolerance: float) -> int:
 
 
 _MARKS = (
-    ("exactly equal", "s", BLUE),
+    ("exactly equal", "s", GREEN),
     ("rounding", "o", GREEN),
     ("different", "X", VERMILLION),
     ("another shape, or not reached", ">", VERMILLION),

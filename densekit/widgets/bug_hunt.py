@@ -17,13 +17,13 @@ from densekit.widgets.explorer import Explorer, choice
 
 
 def hunt(
-    bug: str = "newest first", predicted: str | None = None, norms: Norms = "randomised"
+    bug: str = "newest first", predicted: str = "", norms: Norms = "randomised"
 ) -> tuple[Figure, str] | str:
     """Return what is known of a bug; with a prediction, its ladder too, and whether the prediction was right.
 
     Args:
         bug: a name in `PLANTED`.
-        predicted: the module that is expected to be the first red rung; None if there is no prediction yet.
+        predicted: the module that is expected to be the first red rung; empty if there is no prediction yet.
         norms: see `specimen`.
 
     Raises:
@@ -33,7 +33,7 @@ def hunt(
         raise DensekitError(f"no planted bug is called '{bug}': {nearest(bug, list(PLANTED))}")
     planted = PLANTED[bug]
     facts = f"written:      {planted.written}\nshould be:    {planted.meant}"
-    if predicted is None:
+    if not predicted:
         return f"{facts}\n\nWhich rung will be the first red one? Choose it, and the ladder appears."
     ladder = _ladder(bug, norms)
     if predicted not in ladder:
@@ -55,7 +55,7 @@ class BugHunt(Explorer):
         super().__init__(
             {
                 "bug": choice("newest first", list(PLANTED), "bug"),
-                "predicted": choice(None, {"…": None, **modules}, "first red rung"),
+                "predicted": choice("", {"…": "", **modules}, "first red rung"),
                 "norms": choice("randomised", NORMS, "BatchNorms"),
             },
             hunt,
@@ -63,7 +63,7 @@ class BugHunt(Explorer):
 
     def _changed(self, change: Any) -> None:
         if change["owner"] is self.controls["bug"]:
-            self.set(predicted=None)
+            self.set(predicted="")
         else:
             self.redraw()
 

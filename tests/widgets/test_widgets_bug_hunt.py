@@ -14,7 +14,7 @@ def explorer():
 
 
 def test_before_a_prediction_nothing_is_given_away(explorer):
-    explorer.set(bug="border repeated", predicted=None)
+    explorer.set(bug="border repeated", predicted="")
 
     assert explorer.figure is None
     assert "padding_mode" in explorer.facts
@@ -54,7 +54,7 @@ def test_another_bug_takes_the_prediction_back(explorer):
 
     explorer.controls["bug"].value = "newest first"
 
-    assert explorer.values["predicted"] is None
+    assert explorer.values["predicted"] == ""
     assert explorer.figure is None
     explorer.controls["predicted"].value = "features.conv0"
     assert "it is features.denseblock1.denselayer2.norm1" in explorer.facts
