@@ -91,7 +91,7 @@ def _headline(config: DenseNetConfig) -> str:
     name = same[0] if same else "a network of your own"
     return (
         f"{name}: growth_rate {config.growth_rate}, block_config {config.block_config}, "
-        f"num_init_features {config.num_init_features}, bn_size {config.bn_size}; "
+        f"num_init_features {config.num_init_features}, bn_size {config.bn_size}\n"
         f"{config.depth} layers, embeddings of {config.num_features} numbers"
     )
 

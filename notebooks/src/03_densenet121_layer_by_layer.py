@@ -398,11 +398,10 @@ check.exercise_8(DenseNet)
 Network = check.yours_or_ours(check.exercise_8, DenseNet, reference.DenseNet)
 network = Network(config, 0).eval()  # 0 classes: it returns embeddings
 
-stages = {}
 with torch.no_grad():
     x = image
     for name, stage in network.features.named_children():
-        x = stages[name] = stage(x)
+        x = stage(x)
         print(f"{name:12} {tuple(x.shape)}")
     print(f"{'embedding':12} {tuple(network(image).shape)}")
 
@@ -446,7 +445,7 @@ with torch.no_grad():
         x = stage(x)
         if name in ("conv0", "denseblock1", "denseblock2", "denseblock3", "denseblock4"):
             shown[f"{name}, {x.shape[-1]}×{x.shape[-1]}"] = brightness(x)
-show(image_grid(list(shown.values()), list(shown), title="Strength of all channels at each stage"))
+show(image_grid(list(shown.values()), list(shown), title="Strength of all channels at each stage", columns=3))
 
 # %% [markdown]
 # The early maps still look like a drawing of the picture. The late ones have a handful of places, and everything that they
@@ -455,7 +454,7 @@ show(image_grid(list(shown.values()), list(shown), title="Strength of all channe
 # %% [markdown]
 # ## The ledger: what does it cost?
 #
-# First by hand. Parameters: ask each stage. **Multiply-adds**: a convolution does `in × height × width of the kernel` of
+# First by hand. Parameters: ask the modules for theirs. **Multiply-adds**: a convolution does `in × height × width of the kernel` of
 # them for each number that it puts out. A hook on every convolution sees its output while the picture passes.
 
 # %%
@@ -483,12 +482,9 @@ from densekit.model.ledger import make_ledger
 ledger = make_ledger(config, image_size, num_classes=0)
 print(ledger)
 print("multiply-adds as counted:", ledger.multiply_adds == sum(multiply_adds))
-for_each_stage = [ledger[name].parameters for name in ("denseblock1", "transition1", "denseblock2")]
-by_hand = [
-    sum(p.numel() for p in network.features.get_submodule(name).parameters())
-    for name in ("denseblock1", "transition1", "denseblock2")
-]
-print("parameters as counted:   ", for_each_stage == by_hand)
+block = network.features.denseblock2
+by_hand = sum(parameter.numel() for parameter in block.parameters())
+print("parameters of block 2:   ", ledger["denseblock2"].parameters == by_hand)
 
 # %% [markdown]
 # Before you look at the next figure: which of the four blocks has most of the parameters, and which does most of the work?
