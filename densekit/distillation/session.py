@@ -156,6 +156,8 @@ class LogBook:
         if self._steps:
             self.rows.append(_row(self._steps, state, agreement))
             self._steps = []
+        elif self.rows and agreement is not None:
+            self.rows[-1] |= _examined(agreement)
         with write_atomically(self.path, "w") as file:
             writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
             writer.writeheader()
@@ -245,5 +247,9 @@ def _row(steps: list[StepDone], state: State, agreement: Agreement | None) -> di
         "images_per_second": f"{seen / seconds:.1f}",
     }
     if agreement is not None:
-        row |= {f"held_out_{name}": f"{value:.4f}" for name, value in asdict(agreement).items()}
+        row |= _examined(agreement)
     return {**dict.fromkeys(COLUMNS, ""), **row}
+
+
+def _examined(agreement: Agreement) -> dict[str, str]:
+    return {f"held_out_{name}": f"{value:.4f}" for name, value in asdict(agreement).items()}

@@ -1,0 +1,250 @@
+"""Transfer: how far features carry on pictures that the weights never saw, by a logistic regression on top.
+
+    .venv/bin/python benchmarks/transfer.py [--photos DIR] [--weights FILE ...] [--teacher] [--size N] [--json]
+
+Models: random weights, the embedded ones, any weights file, and the teacher that the embedded ones come from
+(which needs the optional group `distillation`). Tasks: a folder of photographs with a folder for each class
+(five-fold cross-validation), the tabletop pictures with 5, 10, 20 and 50 training images a class (measured on
+its validation and test pictures), and letters rendered from an open font, 20 a class to learn from and 20 to
+measure on. All models see the same pixels, and within a seed the same folds and the same training images.
+
+What stands behind ± is half of the 95 % interval of the mean over the seeds (Student's t).
+"""
+
+import argparse
+import json
+import random
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean, stdev
+
+import matplotlib
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from scipy import stats
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from timing import machine, print_table
+from torch import Tensor
+
+from densekit.data.decoding import open_image
+from densekit.data.folder import open_folder
+from densekit.data.scan import Sample
+from densekit.data.transforms import Preprocessing
+from densekit.devices import choose_compute
+from densekit.errors import DensekitError
+from densekit.files import sample_folder
+from densekit.model.inference import frozen
+from densekit.model.weights_info import SMALL
+from densekit.model.zoo import build
+
+Embedder = Callable[[Tensor], Tensor]
+"""From pixels, uint8 (N, 3, S, S), to features, float32 (N, C)."""
+
+Split = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+_AT_ONCE = 32
+_TABLETOP_COUNTS = (5, 10, 20, 50)
+_LETTERS = "αβγδεζηθικλμνξοπρστυφχψω"
+_FONTS = (
+    "DejaVuSans",
+    "DejaVuSans-Bold",
+    "DejaVuSans-Oblique",
+    "DejaVuSerif",
+    "DejaVuSerif-Italic",
+    "DejaVuSansMono",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """Pictures with labels, and how each seed parts them.
+
+    Args:
+        name: for the table.
+        pixels: uint8 (N, 3, S, S).
+        labels: int64 (N,).
+        splits: from a seed to pairs of numbers of pictures, to learn from and to measure on.
+    """
+
+    name: str
+    pixels: Tensor
+    labels: NDArray[np.int64]
+    splits: Callable[[int], list[Split]]
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a model reached on a task."""
+
+    task: str
+    model: str
+    accuracy: float
+    half_interval: float
+    per_seed: list[float]
+
+
+def photographs(folder: Path, preprocessing: Preprocessing) -> Task:
+    """Return the five-fold task on a folder with one folder for each class."""
+    data = open_folder(folder)
+    pixels, labels = _load([*data.train, *data.val, *data.test], preprocessing)
+
+    def folds(seed: int) -> list[Split]:
+        return list(StratifiedKFold(5, shuffle=True, random_state=seed).split(labels, labels))
+
+    return Task(f"{folder.name}, {len(labels)} in 5 folds", pixels, labels, folds)
+
+
+def tabletop(preprocessing: Preprocessing) -> list[Task]:
+    """Return the tasks on the tabletop pictures, one for each number of training images."""
+    data = open_folder(sample_folder("tabletop"))
+    pixels, labels = _load([*data.train, *data.val, *data.test], preprocessing)
+    measured_on = np.arange(len(data.train), len(labels))
+
+    def some(count: int) -> Callable[[int], list[Split]]:
+        def splits(seed: int) -> list[Split]:
+            return [(_some_of_each(labels[: len(data.train)], count, seed), measured_on)]
+
+        return splits
+
+    return [Task(f"tabletop, {count} a class", pixels, labels, some(count)) for count in _TABLETOP_COUNTS]
+
+
+def letters(preprocessing: Preprocessing, of_each: int = 20) -> Task:
+    """Return the task on Greek letters, which differ in font, size, place, turn, colours and sharpness."""
+    rng = random.Random("letters")
+    images = [_letter(one, rng) for one in _LETTERS for _ in range(2 * of_each)]
+    pixels = torch.stack([preprocessing.cut(image) for image in images])
+    labels = np.repeat(np.arange(len(_LETTERS)), 2 * of_each)
+
+    def splits(seed: int) -> list[Split]:
+        learn = _some_of_each(labels, of_each, seed)
+        return [(learn, np.setdiff1d(np.arange(len(labels)), learn))]
+
+    return Task(f"letters, {of_each} a class", pixels, labels, splits)
+
+
+def models(files: Sequence[Path], teacher: bool) -> Iterator[tuple[str, Embedder]]:
+    """Yield the models by name: random, embedded, those in files, the teacher."""
+    yield "random", _densenet("none")
+    yield "embedded", _densenet("embedded")
+    for path in files:
+        yield path.stem if len({one.stem for one in files}) == len(files) else str(path), _densenet(path)
+    if teacher:
+        from densekit.distillation.teacher import EfficientNetLite0
+
+        look = EfficientNetLite0(choose_compute("cpu", "fp32"))
+        yield "teacher", lambda pixels: look(pixels.float() / 255).features
+
+
+def accuracy(features: NDArray[np.float32], task: Task, seed: int) -> float:
+    """Return the part of pictures that a logistic regression gets right, over all splits of a seed."""
+    right = []
+    for learn, measure in task.splits(seed):
+        probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            probe.fit(features[learn], task.labels[learn])
+        right.append(probe.predict(features[measure]) == task.labels[measure])
+    return float(np.concatenate(right).mean())
+
+
+def measure(tasks: Sequence[Task], named: Iterator[tuple[str, Embedder]], seeds: int) -> Iterator[Row]:
+    """Measure each model on each task; pictures that tasks share are embedded once."""
+    for name, embed in named:
+        embedded: dict[int, NDArray[np.float32]] = {}
+        for task in tasks:
+            key = id(task.pixels)
+            if key not in embedded:
+                embedded[key] = torch.cat([embed(part) for part in task.pixels.split(_AT_ONCE)]).numpy()
+            found = [accuracy(embedded[key], task, seed) for seed in range(seeds)]
+            yield Row(task.name, name, fmean(found), half_interval(found), found)
+
+
+def half_interval(values: Sequence[float]) -> float:
+    """Return half of the 95 % interval of the mean."""
+    if len(values) < 2:
+        return float("nan")
+    return float(stats.t.ppf(0.975, len(values) - 1)) * stdev(values) / len(values) ** 0.5
+
+
+def _densenet(weights: str | Path) -> Embedder:
+    model = frozen(build("densenet121", weights, num_classes=0))
+    return lambda pixels: model(SMALL.normalise(pixels))
+
+
+def _load(samples: Sequence[Sample], preprocessing: Preprocessing) -> tuple[Tensor, NDArray[np.int64]]:
+    pixels = torch.stack([preprocessing.cut(open_image(path)) for path, _ in samples])
+    return pixels, np.array([label for _, label in samples])
+
+
+def _some_of_each(labels: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
+    """Return the numbers of `count` pictures of each class, chosen by the seed."""
+    rng = np.random.default_rng(seed)
+    chosen = [rng.permutation(np.flatnonzero(labels == label))[:count] for label in np.unique(labels)]
+    return np.concatenate(chosen)
+
+
+def _letter(letter: str, rng: random.Random) -> Image.Image:
+    side = 144
+    paper, ink = _two_colours(rng)
+    path = Path(matplotlib.get_data_path(), "fonts", "ttf", f"{rng.choice(_FONTS)}.ttf")
+    font = ImageFont.truetype(str(path), rng.randint(50, 110))
+    image = Image.new("RGB", (side, side), paper)
+    place = (side / 2 + rng.uniform(-16, 16), side / 2 + rng.uniform(-16, 16))
+    ImageDraw.Draw(image).text(place, letter, ink, font, anchor="mm")
+    image = image.rotate(rng.gauss(0, 12), Image.Resampling.BICUBIC, fillcolor=paper)
+    return image.filter(ImageFilter.GaussianBlur(rng.uniform(0, 1.5)))
+
+
+def _two_colours(rng: random.Random) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return two colours of clearly different brightness."""
+    while True:
+        one, other = (tuple(rng.randint(0, 255) for _ in range(3)) for _ in range(2))
+        if abs(sum(one) - sum(other)) > 200:
+            return one, other
+
+
+def main() -> int:
+    """Measure all models on all tasks and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--photos", type=Path, help="a folder of photographs, with a folder for each class")
+    parser.add_argument("--weights", type=Path, nargs="+", default=[], help="weights files to measure too")
+    parser.add_argument("--teacher", action="store_true", help="measure the teacher too")
+    parser.add_argument("--size", type=int, default=SMALL.crop, help="image size in pixels")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    preprocessing = SMALL.with_size(arguments.size)
+    try:
+        tasks = [photographs(arguments.photos, preprocessing)] if arguments.photos else []
+        tasks += [*tabletop(preprocessing), letters(preprocessing)]
+        rows = list(measure(tasks, models(arguments.weights, arguments.teacher), arguments.seeds))
+    except DensekitError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 2
+    if arguments.json:
+        result = {"size": arguments.size, "seeds": arguments.seeds, "rows": [asdict(row) for row in rows]}
+        print(json.dumps(result, indent=2, ensure_ascii=False))
+        return 0
+    print(machine())
+    print(f"{arguments.size} px, {arguments.seeds} seeds")
+    names = list(dict.fromkeys(row.model for row in rows))
+    cells = {(row.task, row.model): f"{row.accuracy:.1%} ± {100 * row.half_interval:.1f}" for row in rows}
+    print_table(
+        ("logistic regression on features", *names),
+        [(task.name, *(cells[task.name, name] for name in names)) for task in tasks],
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

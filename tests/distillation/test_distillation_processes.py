@@ -1,0 +1,31 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_distillation import fail_in_one, plan, recipe, vote_and_train, work_folder
+
+from densekit.distillation.processes import ALONE, run_together
+from densekit.distillation.session import LOG
+from densekit.errors import TrainingError
+
+
+def test_one_process_averages_with_nobody_and_agrees_with_itself() -> None:
+    tensor = torch.ones(2)
+    ALONE.average([tensor])
+    assert tensor.tolist() == [1, 1]
+    assert [ALONE.agree(True), ALONE.agree(False), ALONE.leads] == [True, False, True]
+
+
+def test_two_processes_average_and_vote_and_train_one_student(tmp_path: Path) -> None:
+    work = work_folder(tmp_path / "work")
+    run_together(2, None, vote_and_train, tmp_path, plan(work, recipe(images=32)))
+    expected = [[[0.5] * 3] * 2, 5.0, [False, True]]
+    assert [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1)] == [expected, expected]
+    log = (work / "run" / LOG).read_text().splitlines()
+    assert [line.split(",")[1] for line in log] == ["images", "8", "16", "24", "32"]
+
+
+def test_a_process_that_fails_ends_the_others_with_one_error() -> None:
+    with pytest.raises(TrainingError, match=r"this one is broken|ended from outside"):
+        run_together(2, None, fail_in_one)
