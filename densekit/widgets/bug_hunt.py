@@ -38,8 +38,9 @@ def hunt(
     ladder = _ladder(bug, norms)
     if predicted not in ladder:
         raise DensekitError(f"no module is called '{predicted}': {nearest(predicted, list(ladder))}")
-    figure = difference_ladder(ladder, f"{bug}, BatchNorms {norms}", predicted)
-    return figure, f"{facts}\n\n{_verdict(planted, predicted, first_red(ladder))}"
+    verdict, reason = _verdict(planted, predicted, first_red(ladder))
+    figure = difference_ladder(ladder, f"{bug}, BatchNorms {norms}\n{verdict}", predicted)
+    return figure, f"{facts}\n\n{verdict} {reason}"
 
 
 def bug_hunt() -> "BugHunt":
@@ -68,16 +69,17 @@ class BugHunt(Explorer):
             self.redraw()
 
 
-def _verdict(bug: PlantedBug, predicted: str, red: str | None) -> str:
+def _verdict(bug: PlantedBug, predicted: str, red: str | None) -> tuple[str, str]:
+    """Return whether a prediction was right, and why."""
     if red is None:
-        return "All green, and the bug is there: freshly made BatchNorms hide it. Randomise them."
+        return "All green, and the bug is there.", "Freshly made BatchNorms hide it: randomise them."
     told = f"Yes: {red}." if predicted == red else f"You said {predicted}, it is {red}."
-    text = f"{told} {bug.reason}"
+    reason = bug.reason
     if bug.look_at != red:
-        text += f" So look at the code of {_called(bug.look_at)}, which feeds it."
+        reason += f" So look at the code of {_called(bug.look_at)}, which feeds it."
     if bug.harmless:
-        text += " Behind it all is green again: this one is no bug."
-    return text
+        reason += " Behind it all is green again: this one is no bug."
+    return told.replace("features.", ""), reason
 
 
 def _called(module: str) -> str:

@@ -509,11 +509,8 @@ difference_ladder({name: rungs(each) for name, each in reports.items()}, "Five b
 
 # %%
 for name, each in reports.items():
-    found = each.first_difference
-    print(
-        f"{name:28} shows at {found.seen_at.removeprefix('features.'):30} "
-        f"look at {found.module.removeprefix('features.')}"
-    )
+    shows, look = each.first_difference.seen_at, each.first_difference.module
+    print(f"{name}\n   shows at {shows}\n   look at  {look}")
 
 # %% [markdown]
 # Now hunt by yourself, among thirteen bugs. Choose one, predict the first red rung, and its ladder appears. Then set the
