@@ -11,10 +11,10 @@ from densekit.model.densenet import DenseNet
 from densekit.model.parity import compare_networks, randomise
 from densekit.model.planted import PLANTED, specimen
 
-IMAGES = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+IMAGES = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 SHAPES = {
     "two blocks": DenseNetConfig(growth_rate=4, block_config=(2, 2), num_init_features=8),
-    "three blocks": DenseNetConfig(growth_rate=6, block_config=(3, 2, 2), num_init_features=12),
+    "three blocks": DenseNetConfig(growth_rate=6, block_config=(2, 1, 1), num_init_features=12),
 }
 
 
