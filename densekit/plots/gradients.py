@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from densekit.errors import DataError
@@ -43,6 +43,9 @@ def gradient_by_depth(settings: Mapping[str, Mapping[str, ArrayLike]], title: st
             axes.axhline(1.0, color=GREY, linewidth=0.8, zorder=0)
             axes.set(title=setting, xlabel="layer (the input is on the left)", yscale="log")
             axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+            # The default would write powers in markup, which the style does not read.
+            axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+            axes.yaxis.set_minor_formatter(NullFormatter())
             axes.grid(axis="y", color=LIGHT, linewidth=0.8)
         panels[0].set_ylabel("gradient, relative to the last layer")
         figure.legend(

@@ -38,3 +38,13 @@ def test_each_setting_has_its_panel():
 def test_sizes_that_can_not_be_drawn_are_refused(wrong):
     with pytest.raises(DataError, match=r"the gradients of 'plain' have the shape .*, all above 0"):
         gradient_by_depth({"as made": {"plain": wrong}}, "Gradients")
+
+
+def test_the_scale_is_labelled_in_plain_powers_of_ten_and_not_in_markup():
+    figure = gradient_by_depth({"plain": {"plain": [[1e-6, 1e-3, 1.0]]}}, "a title")
+
+    figure.canvas.draw()
+
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels() if label.get_text()]
+    assert "1e-06" in labels
+    assert not any("$" in label for label in labels)
