@@ -27,5 +27,6 @@ def test_two_processes_average_and_vote_and_train_one_student(tmp_path: Path) ->
 
 
 def test_a_process_that_fails_ends_the_others_with_one_error() -> None:
-    with pytest.raises(TrainingError, match=r"this one is broken|ended from outside"):
+    # Which of the two is heard first is chance: the broken one, or the other, which lost its peer.
+    with pytest.raises(TrainingError, match=r"^a process failed: |ended from outside"):
         run_together(2, None, fail_in_one)
