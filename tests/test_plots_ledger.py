@@ -111,7 +111,7 @@ class TestCosts:
         assert cost_bars(SMALL, 32).get_suptitle().startswith(f"{make_ledger(SMALL, 32, 0).parameters:,} par")
 
 
-@pytest.mark.parametrize("config", [SMALL, None, EXTREME])
+@pytest.mark.parametrize("config", [None, EXTREME])
 def test_nothing_is_cut_off(config):
     assert_nothing_is_cut_off(ledger_overview(config, 320))
 
