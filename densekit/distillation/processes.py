@@ -4,8 +4,10 @@ On a machine that others use too, threads that wait for each other waste most of
 thread each meet once a step, to average their gradients over gloo, and are the steadiest way there.
 """
 
+import multiprocessing
 import os
 import tempfile
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,6 +95,7 @@ def run_together(size: int, threads: int | None, work: Callable[..., None], *arg
 def _member(
     rank: int, size: int, threads: int, meeting: str, work: Callable[..., None], arguments: tuple[Any, ...]
 ) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
     if Path("/sys/class/net/lo").exists():  # they never leave this machine
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
@@ -101,3 +104,11 @@ def _member(
         work(Team(rank, size), *arguments)
     finally:
         dist.destroy_process_group()
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone, however it went: nobody would stop it then."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -12,8 +12,10 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import fmean
 from time import monotonic
@@ -39,7 +41,9 @@ from densekit.errors import RunError
 from densekit.files import write_atomically
 from densekit.model.architectures import read_architecture
 
-CHECKPOINT, LOG, RECIPE = "checkpoint.safetensors", "log.csv", "recipe.json"
+CHECKPOINT, LOG, RECIPE, LOCK = "checkpoint.safetensors", "log.csv", "recipe.json", ".lock"
+
+_HAS_LOCKS = find_spec("fcntl") is not None
 
 COLUMNS = (
     "step",
@@ -97,9 +101,14 @@ def train(team: Team, plan: Plan) -> None:
 
     Raises:
         DataError: there is no crop cache in the work folder.
-        RunError: the run in the work folder follows another recipe.
+        RunError: the run in the work folder follows another recipe, or somebody else is training it.
         TrainingError: the loss is no number any more.
     """
+    with _claimed(plan.folder) if team.leads else nullcontext():
+        _train(team, plan)
+
+
+def _train(team: Team, plan: Plan) -> None:
     # Nothing here has to be exact, so bfloat16 is taken wherever it is fast.
     fast = "bf16" if plan.precision == "auto" and bf16_is_fast() else plan.precision
     compute = choose_compute(plan.device, fast)
@@ -177,6 +186,28 @@ def read_recipe(work: Path) -> Recipe | None:
         return make_recipe(**json.loads(path.read_text(encoding="utf-8"))["recipe"])
     except (ValueError, KeyError, TypeError) as error:
         raise RunError(f"{path} can't be read: {error}") from error
+
+
+@contextmanager
+def _claimed(folder: Path) -> Iterator[None]:
+    """Keep the folder of a run to this process: two that write to it would undo each other's work.
+
+    The claim ends with the process, however it ends. Systems without `fcntl` (Windows) go without.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if not _HAS_LOCKS:
+        yield
+        return
+    import fcntl
+
+    with (folder / LOCK).open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(
+                f"another process is training in {folder}: wait for its end, stop it, or use another work folder"
+            ) from None
+        yield
 
 
 class _Keeper:

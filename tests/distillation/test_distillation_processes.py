@@ -1,4 +1,8 @@
 import json
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -24,6 +28,39 @@ def test_two_processes_average_and_vote_and_train_one_student(tmp_path: Path) ->
     assert [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1)] == [expected, expected]
     log = (work / "run" / LOG).read_text().splitlines()
     assert [line.split(",")[1] for line in log] == ["images", "8", "16", "24", "32"]
+
+
+def test_when_the_first_process_is_killed_the_others_end_too(tmp_path: Path) -> None:
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in the background of a shell\n"
+        "from pathlib import Path; from tiny_distillation import wait_for_ever\n"
+        "from densekit.distillation.processes import run_together\n"
+        f"if __name__ == '__main__': run_together(2, None, wait_for_ever, Path({str(tmp_path)!r}))"
+    )
+    script = tmp_path / "script.py"
+    script.write_text(code)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    process = subprocess.Popen([sys.executable, str(script)], env=environment)
+    while process.poll() is None and len(list(tmp_path.glob("*.pid"))) < 2:
+        time.sleep(0.05)
+    members = [int(path.read_text() or 0) for path in tmp_path.glob("*.pid")]
+    process.kill()
+    process.wait()
+    assert len(members) == 2
+    for _ in range(400):
+        if not any(is_running(member) for member in members):
+            break
+        time.sleep(0.05)
+    assert [member for member in members if is_running(member)] == []
+
+
+def is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{process}/stat")
+    return not status.is_file() or status.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def test_a_process_that_fails_ends_the_others_with_one_error() -> None:

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from tiny_distillation import BrokenTeacher, plan, recipe, work_folder
 
 from densekit.distillation.processes import ALONE
-from densekit.distillation.session import CHECKPOINT, LOG, Plan, read_recipe, train
+from densekit.distillation.session import CHECKPOINT, LOG, Plan, _claimed, read_recipe, train
 from densekit.errors import DataError, RunError, TrainingError
 
 
@@ -107,6 +107,12 @@ def test_a_run_may_be_made_longer_but_not_otherwise_changed(work: Path) -> None:
         RunError, match="belongs to a run with another recipe, other crops or another teacher"
     ):
         train(ALONE, plan(work, recipe(seed=1)))
+
+
+def test_two_sessions_at_once_in_one_folder_are_refused(work: Path) -> None:
+    with _claimed(work / "run"), pytest.raises(RunError, match="another process is training in"):
+        train(ALONE, plan(work))
+    train(ALONE, plan(work))  # and afterwards it is free again
 
 
 def test_a_damaged_checkpoint_is_an_error_that_names_it(work: Path) -> None:
