@@ -21,6 +21,7 @@ from densekit.errors import DensekitError, nearest
 from densekit.plots.described import CSS_PIXELS_PER_INCH, alt_text, png
 
 _PIXELS_PER_INCH = 144  # as in a stored figure: sharp on dense screens
+_MARGIN = "2px 24px 2px 2px"  # room before the next control
 _LABEL = {"description_width": "initial"}  # a label is never cut off, however long
 
 
@@ -58,14 +59,17 @@ def choice(value: Any, options: Sequence[Any] | Mapping[str, Any], label: str) -
         options=pairs,
         description=label,
         style=_LABEL,
-        layout=widgets.Layout(width="max-content"),
+        layout=widgets.Layout(width="max-content", margin=_MARGIN),
     )
 
 
 def switch(value: bool, label: str) -> Any:
     """Return a box to tick."""
     return widgets.Checkbox(
-        value=value, description=label, indent=False, layout=widgets.Layout(width="max-content")
+        value=value,
+        description=label,
+        indent=False,
+        layout=widgets.Layout(width="max-content", margin=_MARGIN),
     )
 
 

@@ -330,8 +330,9 @@ show(gradient_by_depth(panels, f"Gradient at what each of {depth} layers puts ou
 # passes on less than half of what reaches it. The shortcuts of both other kinds keep the gradient within a small factor.
 #
 # With BatchNorm the plain gradient no longer vanishes: it *grows* towards the input. So a fair account is that
-# normalisation and good first weights cured the vanishing gradient before DenseNet came, and the authors of ResNet say so
-# themselves of their plain networks. What shortcuts add is on the right, too: a gradient that hardly changes with depth.
+# normalisation cured the vanishing before DenseNet came; the authors of ResNet say of their plain networks that vanishing
+# gradients are not what makes them hard to train (He et al., *Deep Residual Learning*, CVPR 2016, section 4.1). What
+# shortcuts add is on the right, too: a gradient that changes by a small factor only.
 
 
 # %%
@@ -566,7 +567,7 @@ print("half of the way is nearly enough, within 15 points:", abs(accuracies[24] 
 #
 # | claim | what you have seen | what can't be seen here |
 # |---|---|---|
-# | alleviates the vanishing gradient (그레디언트 소멸 완화) | the gradient of 24 dense layers hardly changes with depth, the plain one vanishes or grows | that this decides the accuracy; residual layers do it as well, and BatchNorm alone already stops the vanishing |
+# | alleviates the vanishing gradient (그레디언트 소멸 완화) | over 24 dense layers the gradient stays within a small factor, the plain one vanishes or grows | that this decides the accuracy; residual layers do it as well, and BatchNorm alone already stops the vanishing |
 # | strengthens feature propagation (강력한 특징 전파) | the input of a block is in its output, unchanged | that a later layer makes good use of it in every case |
 # | encourages feature reuse (특징 재사용 활성화) | old features keep large weights, and without them a trained network fails | whether a network trained without them would be worse |
 # | substantially fewer parameters (파라미터 수 감소) | at equal published accuracy, fewer parameters than the ResNets of the same table | fewer multiply-adds or less time: work is nearly that of the ResNets, and storing all features costs memory |

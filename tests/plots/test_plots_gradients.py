@@ -29,6 +29,13 @@ def test_the_words_tell_the_first_layer_with_its_range():
     assert "dense, 3 layers: at the first 1 times" in words
 
 
+def test_the_scale_is_labelled_with_numbers():
+    figure = gradient_by_depth({"as made": {"plain": VANISHING}}, "Gradients")
+    png(figure)
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert labels and all(float(label) > 0 for label in labels)
+
+
 def test_each_setting_has_its_panel():
     settings = {"without norm": {"plain": VANISHING}, "with norm": {"plain": STEADY}}
     assert [axes.get_title() for axes in gradient_by_depth(settings, "Gradients").axes] == list(settings)
