@@ -39,7 +39,7 @@ def test_when_the_first_process_is_killed_the_others_end_too(tmp_path: Path) -> 
     )
     script = tmp_path / "script.py"
     script.write_text(code)
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
     process = subprocess.Popen([sys.executable, str(script)], env=environment)
     while process.poll() is None and len(list(tmp_path.glob("*.pid"))) < 2:
         time.sleep(0.05)

@@ -77,7 +77,7 @@ def test_a_run_that_is_killed_goes_on_from_its_checkpoint_to_the_same_bits(work:
         f"torch.set_num_threads(1); p = plan(Path({str(work)!r}), recipe(images=800))\n"
         f"train(ALONE, dataclasses.replace(p, work=Path({str(other)!r})))"
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
     process = subprocess.Popen([sys.executable, "-c", code], env=environment)
     log = other / "run" / LOG
     while process.poll() is None and not (log.is_file() and len(log.read_text().splitlines()) > 5):
