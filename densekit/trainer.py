@@ -149,20 +149,25 @@ class _Job:
 
     def train(self, progress: bool, on_event: Listener) -> Finished:
         """Train from the start, or from the checkpoint of an interrupted run."""
-        head, settings = self.network.classifier, self.config.training
-        state = start(head, settings)
+        settings = self.config.training
+        state = start(self.head, settings)
         if (self.folder / CHECKPOINT).is_file():
             load_checkpoint(state, self.folder / CHECKPOINT, self.identity)
         history = History.resumed(self.folder / HISTORY, state.epoch)
         keeper = _Keeper(self, state)
         train, val = map(self.standardised, (self.train_features, self.val_features))
-        events = fit(head, train, val, settings, state)
+        events = fit(self.head, train, val, settings, state)
         with ProgressBar(settings.epochs, state.epoch, shown=progress) as bar:
             for event in events:
                 for listener in (history.read, keeper.read, bar.read, on_event):
                     listener(event)
         assert isinstance(event, Finished)  # the loop's last word
         return event
+
+    @cached_property
+    def head(self) -> nn.Linear:
+        """The network's classifier, on the device that the features are on; training changes it."""
+        return cast(nn.Linear, self.network.classifier).to(self.train_features.inputs.device)
 
     @cached_property
     def standardiser(self) -> Standardiser:
@@ -175,16 +180,20 @@ class _Job:
 
     def finished_head(self) -> nn.Linear:
         """Return the head as it is now, for the network's own features."""
-        head = cast(nn.Linear, self.network.classifier)
-        return self.standardiser.fold_into(head) if self.config.training.standardise else head
+        return self.standardiser.fold_into(self.head) if self.config.training.standardise else self.head
 
-    @property
+    @cached_property
+    def fingerprint(self) -> str:
+        """The fingerprint of the frozen part."""
+        return fingerprint(self.network.features)
+
+    @cached_property
     def identity(self) -> str:
         """A text that is equal for two trainings exactly if one can go on where the other stopped."""
         told = [
             self.config.training.model_dump(),
             self.data.classes,
-            fingerprint(self.network.features),
+            self.fingerprint,
             self.network.preprocessing.identity,
             *[(part.hashes, part.labels.tolist()) for part in (self.train_features, self.val_features)],
         ]
@@ -229,8 +238,6 @@ class _Keeper:
     def __init__(self, job: _Job, state: TrainingState) -> None:
         self.job = job
         self.state = state
-        self.fingerprint = fingerprint(job.network.features)
-        self.identity = job.identity
 
     def read(self, event: Event) -> None:
         """Keep the report and the head of a validation that improved, and the state after each epoch."""
@@ -241,7 +248,7 @@ class _Keeper:
             case Saved():
                 self._save_head()
             case EpochDone():
-                save_checkpoint(self.state, self.job.folder / CHECKPOINT, self.identity)
+                save_checkpoint(self.state, self.job.folder / CHECKPOINT, self.job.identity)
 
     def _save_head(self) -> None:
         network = self.job.network
@@ -250,7 +257,7 @@ class _Keeper:
             self.job.finished_head(),
             self.job.data.classes,
             network.preprocessing,
-            self.fingerprint,
+            self.job.fingerprint,
             self.job.config.model.architecture,
             self.job.config.model.weights,
         )

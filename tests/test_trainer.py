@@ -12,12 +12,12 @@ import torch
 from safetensors.torch import load_file
 
 from densekit.config import load_config
-from densekit.data.folder import open_folder
+from densekit.data.folder import DataFolder, open_folder
 from densekit.data.loading import open_image
 from densekit.errors import ConfigError, DataError, RunError, WeightsError
-from densekit.features import extract_features
+from densekit.features import Features, extract_features
 from densekit.run import backbone, load_run
-from densekit.trainer import resume, train
+from densekit.trainer import _Job, resume, train
 from densekit.training.events import EpochDone, Event, Saved, Validated
 from densekit.training.loop import predict_logits
 
@@ -151,6 +151,18 @@ class TestFrozen:
         torch.testing.assert_close(
             predict_logits(run.network.classifier, features.inputs), whole, rtol=1e-5, atol=1e-5
         )
+
+
+def test_the_head_goes_where_the_features_are(tiny_architecture: Path, tmp_path: Path) -> None:
+    # 'meta' stands in for a GPU: a device that is not the CPU, and that every machine has.
+    settings = {"data.folder": "x", "model.architecture": str(tiny_architecture), "model.weights": "none"}
+    config = load_config(overrides=settings)
+    network = backbone(config, 2)
+    features = Features(torch.zeros(4, network.num_features, device="meta"), torch.zeros(4, device="meta"))
+    data = DataFolder(tmp_path, ("a", "b"), (), ())
+    job = _Job(config, tmp_path, network, data, features, features)
+    assert job.head.weight.device == features.inputs.device
+    assert network.classifier is job.head
 
 
 class TestResuming:

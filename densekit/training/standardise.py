@@ -41,8 +41,12 @@ class Standardiser:
 
     def fold_into(self, head: nn.Linear) -> nn.Linear:
         """From a head over standardised features, return the equal head over the features as they are."""
-        folded = nn.Linear(head.in_features, head.out_features).to(head.weight.device)
-        weight = head.weight.detach().double() / self.scale.double()  # (classes, D)
-        bias = head.bias.detach().double() - weight @ self.mean.double()
-        folded.load_state_dict({"weight": weight, "bias": bias})
-        return folded
+        # In float64, on the CPU, for not every device has it.
+        mean, scale, weight, bias = (
+            tensor.detach().to("cpu", torch.float64)
+            for tensor in (self.mean, self.scale, head.weight, head.bias)
+        )
+        weight = weight / scale  # (classes, D)
+        folded = nn.Linear(head.in_features, head.out_features)
+        folded.load_state_dict({"weight": weight, "bias": bias - weight @ mean})
+        return folded.to(head.weight.device)
