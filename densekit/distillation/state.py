@@ -9,7 +9,6 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
@@ -18,10 +17,10 @@ from densekit.devices import Compute
 from densekit.distillation.settings import Recipe
 from densekit.distillation.student import Standards, Student
 from densekit.distillation.teacher import Teacher
-from densekit.errors import RunError
 from densekit.files import write_atomically
 from densekit.model.architectures import DenseNetConfig
 from densekit.model.weights import seeded
+from densekit.training.checkpoint import below, read_checkpoint_file
 
 _FORMAT = "densekit distillation 1"
 
@@ -109,23 +108,18 @@ def load_state(state: State, path: Path, identity: str) -> None:
     Raises:
         RunError: the file is damaged, or belongs to a run with another recipe, other crops or another teacher.
     """
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, safetensors.SafetensorError) as error:
-        raise RunError(f"the checkpoint {path} can't be read: {error}; delete it to start anew") from error
-    if metadata.get("format") != _FORMAT:
-        raise RunError(f"{path} is not a checkpoint that this version of densekit wrote")
-    if metadata["identity"] != identity:
-        raise RunError(
-            f"{path} belongs to a run with another recipe, other crops or another teacher: give the same "
-            "settings again, or another work folder"
-        )
+    metadata, tensors = read_checkpoint_file(
+        path,
+        _FORMAT,
+        identity,
+        other="a run with another recipe, other crops or another teacher: give the same settings again, or "
+        "another work folder",
+        if_damaged="; delete it to start anew",
+    )
     for part, module in _modules(state).items():
-        module.load_state_dict(_below(f"{part}.", tensors))
+        module.load_state_dict(below(f"{part}.", tensors))
     moments: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in _below("optimizer.", tensors).items():
+    for name, tensor in below("optimizer.", tensors).items():
         index, _, key = name.partition(".")
         moments.setdefault(int(index), {})[key] = tensor
     groups = state.optimizer.state_dict()["param_groups"]
@@ -144,7 +138,3 @@ def _optimizer(student: Student, recipe: Recipe) -> torch.optim.AdamW:
         {"params": [one for one in parameters if one.dim() <= 1], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98))
-
-
-def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

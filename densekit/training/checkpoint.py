@@ -54,26 +54,49 @@ def load_checkpoint(state: TrainingState, path: Path, identity: str) -> None:
     Raises:
         RunError: the file is damaged, or it belongs to another training.
     """
+    metadata, tensors = read_checkpoint_file(
+        path,
+        _FORMAT,
+        identity,
+        other="a training with other images or settings; put them back, or start a new run",
+    )
+    description = json.loads(metadata["state"])
+    state.module.load_state_dict(below("module.", tensors))
+    state.optimizer.load_state_dict(_join_optimizer(description["optimizer"], tensors))
+    state.epoch = description["epoch"]
+    state.best = Best(**description["best"], weights=below("best.", tensors))
+
+
+def read_checkpoint_file(
+    path: Path, written_as: str, identity: str, other: str, if_damaged: str = ""
+) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Read metadata and tensors of a checkpoint, if it is the one that is asked for.
+
+    Args:
+        path: a .safetensors file.
+        written_as: the format that its metadata must name.
+        identity: the identity that its metadata must name.
+        other: what it belongs to if it names another, and what to do then: the end of a sentence.
+        if_damaged: what to do if it can't be read, for the end of that message.
+
+    Raises:
+        RunError: the file is damaged, no such checkpoint, or another training's.
+    """
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, safetensors.SafetensorError) as error:
-        raise RunError(f"the checkpoint {path} can't be read: {error}") from error
-    if metadata.get("format") != _FORMAT:
+        raise RunError(f"the checkpoint {path} can't be read: {error}{if_damaged}") from error
+    if metadata.get("format") != written_as:
         raise RunError(f"{path} is not a checkpoint that this version of densekit wrote")
     if metadata["identity"] != identity:
-        raise RunError(
-            f"{path} belongs to a training with other images or settings; put them back, or start a new run"
-        )
-    description = json.loads(metadata["state"])
-    state.module.load_state_dict(_below("module.", tensors))
-    state.optimizer.load_state_dict(_join_optimizer(description["optimizer"], tensors))
-    state.epoch = description["epoch"]
-    state.best = Best(**description["best"], weights=_below("best.", tensors))
+        raise RunError(f"{path} belongs to {other}")
+    return metadata, tensors
 
 
-def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with the prefix, under what is left of their names."""
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
@@ -92,7 +115,7 @@ def _split_optimizer(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Any], 
 
 def _join_optimizer(description: dict[str, Any], tensors: dict[str, Tensor]) -> dict[str, Any]:
     state: dict[int, dict[str, Any]] = {}
-    for name, value in [*_below("optimizer.", tensors).items(), *description["numbers"].items()]:
+    for name, value in [*below("optimizer.", tensors).items(), *description["numbers"].items()]:
         index, _, key = name.partition(".")
         state.setdefault(int(index), {})[key] = value
     return {"state": state, "param_groups": description["groups"]}
