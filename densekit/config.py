@@ -14,7 +14,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from densekit.devices import DeviceName, Precision
-from densekit.errors import ConfigError, nearest
+from densekit.errors import ConfigError, nearest, one_line
 
 _PRESETS = Path(__file__).parent / "presets"
 
@@ -188,7 +188,7 @@ def _read_yaml(file: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} can't be read as text: {error}") from error
     except yaml.YAMLError as error:
-        raise ConfigError(f"{file} is not valid YAML: {_one_line(error)}") from error
+        raise ConfigError(f"{file} is not valid YAML: {one_line(error)}") from error
     if values is None:
         return {}
     if not isinstance(values, dict):
@@ -214,7 +214,7 @@ def _read_pair(text: str) -> tuple[str, Any]:
     try:
         return key.strip(), yaml.safe_load(value)
     except yaml.YAMLError as error:
-        raise ConfigError(f"{key}: the value '{value}' can't be read: {_one_line(error)}") from error
+        raise ConfigError(f"{key}: the value '{value}' can't be read: {one_line(error)}") from error
 
 
 def _set(values: dict[str, Any], path: str, value: Any) -> None:
@@ -225,7 +225,3 @@ def _set(values: dict[str, Any], path: str, value: Any) -> None:
             raise ConfigError(f"{path}: no such setting; '{name}' is a setting itself, not a section")
         values = section
     values[key] = value
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

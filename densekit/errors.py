@@ -78,3 +78,8 @@ def listed(words: Iterable[str]) -> str:
     """Return the words quoted, in the way a sentence lists them: 'a', 'b' and 'c'."""
     quoted = [f"'{word}'" for word in words]
     return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
+
+
+def one_line(error: Exception) -> str:
+    """Return what another library's error says on one line, or its name if it says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__

@@ -25,6 +25,14 @@ def tiny_architecture(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def tiny_json(tmp_path: Path) -> str:
+    """A DenseNet of two blocks, smaller still, in a file that a test may change."""
+    path = tmp_path / "tiny.json"
+    path.write_text('{"growth_rate": 4, "block_config": [1, 2], "num_init_features": 8}', encoding="utf-8")
+    return str(path)
+
+
+@pytest.fixture
 def pictures(tmp_path: Path) -> Path:
     """Three classes of twelve noisy pictures each, told apart by their colour."""
     return draw_pictures(tmp_path / "pictures")

@@ -19,13 +19,6 @@ CLASSES = ("ant", "bee", "꿀벌 🐝")
 IMAGES = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.fixture
-def tiny_json(tmp_path: Path) -> str:
-    path = tmp_path / "tiny.json"
-    path.write_text('{"growth_rate": 4, "block_config": [1, 2], "num_init_features": 8}', encoding="utf-8")
-    return str(path)
-
-
 def saved(path: Path, network: DenseNet, classes: tuple[str, ...] = CLASSES) -> Path:
     save_head(
         path,

@@ -15,13 +15,6 @@ from densekit.model.zoo import build, densenet121, densenet161, densenet169, den
 IMAGES = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.fixture
-def tiny_json(tmp_path: Path) -> str:
-    path = tmp_path / "tiny.json"
-    path.write_text('{"growth_rate": 4, "block_config": [1, 2], "num_init_features": 8}', encoding="utf-8")
-    return str(path)
-
-
 def logits(network: DenseNet) -> Tensor:
     with torch.inference_mode():
         return network.eval()(IMAGES)

@@ -16,7 +16,7 @@ from PIL import Image, UnidentifiedImageError
 
 from densekit.data.image_files import DECODERS
 from densekit.data.problems import Problem
-from densekit.errors import ImageError
+from densekit.errors import ImageError, one_line
 
 MAX_PIXELS = 1024**3 // 4 // 3
 """A picture with more pixels than this (89 million, a quarter of a gigabyte as RGB) is refused: a small file that
@@ -89,14 +89,14 @@ def read_picture(path: Path) -> Picture | Problem:
     try:
         return _decode(path, data)
     except Exception as error:  # a damaged file can make a decoder raise anything
-        return Problem.of("corrupt-image", path, f"the image can't be decoded ({_one_line(error)})")
+        return Problem.of("corrupt-image", path, f"the image can't be decoded ({one_line(error)})")
 
 
 def _decode(path: Path, data: bytes) -> Picture | Problem:
     try:
         image: Image.Image = Image.open(io.BytesIO(data), formats=DECODERS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        return Problem.of("too-large-image", path, f"the image has too many pixels ({_one_line(error)})")
+        return Problem.of("too-large-image", path, f"the image has too many pixels ({one_line(error)})")
     except UnidentifiedImageError:
         return Problem.of("corrupt-image", path, "no image format is recognised in the file")
     if image.width * image.height > MAX_PIXELS:
@@ -156,7 +156,7 @@ def _read_bytes(path: Path) -> bytes | Problem:
     except PermissionError:
         return Problem.of("no-permission", path, "the file may not be read")
     except OSError as error:
-        return Problem.of("corrupt-image", path, f"the file can't be read ({_one_line(error)})")
+        return Problem.of("corrupt-image", path, f"the file can't be read ({one_line(error)})")
 
 
 def _missing(path: Path) -> str:
@@ -165,7 +165,3 @@ def _missing(path: Path) -> str:
     siblings = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
     close = get_close_matches(path.name, siblings, n=1)
     return f"there is no such file; did you mean '{close[0]}'?" if close else "there is no such file"
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(f"{error or type(error).__name__}".split())
