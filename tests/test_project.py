@@ -77,6 +77,41 @@ class TestMakefile:
             assert named <= targets, f"{name} names {named - targets}"
 
 
+class TestRooms:
+    """CONTRIBUTING.md lists the rooms from top to bottom; none imports from one above."""
+
+    LEVELS = (
+        {"cli", "widgets", "course", "exercises"},
+        {"trainer", "run"},
+        {"training", "features", "evaluation"},
+        {"data", "model", "plots"},
+        {"config", "presets", "devices", "vision", "files", "errors", "words"},
+    )
+
+    @classmethod
+    def upward_imports(cls, room: str, text: str) -> list[str]:
+        level = {name: number for number, names in enumerate(cls.LEVELS) for name in names}
+        imported = re.findall(r"^\s*(?:from|import) densekit\.(\w+)", text, flags=re.MULTILINE)
+        return [name for name in imported if room in level and level.get(name, 99) < level[room]]
+
+    def test_no_module_imports_from_a_room_above_its_own(self) -> None:
+        package = ROOT / "densekit"
+        wrong = {
+            str(path.relative_to(package)): upward
+            for path in package.rglob("*.py")
+            if (
+                upward := self.upward_imports(
+                    path.relative_to(package).parts[0].removesuffix(".py"), path.read_text("utf-8")
+                )
+            )
+        }
+        assert wrong == {}
+
+    def test_an_import_upwards_would_be_seen(self) -> None:
+        text = "import torch\nfrom densekit.errors import DataError\nfrom densekit.run import load_run\n"
+        assert self.upward_imports("model", text) == ["run"]
+
+
 class TestDocuments:
     @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
     def test_every_file_that_they_link_to_is_there(self, name: str) -> None:
