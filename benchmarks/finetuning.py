@@ -1,0 +1,280 @@
+"""Fine-tuning: the head alone against the whole network, on the tabletop pictures, over seeds.
+
+    .venv/bin/python benchmarks/finetuning.py [--data DIR] [--seeds N] [--epochs N] [--size N]
+                                              [--weights embedded|FILE] [--scratch] [--json]
+
+The head alone is trained as `densekit train` does it (the preset `head`), once on all training pictures and once
+on 5 a class. The whole network goes on from the former, with a rate that rises and falls and pictures that are
+flipped, shifted and made a little brighter or darker. With `--scratch`, the very same loop trains a network that
+starts from random weights. All are measured on the validation and test pictures together. None of these has a
+say in the training: no epoch is picked by them, the weights after the last step count.
+
+What stands behind ± is half of the 95 % interval of the mean over the seeds (Student's t). A seed gives the
+fresh head, the order of the batches, the changes to the pictures, and the random weights. Head and whole network
+share it, so their difference is taken seed by seed. Seconds are those of training, from decoded pictures on.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean
+from time import perf_counter
+from typing import cast
+
+import torch
+from timing import load, machine, print_table
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transfer import _load, _some_of_each
+
+from densekit.config import TrainingConfig
+from densekit.data.folder import open_folder
+from densekit.data.scan import Sample
+from densekit.data.transforms import Preprocessing
+from densekit.devices import Compute, bf16_is_fast, choose_compute
+from densekit.errors import DensekitError
+from densekit.features import Features
+from densekit.files import sample_folder
+from densekit.intervals import half_interval
+from densekit.model.densenet import DenseNet
+from densekit.model.inference import frozen
+from densekit.model.zoo import build
+from densekit.training.loop import fit
+from densekit.training.standardise import Standardiser
+
+FEW = "head alone, 5 a class"
+HEAD = "head alone"
+WHOLE = "whole network, fine-tuned"
+SCRATCH = "whole network, from random weights"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the whole network is trained."""
+
+    epochs: int = 8
+    batch_size: int = 32
+    peak: float = 1e-3  # the highest learning rate
+    rising: float = 0.25  # part of the steps in which the rate rises; in the others it falls
+    weight_decay: float = 0.05
+    shift: float = 1 / 12  # how far a picture moves at most, as part of its side
+    brightness: float = 0.2  # how much brighter or darker it gets at most, as part of its values
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """Decoded pictures on the device: pixels, uint8 (N, 3, S, S), and labels, int64 (N,)."""
+
+    pixels: Tensor
+    labels: Tensor
+
+    @classmethod
+    def read(cls, samples: Sequence[Sample], preprocessing: Preprocessing, compute: Compute) -> "Pictures":
+        """Decode pictures and cut them to size."""
+        pixels, labels = _load(samples, preprocessing)
+        return cls(compute.send(pixels), compute.send(torch.from_numpy(labels)))
+
+    def some_of_each(self, count: int, seed: int) -> "Pictures":
+        """Return `count` pictures of each class, chosen by the seed."""
+        chosen = torch.from_numpy(_some_of_each(self.labels.cpu().numpy(), count, seed))
+        return Pictures(self.pixels[chosen], self.labels[chosen])
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a way of training reached with each seed, and how long a seed took."""
+
+    way: str
+    accuracy: float
+    half_interval: float | None  # which a single seed does not have
+    per_seed: list[float]
+    seconds: float
+
+    @classmethod
+    def of(cls, way: str, per_seed: list[float], seconds: float) -> "Row":
+        """Take the mean over the seeds and half of its interval."""
+        half = half_interval(per_seed) if len(per_seed) > 1 else None
+        return cls(way, fmean(per_seed), half, per_seed, seconds)
+
+    def cells(self) -> tuple[str, ...]:
+        """Return what the table says."""
+        interval = "" if self.half_interval is None else f" ± {100 * self.half_interval:.1f}"
+        each = " ".join(f"{100 * one:.1f}" for one in self.per_seed)
+        return self.way, f"{100 * self.accuracy:.1f} %{interval}", each, f"{self.seconds:.1f}"
+
+
+def embeddings(network: DenseNet, pixels: Tensor) -> Tensor:
+    """Return the embeddings, (N, 1024), of pictures, uint8 (N, 3, S, S)."""
+    model = frozen(network)
+    return torch.cat([model(network.preprocessing.normalise(part)) for part in pixels.split(32)])
+
+
+def accuracy(network: DenseNet, pictures: Pictures) -> float:
+    """Return the part of the pictures that the network gets right."""
+    with torch.no_grad():
+        logits = network.classifier(embeddings(network, pictures.pixels))  # (N, classes)
+    return (logits.argmax(dim=1) == pictures.labels).float().mean().item()
+
+
+def train_head(network: DenseNet, learn: Pictures, seed: int) -> None:
+    """Train the classifier as the preset `head` does, except that the last epoch counts and not the best."""
+    features = Features(embeddings(network, learn.pixels), learn.labels)
+    standardiser = Standardiser.of(features)
+    features = standardiser.apply(features)
+    settings = TrainingConfig(seed=seed)
+    settings = settings.model_copy(update={"min_epoch_to_save": settings.epochs})  # validate at the end alone
+    head = cast(nn.Linear, network.classifier)
+    for _ in fit(head, features, features, settings):
+        pass
+    network.classifier = standardiser.fold_into(head)
+
+
+def train_whole(network: DenseNet, learn: Pictures, recipe: Recipe, compute: Compute, seed: int) -> None:
+    """Train all of the network, from the weights that it has."""
+    generator = torch.Generator().manual_seed(seed)
+    steps = recipe.epochs * -(-len(learn.labels) // recipe.batch_size)
+    optimizer = torch.optim.AdamW(network.parameters(), weight_decay=recipe.weight_decay)
+    rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.peak, steps, pct_start=recipe.rising)
+    network.train()
+    for _ in range(recipe.epochs):
+        for chosen in torch.randperm(len(learn.labels), generator=generator).split(recipe.batch_size):
+            pixels = changed(learn.pixels[chosen], recipe, generator)
+            images = network.preprocessing.normalise(pixels).contiguous(memory_format=torch.channels_last)
+            with compute.autocast():
+                logits = network(images)  # (B, classes)
+            loss = F.cross_entropy(logits.float(), learn.labels[chosen])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            rate.step()
+
+
+def changed(pixels: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
+    """Return pictures, uint8 (N, 3, S, S), each flipped or not, shifted, and brighter or darker, as floats.
+
+    What a shift brings in from outside is the picture's mirror image.
+    """
+    count, side = len(pixels), pixels.shape[-1]
+    most = round(recipe.shift * side)
+    flip, light = torch.rand(2, count, 1, 1, 1, generator=generator).to(pixels.device)
+    shifts = torch.randint(2 * most + 1, (count, 2), generator=generator).tolist()
+    floats = torch.where(flip < 0.5, pixels, pixels.flip(3)) * (1 + recipe.brightness * (2 * light - 1))
+    padded = F.pad(floats.clamp(0, 255), (most, most, most, most), mode="reflect")
+    return torch.stack(
+        [
+            picture[:, top : top + side, left : left + side]
+            for picture, (top, left) in zip(padded, shifts, strict=True)
+        ]
+    )
+
+
+Way = tuple[str, DenseNet, Callable[[], None]]
+"""A way of training: its name, the network, and what trains it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """What is the same for all seeds: pictures to learn from and to judge by, weights to start from."""
+
+    weights: str
+    preprocessing: Preprocessing
+    classes: int
+    learn: Pictures
+    judge: Pictures
+    compute: Compute
+
+    @classmethod
+    def of(cls, folder: Path, weights: str, size: int) -> "Experiment":
+        """Read the pictures of a folder, at `size` pixels."""
+        compute = choose_compute("auto", "bf16" if bf16_is_fast() else "fp32")
+        preprocessing = build("densenet121", weights, 0).preprocessing.with_size(size)
+        data = open_folder(folder)
+        learn, judge = (
+            Pictures.read(part, preprocessing, compute) for part in (data.train, [*data.val, *data.test])
+        )
+        return cls(weights, preprocessing, len(data.classes), learn, judge, compute)
+
+    def network(self, weights: str, seed: int) -> DenseNet:
+        """Return a network with a fresh classifier."""
+        network = build("densenet121", weights, self.classes, seed=seed)
+        network.preprocessing = self.preprocessing
+        self.compute.place(network)
+        return network
+
+    def ways(self, recipe: Recipe, scratch: bool, seed: int) -> Iterator[Way]:
+        """Yield the ways, each to be trained before the next one is asked for."""
+        few = self.learn.some_of_each(5, seed)
+        first, tuned = (self.network(self.weights, seed) for _ in range(2))
+        yield FEW, first, lambda: train_head(first, few, seed)
+        yield HEAD, tuned, lambda: train_head(tuned, self.learn, seed)
+        yield WHOLE, tuned, lambda: train_whole(tuned, self.learn, recipe, self.compute, seed)
+        if scratch:
+            new = self.network("none", seed)
+            yield SCRATCH, new, lambda: train_whole(new, self.learn, recipe, self.compute, seed)
+
+    def measure(self, recipe: Recipe, scratch: bool, seeds: int) -> list[Row]:
+        """Train and measure all ways with each seed, and say on standard error how far it is."""
+        reached: dict[str, list[float]] = {}
+        seconds: dict[str, list[float]] = {}
+        for seed in range(seeds):
+            for way, network, train in self.ways(recipe, scratch, seed):
+                began = perf_counter()
+                train()
+                seconds.setdefault(way, []).append(perf_counter() - began)
+                reached.setdefault(way, []).append(accuracy(network, self.judge))
+                print(
+                    f"seed {seed}, {way}: {reached[way][-1]:.1%}, {seconds[way][-1]:.0f} s", file=sys.stderr
+                )
+        return [Row.of(way, found, fmean(seconds[way])) for way, found in reached.items()]
+
+
+def gain(rows: Sequence[Row]) -> Row:
+    """Return what fine-tuning gains over the head, seed by seed, and the seconds that it takes more."""
+    whole, head = (next(row for row in rows if row.way == way) for way in (WHOLE, HEAD))
+    gains = [more - less for more, less in zip(whole.per_seed, head.per_seed, strict=True)]
+    return Row.of("fine-tuned minus head", gains, whole.seconds)
+
+
+def main() -> int:
+    """Measure all ways over the seeds and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--data", type=Path, help="a data folder; the tabletop pictures if not given")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=Recipe.epochs, help="of the whole network")
+    parser.add_argument("--size", type=int, default=96, help="image size in pixels")
+    parser.add_argument("--weights", default="embedded", help="to start from: embedded, imagenet or a file")
+    parser.add_argument("--scratch", action="store_true", help="train from random weights too")
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    recipe = Recipe(epochs=arguments.epochs)
+    try:
+        folder = arguments.data or sample_folder("tabletop")
+        experiment = Experiment.of(folder, arguments.weights, arguments.size)
+        rows = experiment.measure(recipe, arguments.scratch, arguments.seeds)
+    except DensekitError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 2
+    more = gain(rows)
+    beyond = more.half_interval is not None and more.accuracy > more.half_interval
+    if arguments.json:
+        told = {"weights": arguments.weights, "size": arguments.size, "recipe": asdict(recipe)}
+        told |= {"rows": [asdict(row) for row in rows], "gain": {**asdict(more), "beyond_interval": beyond}}
+        print(json.dumps({"machine": machine(), **told}, indent=2, ensure_ascii=False))
+        return 0
+    print(machine())
+    print(
+        f"{len(experiment.learn.labels)} pictures to learn from, {len(experiment.judge.labels)} to measure on, "
+        f"{arguments.size} px, {recipe.epochs} epochs in {experiment.compute.precision}; {load()}"
+    )
+    print_table(
+        ("training", "accuracy", "seed by seed", "seconds a seed"), [row.cells() for row in (*rows, more)]
+    )
+    print(f"The whole network beats the head by {'' if beyond else 'not '}more than the interval.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
