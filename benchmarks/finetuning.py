@@ -5,7 +5,7 @@
 
 The head alone is trained as `densekit train` does it (the preset `head`), once on all training pictures and once
 on 5 a class. The whole network goes on from the former, with a rate that rises and falls and pictures that are
-flipped, shifted and made a little brighter or darker. With `--scratch`, the very same loop trains a network that
+flipped, moved and lit a little differently each time. With `--scratch`, the very same loop trains a network that
 starts from random weights. All are measured on the validation and test pictures together. None of these has a
 say in the training: no epoch is picked by them, the weights after the last step count.
 
@@ -60,8 +60,11 @@ class Recipe:
     peak: float = 1e-3  # the highest learning rate
     rising: float = 0.25  # part of the steps in which the rate rises; in the others it falls
     weight_decay: float = 0.05
-    shift: float = 1 / 12  # how far a picture moves at most, as part of its side
-    brightness: float = 0.2  # how much brighter or darker it gets at most, as part of its values
+    smoothing: float = 0.1  # of the labels
+    turn: float = 0.15  # how far a picture is turned at most, in radians
+    zoom: float = 1.2  # how much smaller or larger it gets at most
+    shift: float = 0.08  # how far it moves at most, as part of its side
+    light: float = 0.2  # how much brighter or darker it gets at most, and each colour half as much again
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +148,7 @@ def train_whole(network: DenseNet, learn: Pictures, recipe: Recipe, compute: Com
             images = network.preprocessing.normalise(pixels).contiguous(memory_format=torch.channels_last)
             with compute.autocast():
                 logits = network(images)  # (B, classes)
-            loss = F.cross_entropy(logits.float(), learn.labels[chosen])
+            loss = F.cross_entropy(logits.float(), learn.labels[chosen], label_smoothing=recipe.smoothing)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -153,22 +156,21 @@ def train_whole(network: DenseNet, learn: Pictures, recipe: Recipe, compute: Com
 
 
 def changed(pixels: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
-    """Return pictures, uint8 (N, 3, S, S), each flipped or not, shifted, and brighter or darker, as floats.
+    """Return pictures, uint8 (N, 3, S, S), each moved, flipped or not, and lit in its own way, as floats.
 
-    What a shift brings in from outside is the picture's mirror image.
+    What comes in from outside is the picture's mirror image.
     """
-    count, side = len(pixels), pixels.shape[-1]
-    most = round(recipe.shift * side)
-    flip, light = torch.rand(2, count, 1, 1, 1, generator=generator).to(pixels.device)
-    shifts = torch.randint(2 * most + 1, (count, 2), generator=generator).tolist()
-    floats = torch.where(flip < 0.5, pixels, pixels.flip(3)) * (1 + recipe.brightness * (2 * light - 1))
-    padded = F.pad(floats.clamp(0, 255), (most, most, most, most), mode="reflect")
-    return torch.stack(
-        [
-            picture[:, top : top + side, left : left + side]
-            for picture, (top, left) in zip(padded, shifts, strict=True)
-        ]
-    )
+    count = len(pixels)
+    turn, zoom, right, down, flip = 2 * torch.rand(5, count, generator=generator) - 1
+    size, angle = recipe.zoom**zoom, recipe.turn * turn
+    cos, sin, flip = size * angle.cos(), size * angle.sin(), flip.sign()
+    right, down = (2 * recipe.shift * way for way in (right, down))  # a picture reaches from −1 to 1
+    matrices = torch.stack([cos * flip, -sin, right, sin * flip, cos, down], dim=1).view(count, 2, 3)
+    grid = F.affine_grid(matrices.to(pixels.device), list(pixels.shape), align_corners=False)
+    moved = F.grid_sample(pixels.float(), grid, padding_mode="reflection", align_corners=False)
+    white, colour = (2 * torch.rand(count, n, 1, 1, generator=generator) - 1 for n in (1, 3))
+    light = 1 + recipe.light * (white + colour / 2)  # (N, 3, 1, 1)
+    return (moved * light.to(pixels.device)).clamp(0, 255)
 
 
 Way = tuple[str, DenseNet, Callable[[], None]]
