@@ -17,8 +17,9 @@ share it, so their difference is taken seed by seed. Seconds are those of traini
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from time import perf_counter
@@ -32,7 +33,6 @@ from transfer import _load, _some_of_each
 
 from densekit.config import TrainingConfig
 from densekit.data.folder import open_folder
-from densekit.data.scan import Sample
 from densekit.data.transforms import Preprocessing
 from densekit.devices import Compute, bf16_is_fast, choose_compute
 from densekit.errors import DensekitError
@@ -45,10 +45,8 @@ from densekit.model.zoo import build
 from densekit.training.loop import fit
 from densekit.training.standardise import Standardiser
 
-FEW = "head alone, 5 a class"
 HEAD = "head alone"
 WHOLE = "whole network, fine-tuned"
-SCRATCH = "whole network, from random weights"
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ class Recipe:
     turn: float = 0.15  # how far a picture is turned at most, in radians
     zoom: float = 1.2  # how much smaller or larger it gets at most
     shift: float = 0.08  # how far it moves at most, as part of its side
-    light: float = 0.2  # how much brighter or darker it gets at most, and each colour half as much again
+    light: float = 0.2  # how much brighter or darker it gets at most, each colour by itself half as much
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,17 +71,6 @@ class Pictures:
 
     pixels: Tensor
     labels: Tensor
-
-    @classmethod
-    def read(cls, samples: Sequence[Sample], preprocessing: Preprocessing, compute: Compute) -> "Pictures":
-        """Decode pictures and cut them to size."""
-        pixels, labels = _load(samples, preprocessing)
-        return cls(compute.send(pixels), compute.send(torch.from_numpy(labels)))
-
-    def some_of_each(self, count: int, seed: int) -> "Pictures":
-        """Return `count` pictures of each class, chosen by the seed."""
-        chosen = torch.from_numpy(_some_of_each(self.labels.cpu().numpy(), count, seed))
-        return Pictures(self.pixels[chosen], self.labels[chosen])
 
 
 @dataclass(frozen=True)
@@ -156,10 +143,7 @@ def train_whole(network: DenseNet, learn: Pictures, recipe: Recipe, compute: Com
 
 
 def changed(pixels: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
-    """Return pictures, uint8 (N, 3, S, S), each moved, flipped or not, and lit in its own way, as floats.
-
-    What comes in from outside is the picture's mirror image.
-    """
+    """Return pictures, uint8 (N, 3, S, S), each moved, mirrored or not, and lit in its own way, as floats."""
     count = len(pixels)
     turn, zoom, right, down, flip = 2 * torch.rand(5, count, generator=generator) - 1
     size, angle = recipe.zoom**zoom, recipe.turn * turn
@@ -171,10 +155,6 @@ def changed(pixels: Tensor, recipe: Recipe, generator: torch.Generator) -> Tenso
     white, colour = (2 * torch.rand(count, n, 1, 1, generator=generator) - 1 for n in (1, 3))
     light = 1 + recipe.light * (white + colour / 2)  # (N, 3, 1, 1)
     return (moved * light.to(pixels.device)).clamp(0, 255)
-
-
-Way = tuple[str, DenseNet, Callable[[], None]]
-"""A way of training: its name, the network, and what trains it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +175,8 @@ class Experiment:
         preprocessing = build("densenet121", weights, 0).preprocessing.with_size(size)
         data = open_folder(folder)
         learn, judge = (
-            Pictures.read(part, preprocessing, compute) for part in (data.train, [*data.val, *data.test])
+            Pictures(compute.send(pixels), compute.send(torch.from_numpy(labels)))
+            for pixels, labels in (_load(part, preprocessing) for part in (data.train, data.val + data.test))
         )
         return cls(weights, preprocessing, len(data.classes), learn, judge, compute)
 
@@ -206,16 +187,18 @@ class Experiment:
         self.compute.place(network)
         return network
 
-    def ways(self, recipe: Recipe, scratch: bool, seed: int) -> Iterator[Way]:
-        """Yield the ways, each to be trained before the next one is asked for."""
-        few = self.learn.some_of_each(5, seed)
+    def ways(self, recipe: Recipe, scratch: bool, seed: int) -> Iterator[tuple[str, DenseNet, partial[None]]]:
+        """Yield each way's name, its network, and what trains it, which is to be called before the next one."""
+        chosen = torch.from_numpy(_some_of_each(self.learn.labels.cpu().numpy(), 5, seed))
+        few = Pictures(self.learn.pixels[chosen], self.learn.labels[chosen])
+        common = self.learn, recipe, self.compute, seed
         first, tuned = (self.network(self.weights, seed) for _ in range(2))
-        yield FEW, first, lambda: train_head(first, few, seed)
-        yield HEAD, tuned, lambda: train_head(tuned, self.learn, seed)
-        yield WHOLE, tuned, lambda: train_whole(tuned, self.learn, recipe, self.compute, seed)
+        yield f"{HEAD}, 5 a class", first, partial(train_head, first, few, seed)
+        yield HEAD, tuned, partial(train_head, tuned, self.learn, seed)
+        yield WHOLE, tuned, partial(train_whole, tuned, *common)
         if scratch:
             new = self.network("none", seed)
-            yield SCRATCH, new, lambda: train_whole(new, self.learn, recipe, self.compute, seed)
+            yield "whole network, from random weights", new, partial(train_whole, new, *common)
 
     def measure(self, recipe: Recipe, scratch: bool, seeds: int) -> list[Row]:
         """Train and measure all ways with each seed, and say on standard error how far it is."""
@@ -267,13 +250,9 @@ def main() -> int:
         print(json.dumps({"machine": machine(), **told}, indent=2, ensure_ascii=False))
         return 0
     print(machine())
-    print(
-        f"{len(experiment.learn.labels)} pictures to learn from, {len(experiment.judge.labels)} to measure on, "
-        f"{arguments.size} px, {recipe.epochs} epochs in {experiment.compute.precision}; {load()}"
-    )
-    print_table(
-        ("training", "accuracy", "seed by seed", "seconds a seed"), [row.cells() for row in (*rows, more)]
-    )
+    print(f"{arguments.size} px, {recipe.epochs} epochs in {experiment.compute.precision}; {load()}")
+    header = ("training", "accuracy", "seed by seed", "seconds a seed")
+    print_table(header, [row.cells() for row in (*rows, more)])
     print(f"The whole network beats the head by {'' if beyond else 'not '}more than the interval.")
     return 0
 

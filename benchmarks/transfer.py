@@ -13,20 +13,16 @@ What stands behind ± is half of the 95 % interval of the mean over the seeds (S
 
 import argparse
 import json
-import random
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 
-import matplotlib
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter, ImageFont
-from scipy import stats
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
@@ -42,9 +38,11 @@ from densekit.data.transforms import Preprocessing
 from densekit.devices import choose_compute
 from densekit.errors import DensekitError
 from densekit.files import sample_folder
+from densekit.intervals import half_interval
 from densekit.model.inference import frozen
 from densekit.model.weights_info import SMALL
 from densekit.model.zoo import build
+from densekit.samples.letters import LETTERS, letter_pictures
 
 Embedder = Callable[[Tensor], Tensor]
 """From pixels, uint8 (N, 3, S, S), to features, float32 (N, C)."""
@@ -53,15 +51,6 @@ Split = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 _AT_ONCE = 32
 _TABLETOP_COUNTS = (5, 10, 20, 50)
-_LETTERS = "αβγδεζηθικλμνξοπρστυφχψω"
-_FONTS = (
-    "DejaVuSans",
-    "DejaVuSans-Bold",
-    "DejaVuSans-Oblique",
-    "DejaVuSerif",
-    "DejaVuSerif-Italic",
-    "DejaVuSansMono",
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,10 +109,9 @@ def tabletop(preprocessing: Preprocessing) -> list[Task]:
 
 def letters(preprocessing: Preprocessing, of_each: int = 20) -> Task:
     """Return the task on Greek letters, which differ in font, size, place, turn, colours and sharpness."""
-    rng = random.Random("letters")
-    images = [_letter(one, rng) for one in _LETTERS for _ in range(2 * of_each)]
+    images = letter_pictures(LETTERS, 2 * of_each)
     pixels = torch.stack([preprocessing.cut(image) for image in images])
-    labels = np.repeat(np.arange(len(_LETTERS)), 2 * of_each)
+    labels = np.repeat(np.arange(len(LETTERS)), 2 * of_each)
 
     def splits(seed: int) -> list[Split]:
         learn = _some_of_each(labels, of_each, seed)
@@ -169,13 +157,6 @@ def measure(tasks: Sequence[Task], named: Iterator[tuple[str, Embedder]], seeds:
             yield Row(task.name, name, fmean(found), half_interval(found), found)
 
 
-def half_interval(values: Sequence[float]) -> float:
-    """Return half of the 95 % interval of the mean."""
-    if len(values) < 2:
-        return float("nan")
-    return float(stats.t.ppf(0.975, len(values) - 1)) * stdev(values) / len(values) ** 0.5
-
-
 def _densenet(weights: str | Path) -> Embedder:
     model = frozen(build("densenet121", weights, num_classes=0))
     return lambda pixels: model(SMALL.normalise(pixels))
@@ -191,26 +172,6 @@ def _some_of_each(labels: NDArray[np.int64], count: int, seed: int) -> NDArray[n
     rng = np.random.default_rng(seed)
     chosen = [rng.permutation(np.flatnonzero(labels == label))[:count] for label in np.unique(labels)]
     return np.concatenate(chosen)
-
-
-def _letter(letter: str, rng: random.Random) -> Image.Image:
-    side = 144
-    paper, ink = _two_colours(rng)
-    path = Path(matplotlib.get_data_path(), "fonts", "ttf", f"{rng.choice(_FONTS)}.ttf")
-    font = ImageFont.truetype(str(path), rng.randint(50, 110))
-    image = Image.new("RGB", (side, side), paper)
-    place = (side / 2 + rng.uniform(-16, 16), side / 2 + rng.uniform(-16, 16))
-    ImageDraw.Draw(image).text(place, letter, ink, font, anchor="mm")
-    image = image.rotate(rng.gauss(0, 12), Image.Resampling.BICUBIC, fillcolor=paper)
-    return image.filter(ImageFilter.GaussianBlur(rng.uniform(0, 1.5)))
-
-
-def _two_colours(rng: random.Random) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return two colours of clearly different brightness."""
-    while True:
-        one, other = (tuple(rng.randint(0, 255) for _ in range(3)) for _ in range(2))
-        if abs(sum(one) - sum(other)) > 200:
-            return one, other
 
 
 def main() -> int:

@@ -9,6 +9,7 @@ from densekit.plots.confusion import confusion_heatmap
 from densekit.plots.connections import connection_diagram, connection_kinds
 from densekit.plots.curves import training_curves
 from densekit.plots.described import alt_text, describe, png, show
+from densekit.plots.features import feature_map_ladder, filter_grid
 from densekit.plots.gradients import gradient_by_depth
 from densekit.plots.ladder import difference_ladder
 from densekit.plots.ledger import (
@@ -18,11 +19,14 @@ from densekit.plots.ledger import (
     ledger_overview,
     size_ladder,
 )
+from densekit.plots.measured import accuracy_lines
 from densekit.plots.pictures import before_after, image_grid, prediction_grid
 from densekit.plots.reuse import weight_by_source
+from densekit.plots.scenarios import scenario_grid
 from densekit.plots.zoo import zoo_scatter
 
 __all__ = [
+    "accuracy_lines",
     "alt_text",
     "before_after",
     "block_staircase",
@@ -34,11 +38,14 @@ __all__ = [
     "cost_bars",
     "describe",
     "difference_ladder",
+    "feature_map_ladder",
+    "filter_grid",
     "gradient_by_depth",
     "image_grid",
     "ledger_overview",
     "png",
     "prediction_grid",
+    "scenario_grid",
     "show",
     "size_ladder",
     "training_curves",

@@ -1,0 +1,22 @@
+"""How far a mean over a few seeds may be trusted."""
+
+from collections.abc import Sequence
+from statistics import stdev
+
+from scipy import stats
+
+
+def half_interval(values: Sequence[float], confidence: float = 0.95) -> float:
+    """Return half of the confidence interval of the mean (Student's t), in the unit of the values.
+
+    Args:
+        values: independent measurements, such as accuracies over seeds.
+        confidence: how often such an interval holds the true mean, 0 < confidence < 1.
+
+    Returns:
+        What stands behind ±; not a number for fewer than two values, of which nothing can be said.
+    """
+    if len(values) < 2:
+        return float("nan")
+    t = float(stats.t.ppf(0.5 + confidence / 2, len(values) - 1))
+    return t * stdev(values) / len(values) ** 0.5

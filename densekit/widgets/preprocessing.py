@@ -1,0 +1,140 @@
+"""The explorer of broken preprocessing: break one step, and see what the network sees and what it costs.
+
+The head stays as it is, trained on features that were extracted rightly. What changes is how pictures reach the
+network afterwards, and no step here raises an error, as none does in real life.
+"""
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from densekit.data.loading import open_image
+from densekit.data.scan import Sample
+from densekit.data.transforms import Preprocessing
+from densekit.errors import ConfigError, nearest
+from densekit.model.densenet import DenseNet
+from densekit.plots.seen import as_network_sees
+from densekit.widgets.explorer import Explorer, choice, switch
+from densekit.words import percent
+
+Normalisation = Literal["as the weights ask", "left out, 0 to 1", "left out, 0 to 255"]
+NORMALISATIONS: tuple[Normalisation, ...] = get_args(Normalisation)
+SIZES = (32, 64, 96, 144)
+
+_BATCH = 20
+_SHOWN = 5
+
+
+@dataclass(eq=False)
+class Pipeline:
+    """A network with a trained head, and pictures whose way to it can be broken.
+
+    Args:
+        network: its features are read; it is never changed, for each measurement runs on a copy.
+        head: from embeddings, (N, num_features), to class numbers, (N,).
+        samples: the pictures, in the order in which they form batches of 20.
+        size: side of the pictures, in pixels, that the head was trained with.
+    """
+
+    network: DenseNet
+    head: Callable[[Tensor], Tensor]
+    samples: Sequence[Sample]
+    size: int = 96
+    _accuracies: dict[tuple[object, ...], tuple[float, int]] = field(default_factory=dict, repr=False)
+    _pixels: dict[int, Tensor] = field(default_factory=dict, repr=False)
+
+    def measure(
+        self,
+        normalisation: Normalisation = "as the weights ask",
+        size: int | None = None,
+        swapped: bool = False,
+        eval_mode: bool = True,
+    ) -> tuple[float, int]:
+        """Return the accuracy of the head, 0 to 1, and how many of the network's buffers were changed.
+
+        Args:
+            normalisation: of the pixels.
+            size: side of the pictures in pixels; as in training if None.
+            swapped: red and blue in each other's place, as some image libraries have them.
+            eval_mode: whether the network is in eval mode.
+
+        Raises:
+            ConfigError: no such normalisation.
+        """
+        key = (normalisation, size or self.size, swapped, eval_mode)
+        if key not in self._accuracies:
+            self._accuracies[key] = self._measure(*key)
+        return self._accuracies[key]
+
+    def images(self, normalisation: Normalisation, size: int, swapped: bool) -> Tensor:
+        """Return the pictures as they reach the network, (N, 3, size, size)."""
+        if normalisation not in NORMALISATIONS:
+            raise ConfigError(
+                f"no normalisation is called '{normalisation}': {nearest(normalisation, NORMALISATIONS)}"
+            )
+        pixels = self._cut(size).flip(1) if swapped else self._cut(size)
+        if normalisation == "as the weights ask":
+            return self._preprocessing(size).normalise(pixels)
+        return pixels.float() / (255 if normalisation == "left out, 0 to 1" else 1)
+
+    @torch.no_grad()
+    def _measure(
+        self, normalisation: Normalisation, size: int, swapped: bool, eval_mode: bool
+    ) -> tuple[float, int]:
+        network = copy.deepcopy(self.network).train(not eval_mode)
+        before = [buffer.clone() for buffer in network.buffers()]
+        guesses = []
+        for images in self.images(normalisation, size, swapped).split(_BATCH):
+            embeddings = network.forward_head(network.forward_features(images), pre_logits=True)
+            guesses.append(self.head(embeddings))  # (20,)
+        changed = sum(not torch.equal(*pair) for pair in zip(before, network.buffers(), strict=True))
+        labels = torch.tensor([sample.label for sample in self.samples])
+        return (torch.cat(guesses) == labels).float().mean().item(), changed
+
+    def _cut(self, size: int) -> Tensor:
+        if size not in self._pixels:
+            preprocessing = self._preprocessing(size)
+            cut = [preprocessing.cut(open_image(sample.path)) for sample in self.samples]
+            self._pixels[size] = torch.stack(cut)  # uint8 (N, 3, size, size)
+        return self._pixels[size]
+
+    def _preprocessing(self, size: int) -> Preprocessing:
+        return self.network.preprocessing.with_size(size)
+
+    def draw(
+        self,
+        normalisation: Normalisation = "as the weights ask",
+        size: int = 96,
+        swapped: bool = False,
+        eval_mode: bool = True,
+    ) -> tuple[Figure, str]:
+        """Draw some pictures as the network sees them, and say what the head gets right now and should get."""
+        accuracy, changed = self.measure(normalisation, size, swapped, eval_mode)
+        rightly, _ = self.measure()
+        each = slice(0, None, max(1, len(self.samples) // _SHOWN))
+        seen = self.images(normalisation, size, swapped)[each][:_SHOWN]
+        figure = as_network_sees(seen, self._preprocessing(size), f"{size} px, normalisation {normalisation}")
+        buffers = f"{changed} were changed" if changed else "none was changed"
+        lines = [
+            f"right of {len(self.samples)} pictures   {percent(accuracy)}",
+            f"with every step right   {percent(rightly)}",
+            f"values from {seen.min():.1f} to {seen.max():.1f}, spread {seen.std():.2f}",
+            f"buffers of the network: {buffers}",
+        ]
+        return figure, "\n".join(lines)
+
+
+def preprocessing_explorer(pipeline: Pipeline) -> Explorer:
+    """Return the explorer: normalisation, size, order of the colours, mode of the network."""
+    controls = {
+        "normalisation": choice("as the weights ask", NORMALISATIONS, label="normalisation"),
+        "size": choice(pipeline.size, sorted({*SIZES, pipeline.size}), label="size in pixels"),
+        "swapped": switch(False, label="red and blue swapped"),
+        "eval_mode": switch(True, label="eval mode"),
+    }
+    return Explorer(controls, pipeline.draw)
