@@ -5,7 +5,7 @@
 
 The head alone is trained as `densekit train` does it (the preset `head`), once on all training pictures and once
 on 5 a class. The whole network goes on from the former, with a rate that rises and falls and pictures that are
-flipped, moved and lit a little differently each time. With `--scratch`, the very same loop trains a network that
+mirrored, shifted, and made brighter or darker. With `--scratch`, the very same loop trains a network that
 starts from random weights. All are measured on the validation and test pictures together. None of these has a
 say in the training: no epoch is picked by them, the weights after the last step count.
 
@@ -17,6 +17,7 @@ share it, so their difference is taken seed by seed. Seconds are those of traini
 import argparse
 import json
 import sys
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -29,10 +30,11 @@ import torch
 from timing import load, machine, print_table
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transfer import _load, _some_of_each
+from transfer import _load
 
 from densekit.config import TrainingConfig
 from densekit.data.folder import open_folder
+from densekit.data.splits import some_of_each
 from densekit.data.transforms import Preprocessing
 from densekit.devices import Compute, bf16_is_fast, choose_compute
 from densekit.errors import DensekitError
@@ -58,11 +60,8 @@ class Recipe:
     peak: float = 1e-3  # the highest learning rate
     rising: float = 0.25  # part of the steps in which the rate rises; in the others it falls
     weight_decay: float = 0.05
-    smoothing: float = 0.1  # of the labels
-    turn: float = 0.15  # how far a picture is turned at most, in radians
-    zoom: float = 1.2  # how much smaller or larger it gets at most
-    shift: float = 0.08  # how far it moves at most, as part of its side
-    light: float = 0.2  # how much brighter or darker it gets at most, each colour by itself half as much
+    shift: float = 1 / 12  # how far a picture moves at most, as part of its side
+    brightness: float = 0.2  # how much brighter or darker it gets at most, as part of its values
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,11 +113,11 @@ def train_head(network: DenseNet, learn: Pictures, seed: int) -> None:
     features = Features(embeddings(network, learn.pixels), learn.labels)
     standardiser = Standardiser.of(features)
     features = standardiser.apply(features)
-    settings = TrainingConfig(seed=seed)
-    settings = settings.model_copy(update={"min_epoch_to_save": settings.epochs})  # validate at the end alone
+    settings = TrainingConfig(
+        seed=seed, min_epoch_to_save=TrainingConfig().epochs
+    )  # validate at the end alone
     head = cast(nn.Linear, network.classifier)
-    for _ in fit(head, features, features, settings):
-        pass
+    deque(fit(head, features, features, settings), maxlen=0)
     network.classifier = standardiser.fold_into(head)
 
 
@@ -135,7 +134,7 @@ def train_whole(network: DenseNet, learn: Pictures, recipe: Recipe, compute: Com
             images = network.preprocessing.normalise(pixels).contiguous(memory_format=torch.channels_last)
             with compute.autocast():
                 logits = network(images)  # (B, classes)
-            loss = F.cross_entropy(logits.float(), learn.labels[chosen], label_smoothing=recipe.smoothing)
+            loss = F.cross_entropy(logits.float(), learn.labels[chosen])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -143,18 +142,15 @@ def train_whole(network: DenseNet, learn: Pictures, recipe: Recipe, compute: Com
 
 
 def changed(pixels: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
-    """Return pictures, uint8 (N, 3, S, S), each moved, mirrored or not, and lit in its own way, as floats."""
-    count = len(pixels)
-    turn, zoom, right, down, flip = 2 * torch.rand(5, count, generator=generator) - 1
-    size, angle = recipe.zoom**zoom, recipe.turn * turn
-    cos, sin, flip = size * angle.cos(), size * angle.sin(), flip.sign()
-    right, down = (2 * recipe.shift * way for way in (right, down))  # a picture reaches from −1 to 1
-    matrices = torch.stack([cos * flip, -sin, right, sin * flip, cos, down], dim=1).view(count, 2, 3)
-    grid = F.affine_grid(matrices.to(pixels.device), list(pixels.shape), align_corners=False)
-    moved = F.grid_sample(pixels.float(), grid, padding_mode="reflection", align_corners=False)
-    white, colour = (2 * torch.rand(count, n, 1, 1, generator=generator) - 1 for n in (1, 3))
-    light = 1 + recipe.light * (white + colour / 2)  # (N, 3, 1, 1)
-    return (moved * light.to(pixels.device)).clamp(0, 255)
+    """Return pictures, uint8 (N, 3, S, S), each mirrored or not, shifted, brighter or darker, as floats."""
+    count, side = len(pixels), pixels.shape[-1]
+    most = round(recipe.shift * side)
+    mirror, light = torch.rand(2, count, 1, 1, 1, generator=generator).to(pixels.device)
+    shifts = torch.randint(2 * most + 1, (count, 2), generator=generator).tolist()
+    lit = torch.where(mirror < 0.5, pixels, pixels.flip(3)) * (1 + recipe.brightness * (2 * light - 1))
+    padded = F.pad(lit.clamp(0, 255), (most, most, most, most), mode="reflect")
+    places = zip(padded, shifts, strict=True)
+    return torch.stack([one[:, top : top + side, left : left + side] for one, (top, left) in places])
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,7 +185,7 @@ class Experiment:
 
     def ways(self, recipe: Recipe, scratch: bool, seed: int) -> Iterator[tuple[str, DenseNet, partial[None]]]:
         """Yield each way's name, its network, and what trains it, which is to be called before the next one."""
-        chosen = torch.from_numpy(_some_of_each(self.learn.labels.cpu().numpy(), 5, seed))
+        chosen = torch.from_numpy(some_of_each(self.learn.labels.cpu().numpy(), 5, seed))
         few = Pictures(self.learn.pixels[chosen], self.learn.labels[chosen])
         common = self.learn, recipe, self.compute, seed
         first, tuned = (self.network(self.weights, seed) for _ in range(2))
@@ -210,9 +206,7 @@ class Experiment:
                 train()
                 seconds.setdefault(way, []).append(perf_counter() - began)
                 reached.setdefault(way, []).append(accuracy(network, self.judge))
-                print(
-                    f"seed {seed}, {way}: {reached[way][-1]:.1%}, {seconds[way][-1]:.0f} s", file=sys.stderr
-                )
+                print(f"seed {seed}, {way}: {reached[way][-1]:.1%}", file=sys.stderr)
         return [Row.of(way, found, fmean(seconds[way])) for way, found in reached.items()]
 
 
@@ -253,7 +247,9 @@ def main() -> int:
     print(f"{arguments.size} px, {recipe.epochs} epochs in {experiment.compute.precision}; {load()}")
     header = ("training", "accuracy", "seed by seed", "seconds a seed")
     print_table(header, [row.cells() for row in (*rows, more)])
-    print(f"The whole network beats the head by {'' if beyond else 'not '}more than the interval.")
+    print(
+        f"Fine-tuning {'beats' if beyond else 'does not beat'} the head by more than the interval over seeds."
+    )
     return 0
 
 

@@ -34,6 +34,7 @@ from torch import Tensor
 from densekit.data.decoding import open_image
 from densekit.data.folder import open_folder
 from densekit.data.scan import Sample
+from densekit.data.splits import some_of_each
 from densekit.data.transforms import Preprocessing
 from densekit.devices import choose_compute
 from densekit.errors import DensekitError
@@ -100,7 +101,7 @@ def tabletop(preprocessing: Preprocessing) -> list[Task]:
 
     def some(count: int) -> Callable[[int], list[Split]]:
         def splits(seed: int) -> list[Split]:
-            return [(_some_of_each(labels[: len(data.train)], count, seed), measured_on)]
+            return [(some_of_each(labels[: len(data.train)], count, seed), measured_on)]
 
         return splits
 
@@ -114,7 +115,7 @@ def letters(preprocessing: Preprocessing, of_each: int = 20) -> Task:
     labels = np.repeat(np.arange(len(LETTERS)), 2 * of_each)
 
     def splits(seed: int) -> list[Split]:
-        learn = _some_of_each(labels, of_each, seed)
+        learn = some_of_each(labels, of_each, seed)
         return [(learn, np.setdiff1d(np.arange(len(labels)), learn))]
 
     return Task(f"letters, {of_each} a class", pixels, labels, splits)
@@ -165,13 +166,6 @@ def _densenet(weights: str | Path) -> Embedder:
 def _load(samples: Sequence[Sample], preprocessing: Preprocessing) -> tuple[Tensor, NDArray[np.int64]]:
     pixels = torch.stack([preprocessing.cut(open_image(path)) for path, _ in samples])
     return pixels, np.array([label for _, label in samples])
-
-
-def _some_of_each(labels: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
-    """Return the numbers of `count` pictures of each class, chosen by the seed."""
-    rng = np.random.default_rng(seed)
-    chosen = [rng.permutation(np.flatnonzero(labels == label))[:count] for label in np.unique(labels)]
-    return np.concatenate(chosen)
 
 
 def main() -> int:

@@ -5,12 +5,13 @@ import unicodedata
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from densekit.data.splits import split_off
-from densekit.errors import ConfigError
+from densekit.data.splits import some_of_each, split_off
+from densekit.errors import ConfigError, DataError
 
 ROOT = Path("data")
 NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=("Cs",)), min_size=1, max_size=8)
@@ -110,3 +111,21 @@ def test_a_share_out_of_range_is_refused(fraction: float) -> None:
         ConfigError, match=f"val_fraction is {fraction}: expected a share above 0 and below 1"
     ):
         split_off(paths({"cat": 3}), ROOT, fraction, 0)
+
+
+def test_some_of_each_are_as_many_of_each_class_and_none_twice():
+    labels = np.array([2, 0, 1, 0, 1, 2, 2, 1, 0])
+    chosen = some_of_each(labels, 2, seed=0)
+    assert labels[chosen].tolist() == [0, 0, 1, 1, 2, 2]
+    assert len(set(chosen.tolist())) == 6
+
+
+def test_some_of_each_follow_their_seed():
+    labels = np.repeat(np.arange(3), 10)
+    choices = {tuple(some_of_each(labels, 2, seed).tolist()) for seed in (0, 0, 1, 2)}
+    assert len(choices) == 3
+
+
+def test_more_of_each_than_there_are_is_refused():
+    with pytest.raises(DataError, match="class 1 has 1 image: expected 2 or more"):
+        some_of_each(np.array([0, 0, 1]), 2, seed=0)

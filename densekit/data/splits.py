@@ -10,7 +10,11 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
 
-from densekit.errors import ConfigError
+import numpy as np
+from numpy.typing import NDArray
+
+from densekit.errors import ConfigError, DataError
+from densekit.words import counted
 
 
 def split_off(
@@ -41,6 +45,30 @@ def split_off(
         kept[name] = tuple(path for path in everything if path not in chosen)
         aside[name] = tuple(path for path in everything if path in chosen)
     return kept, aside
+
+
+def some_of_each(labels: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
+    """Choose equally many images of each class: the few that a measurement learns from.
+
+    Args:
+        labels: class numbers, (N,).
+        count: images of each class.
+        seed: another seed chooses others.
+
+    Returns:
+        Positions in `labels`, class by class, none of them twice.
+
+    Raises:
+        DataError: a class has fewer images.
+    """
+    rng = np.random.default_rng(seed)
+    chosen = []
+    for label in np.unique(labels):
+        places = np.flatnonzero(labels == label)
+        if len(places) < count:
+            raise DataError(f"class {label} has {counted(len(places), 'image')}: expected {count} or more")
+        chosen.append(rng.permutation(places)[:count])
+    return np.concatenate(chosen)
 
 
 def _how_many(total: int, fraction: float) -> int:
