@@ -58,7 +58,6 @@ class Recipe:
     epochs: int = 8
     batch_size: int = 32
     peak: float = 1e-3  # the highest learning rate
-    rising: float = 0.25  # part of the steps in which the rate rises; in the others it falls
     weight_decay: float = 0.05
     shift: float = 1 / 12  # how far a picture moves at most, as part of its side
     brightness: float = 0.2  # how much brighter or darker it gets at most, as part of its values
@@ -113,9 +112,8 @@ def train_head(network: DenseNet, learn: Pictures, seed: int) -> None:
     features = Features(embeddings(network, learn.pixels), learn.labels)
     standardiser = Standardiser.of(features)
     features = standardiser.apply(features)
-    settings = TrainingConfig(
-        seed=seed, min_epoch_to_save=TrainingConfig().epochs
-    )  # validate at the end alone
+    # Validated at the end alone, so that the last weights are the best ones.
+    settings = TrainingConfig(seed=seed, min_epoch_to_save=TrainingConfig().epochs)
     head = cast(nn.Linear, network.classifier)
     deque(fit(head, features, features, settings), maxlen=0)
     network.classifier = standardiser.fold_into(head)
@@ -126,12 +124,12 @@ def train_whole(network: DenseNet, learn: Pictures, recipe: Recipe, compute: Com
     generator = torch.Generator().manual_seed(seed)
     steps = recipe.epochs * -(-len(learn.labels) // recipe.batch_size)
     optimizer = torch.optim.AdamW(network.parameters(), weight_decay=recipe.weight_decay)
-    rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.peak, steps, pct_start=recipe.rising)
+    rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.peak, steps)
     network.train()
     for _ in range(recipe.epochs):
         for chosen in torch.randperm(len(learn.labels), generator=generator).split(recipe.batch_size):
-            pixels = changed(learn.pixels[chosen], recipe, generator)
-            images = network.preprocessing.normalise(pixels).contiguous(memory_format=torch.channels_last)
+            images = network.preprocessing.normalise(changed(learn.pixels[chosen], recipe, generator))
+            images = images.contiguous(memory_format=torch.channels_last)  # (B, 3, S, S)
             with compute.autocast():
                 logits = network(images)  # (B, classes)
             loss = F.cross_entropy(logits.float(), learn.labels[chosen])
@@ -162,7 +160,7 @@ class Experiment:
     classes: int
     learn: Pictures
     judge: Pictures
-    compute: Compute
+    compute: Compute  # of the whole network; heads are trained in float32
 
     @classmethod
     def of(cls, folder: Path, weights: str, size: int) -> "Experiment":
@@ -180,8 +178,7 @@ class Experiment:
         """Return a network with a fresh classifier."""
         network = build("densenet121", weights, self.classes, seed=seed)
         network.preprocessing = self.preprocessing
-        self.compute.place(network)
-        return network
+        return cast(DenseNet, self.compute.place(network))
 
     def ways(self, recipe: Recipe, scratch: bool, seed: int) -> Iterator[tuple[str, DenseNet, partial[None]]]:
         """Yield each way's name, its network, and what trains it, which is to be called before the next one."""
@@ -245,11 +242,9 @@ def main() -> int:
         return 0
     print(machine())
     print(f"{arguments.size} px, {recipe.epochs} epochs in {experiment.compute.precision}; {load()}")
-    header = ("training", "accuracy", "seed by seed", "seconds a seed")
+    header = "training", "accuracy", "seed by seed", "seconds a seed"
     print_table(header, [row.cells() for row in (*rows, more)])
-    print(
-        f"Fine-tuning {'beats' if beyond else 'does not beat'} the head by more than the interval over seeds."
-    )
+    print(f"Fine-tuning {'beats' if beyond else 'does not beat'} the head by more than the interval.")
     return 0
 
 
