@@ -6,7 +6,7 @@ Everything embeds the same pictures with the same weights, in turn. The limit is
 same precision and the same run: its operations a second, over the two operations for each multiply-add that the
 network has. A share of 100 % would mean that nothing but those multiply-adds takes any time. Beside each speed
 stands what it costs: the largest difference of any number in the embeddings, and the lowest cosine similarity of
-an embedding, to those of torchvision in fp32.
+an embedding, to those of torchvision in fp32. Where OpenVINO is installed, it is measured too.
 
 For steady numbers on a quiet machine set OMP_WAIT_POLICY=ACTIVE.
 """
@@ -20,6 +20,7 @@ from pathlib import Path
 from statistics import median
 
 import torch
+from peers import openvino_is_here, openvino_way
 from timing import Candidate, interleaved, load, machine, matrix_product, print_table, ratio
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -75,7 +76,7 @@ def multiply_adds(network: nn.Module, size: int) -> int:
     return sum(counts)
 
 
-def ways_to_extract(network: DenseNet) -> dict[str, Callable[[Tensor], Tensor]]:
+def ways_to_extract(network: DenseNet, size: int) -> dict[str, Callable[[Tensor], Tensor]]:
     """Return functions from images, (N, 3, S, S), to embeddings, (N, num_features), by name."""
     reference = torchvision.models.densenet121().features.eval()
     reference.load_state_dict(network.features.state_dict())
@@ -99,13 +100,16 @@ def ways_to_extract(network: DenseNet) -> dict[str, Callable[[Tensor], Tensor]]:
     if bf16_is_fast():
         ways["torchvision channels_last, bf16"] = autocast
         ways["densekit, bf16"] = frozen(network, torch.bfloat16)
+    if openvino_is_here():
+        for precision in ("fp32", "bf16") if bf16_is_fast() else ("fp32",):
+            ways[f"OpenVINO, {precision}"] = openvino_way(network, size, precision)
     return ways
 
 
 def measure(network: DenseNet, images: Tensor, rounds: int) -> list[Row]:
     """Time all ways of extraction and the matrix products in turn."""
-    ways = ways_to_extract(network)
     number, _, _, size = images.shape
+    ways = ways_to_extract(network, size)
     work = 2.0 * multiply_adds(network, size) * number  # floating-point operations in a batch
     products = {"fp32": matrix_product(torch.float32)}
     if bf16_is_fast():
@@ -152,7 +156,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
 
-    network = densenet121(weights="embedded").eval()
+    network = densenet121(weights="embedded", num_classes=0).eval()
     folder = arguments.data or sample_folder("tabletop")
     rows = [
         row

@@ -5,7 +5,12 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
-from densekit.distillation.settings import Recipe, make_recipe
+from densekit.distillation.settings import Recipe, learning_rate_at, make_recipe
+
+_CHANGED = (
+    "The number of images was changed on the way, so the learning rate did not fall as planned all along: "
+    "`log.csv` has the rates."
+)
 
 
 def write_card(
@@ -63,6 +68,7 @@ def _how(
     last = rows[-1] if rows else {"images": "0", "seconds": "0", "step": "0"}
     done = int(last["images"]) / recipe.images
     stopped = "" if done >= 1 else f" The run was stopped at {done:.0%} of its plan."
+    changed = "" if _followed(recipe, rows) else " " + _CHANGED
     return f"""## How it was made
 It never saw a label. A trained network, the *teacher*, looked at pictures, and a network that began with random
 weights, the *student*, learned to see what the teacher saw (distillation). `make weights` does it again.
@@ -80,7 +86,17 @@ weights, the *student*, learned to see what the teacher saw (distillation). `mak
   {recipe.decay:.0%}; the weights are a moving average ({recipe.averaging:g} kept in each step).
 - **Cost**: {int(last["images"]):,} images in {float(last["seconds"]) / 3600:.1f} hours \
 ({configuration["processes"]} process{"es" if configuration["processes"] > 1 else ""}, \
-{configuration["device"]}, {configuration["precision"]}). One run, seed {recipe.seed}.{stopped}"""
+{configuration["device"]}, {configuration["precision"]}). One run, seed {recipe.seed}.{stopped}{changed}"""
+
+
+def _followed(recipe: Recipe, rows: list[dict[str, str]]) -> bool:
+    """Say whether the logged learning rates are those of the recipe, to 5 % of the highest one."""
+    for row in rows:
+        images, step = int(row["images"]), int(row["step"])
+        planned = learning_rate_at(step - 1, images - images // step, recipe)
+        if abs(float(row["learning_rate"]) - planned) > 0.05 * recipe.learning_rate:
+            return False
+    return True
 
 
 def _how_good(rows: list[dict[str, str]], transfer: Mapping[str, Any] | None) -> str:

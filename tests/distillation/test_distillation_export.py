@@ -66,6 +66,26 @@ def test_a_run_that_was_stopped_early_is_called_so(work: Path) -> None:
     assert "stopped at" not in export(work).with_name("README.md").read_text()
 
 
+def test_a_run_whose_learning_rates_are_not_those_of_its_plan_is_called_so(work: Path) -> None:
+    log = work / "run" / "log.csv"
+    before = log.read_text()
+    header, *lines = before.splitlines()
+    column = header.split(",").index("learning_rate")
+    cells = lines[-1].split(",")
+    cells[column] = "0.5"
+    log.write_text("\n".join([header, *lines[:-1], ",".join(cells)]) + "\n")
+    card = export(work).with_name("README.md").read_text()
+    log.write_text(before)
+    assert "did not fall as planned" in card
+    assert "did not fall as planned" not in export(work).with_name("README.md").read_text()
+
+
+def test_recipe_and_log_are_kept_beside_the_weights(work: Path) -> None:
+    folder = export(work).parent
+    assert (folder / "log.csv").read_text() == (work / "run" / "log.csv").read_text()
+    assert json.loads((folder / "recipe.json").read_text())["teacher"]
+
+
 def test_without_a_run_there_is_nothing_to_export(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"recipe\.json can't be read, so there is nothing to export"):
         export(tmp_path)
