@@ -860,7 +860,7 @@ print(f"as it is written {plain:.2f} s, rewritten {fast:.2f} s")
 # might still be in it? (2) Why does a missing bias of the classifier not show in a fresh network? (3) May the average pool before the
 # classifier change places with the classifier, as in the transitions? With the ReLU before it?
 #
-# **Next**: notebook 05, where the data get the same mistrust.
+# **Next**: your own pictures. `densekit doctor FOLDER` says what is wrong with them, `densekit train --data FOLDER` trains.
 
 # %% tags=["result"]
 from densekit.course.results import record_result
