@@ -9,7 +9,7 @@ from densekit.distillation.settings import Recipe, learning_rate_at, make_recipe
 
 _CHANGED = (
     "The number of images was changed on the way, so the learning rate did not fall as planned all along: "
-    "`log.csv` has the rates."
+    "`run/log.csv` has the rates."
 )
 
 
@@ -119,8 +119,9 @@ def _how_good(rows: list[dict[str, str]], transfer: Mapping[str, Any] | None) ->
         [
             *lines,
             "",
-            f"Accuracy of a logistic regression on frozen features, {transfer['seeds']} seeds (± half of the "
-            "95 % interval of the mean over seeds), by `benchmarks/transfer.py`:",
+            f"Accuracy of a logistic regression on frozen features at {transfer['size']} px, "
+            f"{transfer['seeds']} seeds (± half of the 95 % interval of the mean over seeds), by "
+            "`benchmarks/transfer.py`:",
             "",
             f"| pictures | {' | '.join(models)} |",
             f"|---|{'---|' * len(models)}",

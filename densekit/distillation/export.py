@@ -31,7 +31,7 @@ def export(work: Path, preprocessing: Preprocessing = SMALL) -> Path:
         preprocessing: what pictures shall go through before the network.
 
     Returns:
-        The weights file; its description (.json), README.md, and the run's recipe.json and log.csv lie beside it.
+        The weights file; its description (.json), README.md, and run/ with recipe.json and log.csv lie beside it.
 
     Raises:
         RunError: there is no checkpoint yet, or it is damaged.
@@ -51,7 +51,7 @@ def export(work: Path, preprocessing: Preprocessing = SMALL) -> Path:
     with write_atomically(path.with_suffix(".json"), "w") as file:
         file.write(json.dumps(description, indent=2, ensure_ascii=False) + "\n")
     for name, text in ((RECIPE, json.dumps(configuration, indent=2) + "\n"), (LOG, log)):
-        with write_atomically(path.with_name(name), "w") as file:
+        with write_atomically(path.parent / "run" / name, "w") as file:
             file.write(text)
     transfer = work / "transfer.json"
     measured = _read_json(transfer) if transfer.is_file() else None

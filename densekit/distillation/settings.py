@@ -55,7 +55,7 @@ class Recipe(_Section):
     """
 
     seed: Annotated[int, Field(ge=0)] = 0
-    images: Count = 1_500_000
+    images: Count = 255_000
     batch_size: Count = 64
     stages: tuple[Stage, ...] = (
         Stage(size=64, teacher_size=128, share=0.70),

@@ -45,7 +45,7 @@ def test_the_written_file_loads_with_the_description_beside_it(work: Path) -> No
 
 def test_the_card_names_every_package_with_its_licences_and_what_was_measured(work: Path) -> None:
     row = {"task": "photographs", "model": "embedded", "accuracy": 0.8765, "half_interval": 0.0123}
-    (work / "transfer.json").write_text(json.dumps({"seeds": 5, "rows": [row]}))
+    (work / "transfer.json").write_text(json.dumps({"size": 128, "seeds": 5, "rows": [row]}))
     card = export(work).with_name("README.md").read_text()
     (work / "transfer.json").unlink()
     assert "| some-pictures | 1.2-3 | pictures | 70 | 140 | CC0, GPL-2+ |" in card
@@ -82,8 +82,8 @@ def test_a_run_whose_learning_rates_are_not_those_of_its_plan_is_called_so(work:
 
 def test_recipe_and_log_are_kept_beside_the_weights(work: Path) -> None:
     folder = export(work).parent
-    assert (folder / "log.csv").read_text() == (work / "run" / "log.csv").read_text()
-    assert json.loads((folder / "recipe.json").read_text())["teacher"]
+    assert (folder / "run" / "log.csv").read_text() == (work / "run" / "log.csv").read_text()
+    assert json.loads((folder / "run" / "recipe.json").read_text())["teacher"]
 
 
 def test_without_a_run_there_is_nothing_to_export(tmp_path: Path) -> None:
