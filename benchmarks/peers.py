@@ -1,7 +1,8 @@
 """OpenVINO as a peer of the exact rewrite, where it is installed (`pip install openvino`).
 
 It is a compiler: it knows the shape of its input before the first picture comes, and generates its code for it.
-densekit does not need it; it shows how far a compiler gets on the same processor.
+densekit does not need it; it shows how far a compiler gets on the same processor. It brings threads of its own,
+which torch's waiting ones must leave the cores to: measure it with OMP_WAIT_POLICY=PASSIVE.
 """
 
 from collections.abc import Callable
