@@ -30,7 +30,7 @@ import torch
 from timing import load, machine, print_table
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transfer import _load
+from transfer import load_pixels
 
 from densekit.config import TrainingConfig
 from densekit.data.folder import open_folder
@@ -170,7 +170,9 @@ class Experiment:
         data = open_folder(folder)
         learn, judge = (
             Pictures(compute.send(pixels), compute.send(torch.from_numpy(labels)))
-            for pixels, labels in (_load(part, preprocessing) for part in (data.train, data.val + data.test))
+            for pixels, labels in (
+                load_pixels(part, preprocessing) for part in (data.train, data.val + data.test)
+            )
         )
         return cls(weights, preprocessing, len(data.classes), learn, judge, compute)
 

@@ -85,7 +85,7 @@ class Row:
 def photographs(folder: Path, preprocessing: Preprocessing) -> Task:
     """Return the five-fold task on a folder with one folder for each class."""
     data = open_folder(folder)
-    pixels, labels = _load([*data.train, *data.val, *data.test], preprocessing)
+    pixels, labels = load_pixels([*data.train, *data.val, *data.test], preprocessing)
 
     def folds(seed: int) -> list[Split]:
         return list(StratifiedKFold(5, shuffle=True, random_state=seed).split(labels, labels))
@@ -96,7 +96,7 @@ def photographs(folder: Path, preprocessing: Preprocessing) -> Task:
 def tabletop(preprocessing: Preprocessing) -> list[Task]:
     """Return the tasks on the tabletop pictures, one for each number of training images."""
     data = open_folder(sample_folder("tabletop"))
-    pixels, labels = _load([*data.train, *data.val, *data.test], preprocessing)
+    pixels, labels = load_pixels([*data.train, *data.val, *data.test], preprocessing)
     measured_on = np.arange(len(data.train), len(labels))
 
     def some(count: int) -> Callable[[int], list[Split]]:
@@ -163,7 +163,8 @@ def _densenet(weights: str | Path) -> Embedder:
     return lambda pixels: model(SMALL.normalise(pixels))
 
 
-def _load(samples: Sequence[Sample], preprocessing: Preprocessing) -> tuple[Tensor, NDArray[np.int64]]:
+def load_pixels(samples: Sequence[Sample], preprocessing: Preprocessing) -> tuple[Tensor, NDArray[np.int64]]:
+    """Return pixels, uint8 (N, 3, S, S), and labels, (N,)."""
     pixels = torch.stack([preprocessing.cut(open_image(path)) for path, _ in samples])
     return pixels, np.array([label for _, label in samples])
 

@@ -85,7 +85,7 @@ class TestRooms:
         {"trainer", "run"},
         {"training", "features", "evaluation"},
         {"data", "model", "plots"},
-        {"config", "presets", "devices", "vision", "files", "errors", "words"},
+        {"config", "presets", "devices", "vision", "files", "errors", "words", "intervals"},
     )
 
     @classmethod

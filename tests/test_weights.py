@@ -29,14 +29,6 @@ from densekit.model.weights_info import IMAGENET
 TINY = DenseNetConfig(growth_rate=4, block_config=(1, 2), num_init_features=8)
 
 
-@pytest.fixture
-def tiny_json(tmp_path: Path) -> str:
-    """A network of one's own, small enough for quick files."""
-    path = tmp_path / "tiny.json"
-    path.write_text('{"growth_rate": 4, "block_config": [1, 2], "num_init_features": 8}', encoding="utf-8")
-    return str(path)
-
-
 def tiny(num_classes: int = 3) -> DenseNet:
     torch.manual_seed(0)
     return DenseNet(TINY, num_classes)

@@ -23,7 +23,7 @@ with the reason why it is not. Whatever else it raises is told to the reader as 
 import functools
 import linecache
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal
@@ -89,6 +89,22 @@ def expect_close(
         raise NotYet(f"{name} is {quoted(value)}, expected a number near {expected:g}, because {because}")
     if not abs(number - expected) <= tolerance:
         raise NotYet(f"{name} is {number:g}, expected {expected:g} (± {tolerance:g}), because {because}")
+
+
+def expect_letter(value: Any, right: str, wrong: Mapping[str, str]) -> None:
+    """Stop the check unless the reader chose the right letter, however it is written: b, B or (b).
+
+    Args:
+        value: the reader's.
+        right: the letter.
+        wrong: for each of the other letters, why it is not right.
+    """
+    letter = value.strip().strip("()").lower() if isinstance(value, str) else ""
+    *others, last = (f"'{each}'" for each in sorted([right, *wrong]))
+    expect(
+        letter in (right, *wrong), f"your answer is {quoted(value)}, expected {', '.join(others)} or {last}"
+    )
+    expect(letter == right, f"your answer is {letter!r}, expected another one: {wrong.get(letter)}")
 
 
 def quoted(value: Any, length: int = 60) -> str:

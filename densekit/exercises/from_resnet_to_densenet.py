@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from densekit.exercises.framework import Hint, exercise, expect, expect_equal, quoted
+from densekit.exercises.framework import Hint, exercise, expect, expect_equal, expect_letter, quoted
 
 Layer = Callable[[Tensor], Tensor]
 
@@ -308,9 +308,7 @@ _VERDICTS = {
 )
 def exercise_9(verdict: str) -> str:
     """Check what may be concluded from two accuracies of differently trained networks."""
-    letter = verdict.strip().strip("()").lower() if isinstance(verdict, str) else ""
-    expect(letter in ("a", "b", "c"), f"your answer is {quoted(verdict)}, expected 'a', 'b' or 'c'")
-    expect(letter == "b", f"your answer is {letter!r}, expected another one: {_VERDICTS.get(letter)}")
+    expect_letter(verdict, "b", _VERDICTS)
     return "a network and a recipe were changed at once; compare networks that were trained alike"
 
 

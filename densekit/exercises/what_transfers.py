@@ -8,7 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from densekit.exercises.framework import Hint, exercise, expect, expect_close, expect_equal, quoted
+from densekit.exercises.framework import (
+    Hint,
+    exercise,
+    expect,
+    expect_close,
+    expect_equal,
+    expect_letter,
+    quoted,
+)
 from densekit.model.architectures import DenseNetConfig
 from densekit.model.densenet import DenseNet
 from densekit.words import counted
@@ -59,7 +67,7 @@ def exercise_1(purity: Callable[[Sequence[int]], float]) -> str:
 )
 def exercise_2(freeze_before: Callable[[DenseNet, str], Any]) -> str:
     """Check that everything before a stage is frozen, and that the stage and all behind it is trained."""
-    network = DenseNet(DenseNetConfig(growth_rate=4, block_config=(1, 1, 1, 1), num_init_features=8), 3)
+    network = _small_densenet()
     for stage in (*STAGES, "classifier"):
         freeze_before(network, stage)
         trained = _trained_parts(network)
@@ -248,9 +256,7 @@ _PIPELINES = {
 )
 def exercise_7(wrong: str) -> str:
     """Check which of three pipelines gives other numbers than the weights ask for."""
-    letter = wrong.strip().strip("()").lower() if isinstance(wrong, str) else ""
-    expect(letter in ("a", "b", "c"), f"your answer is {quoted(wrong)}, expected 'a', 'b' or 'c'")
-    expect(letter == "b", f"your answer is {letter!r}, expected another one: {_PIPELINES.get(letter)}")
+    expect_letter(wrong, "b", _PIPELINES)
     return "b subtracts a mean meant for 0 to 1 from bytes of 0 to 255; no message tells you so"
 
 
@@ -296,6 +302,10 @@ def exercise_8(embed: Callable[[nn.Module, Tensor], Tensor]) -> str:
     return "in eval mode a picture's features are its own, and extracting them changes nothing"
 
 
+def _small_densenet() -> DenseNet:
+    return DenseNet(DenseNetConfig(growth_rate=4, block_config=(1, 1, 1, 1), num_init_features=8), 3)
+
+
 def _parts(network: DenseNet) -> list[tuple[str, nn.Module]]:
     """Return the parts of a network that have parameters, in order."""
     named = [*network.features.named_children(), ("classifier", network.classifier)]
@@ -308,7 +318,7 @@ def _trained_parts(network: DenseNet) -> list[str]:
 
 def _trains_all(freeze_before: Callable[[DenseNet, str], Any]) -> bool:
     """Say whether nothing gets frozen, as in the starter."""
-    network = DenseNet(DenseNetConfig(growth_rate=4, block_config=(1, 1, 1, 1), num_init_features=8), 3)
+    network = _small_densenet()
     freeze_before(network, "classifier")
     return len(_trained_parts(network)) == len(_parts(network))
 

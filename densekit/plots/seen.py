@@ -20,10 +20,12 @@ def as_network_sees(images: Tensor, preprocessing: Preprocessing, title: str) ->
         title: how the pictures were prepared.
     """
     mean, std = (torch.tensor(each).view(3, 1, 1) for each in (preprocessing.mean, preprocessing.std))
-    colours = (images.detach().cpu() * std + mean).clamp(0, 1)  # (N, 3, H, W)
+    colours = images.detach().cpu() * std + mean  # (N, 3, H, W), outside of 0 to 1 where it is wrong
     spreads = [f"{one.min():.1f} to {one.max():.1f}" for one in images]
-    figure = image_grid(list(colours), spreads, f"As the network sees them: {title}", columns=len(images))
-    beyond = ((images * std + mean - 0.5).abs() > 0.51).float().mean().item()
+    figure = image_grid(
+        list(colours.clamp(0, 1)), spreads, f"As the network sees them: {title}", columns=len(images)
+    )
+    beyond = ((colours - 0.5).abs() > 0.51).float().mean().item()
     return describe(
         figure,
         f"{len(images)} pictures as the network sees them: {title}. Under each, its lowest and highest number. "
