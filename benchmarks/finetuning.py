@@ -1,13 +1,13 @@
 """Fine-tuning: the head alone against the whole network, on the tabletop pictures, over seeds.
 
     .venv/bin/python benchmarks/finetuning.py [--data DIR] [--seeds N] [--epochs N] [--size N]
-                                              [--weights embedded|FILE] [--scratch] [--json]
+                                              [--weights embedded|FILE] [--judge test|val] [--scratch] [--json]
 
 The head alone is trained as `densekit train` does it (the preset `head`), once on all training pictures and once
 on 5 a class. The whole network goes on from the former, with a rate that rises and falls and pictures that are
 mirrored, shifted, and made brighter or darker. With `--scratch`, the very same loop trains a network that
-starts from random weights. All are measured on the validation and test pictures together. None of these has a
-say in the training: no epoch is picked by them, the weights after the last step count.
+starts from random weights. All are measured on the test pictures. Those had no say in anything: the recipe was
+chosen with `--judge val`, no epoch is picked, the weights after the last step count.
 
 What stands behind ± is half of the 95 % interval of the mean over the seeds (Student's t). A seed gives the
 fresh head, the order of the batches, the changes to the pictures, and the random weights. Head and whole network
@@ -163,15 +163,16 @@ class Experiment:
     compute: Compute  # of the whole network; heads are trained in float32
 
     @classmethod
-    def of(cls, folder: Path, weights: str, size: int) -> "Experiment":
-        """Read the pictures of a folder, at `size` pixels."""
+    def of(cls, folder: Path, weights: str, size: int, judge_by: str) -> "Experiment":
+        """Read the pictures of a folder, at `size` pixels; judge by its 'val' or its 'test' pictures."""
         compute = choose_compute("auto", "bf16" if bf16_is_fast() else "fp32")
         preprocessing = build("densenet121", weights, 0).preprocessing.with_size(size)
         data = open_folder(folder)
         learn, judge = (
             Pictures(compute.send(pixels), compute.send(torch.from_numpy(labels)))
             for pixels, labels in (
-                load_pixels(part, preprocessing) for part in (data.train, data.val + data.test)
+                load_pixels(part, preprocessing)
+                for part in (data.train, data.test if judge_by == "test" else data.val)
             )
         )
         return cls(weights, preprocessing, len(data.classes), learn, judge, compute)
@@ -224,13 +225,14 @@ def main() -> int:
     parser.add_argument("--epochs", type=int, default=Recipe.epochs, help="of the whole network")
     parser.add_argument("--size", type=int, default=96, help="image size in pixels")
     parser.add_argument("--weights", default="embedded", help="to start from: embedded, imagenet or a file")
+    parser.add_argument("--judge", choices=("test", "val"), default="test", help="pictures to measure on")
     parser.add_argument("--scratch", action="store_true", help="train from random weights too")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     recipe = Recipe(epochs=arguments.epochs)
     try:
         folder = arguments.data or sample_folder("tabletop")
-        experiment = Experiment.of(folder, arguments.weights, arguments.size)
+        experiment = Experiment.of(folder, arguments.weights, arguments.size, arguments.judge)
         rows = experiment.measure(recipe, arguments.scratch, arguments.seeds)
     except DensekitError as error:
         print(f"Error: {error}", file=sys.stderr)
@@ -238,12 +240,20 @@ def main() -> int:
     more = gain(rows)
     beyond = more.half_interval is not None and more.accuracy > more.half_interval
     if arguments.json:
-        told = {"weights": arguments.weights, "size": arguments.size, "recipe": asdict(recipe)}
+        told = {
+            "weights": arguments.weights,
+            "size": arguments.size,
+            "judge": arguments.judge,
+            "recipe": asdict(recipe),
+        }
         told |= {"rows": [asdict(row) for row in rows], "gain": {**asdict(more), "beyond_interval": beyond}}
         print(json.dumps({"machine": machine(), **told}, indent=2, ensure_ascii=False))
         return 0
     print(machine())
-    print(f"{arguments.size} px, {recipe.epochs} epochs in {experiment.compute.precision}; {load()}")
+    measured_on = f"{len(experiment.judge.labels)} {arguments.judge} pictures"
+    print(
+        f"{arguments.size} px, {recipe.epochs} epochs in {experiment.compute.precision}, {measured_on}; {load()}"
+    )
     header = "training", "accuracy", "seed by seed", "seconds a seed"
     print_table(header, [row.cells() for row in (*rows, more)])
     print(f"Fine-tuning {'beats' if beyond else 'does not beat'} the head by more than the interval.")

@@ -6,7 +6,8 @@ holds the weights, their description and their card.
 
     --minutes 30                        train for so long, to be continued
     --processes 2                       two processes with one thread each, for machines that others use too
-    --images 500000                     a shorter run; may be changed while a run goes on
+    --images 500000                     a run of another length; may be changed while a run goes on
+    --first-weights FILE                begin with the weights of an earlier run instead of random ones
     --export                            write weights/ from the last checkpoint, without training
 """
 
@@ -22,6 +23,7 @@ from densekit.distillation.session import CHECKPOINT, Plan, read_recipe, train
 from densekit.distillation.settings import Recipe, make_recipe, read_stages
 from densekit.distillation.sources import SOURCES
 from densekit.errors import ConfigError, DensekitError, nearest
+from densekit.model.state_dicts import read_weights_file
 
 _CROPS = 60_000
 
@@ -69,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     recipe.add_argument("--learning-rate", type=float, metavar="X")
     recipe.add_argument("--stages", metavar="TEXT", help="such as 64@128:0.7,96@128:0.2,128@128:0.1")
     recipe.add_argument("--seed", type=int, metavar="N")
+    recipe.add_argument("--first-weights", type=Path, metavar="FILE", help="random ones if not given")
     return parser
 
 
@@ -94,6 +97,7 @@ def _plan(options: argparse.Namespace) -> Plan:
         "learning_rate": options.learning_rate,
         "stages": read_stages(options.stages) if options.stages else None,
         "seed": options.seed,
+        "first_weights": read_weights_file(options.first_weights).sha256 if options.first_weights else None,
     }
     has_begun = (options.work / "run" / CHECKPOINT).is_file()
     before = read_recipe(options.work) if has_begun else None
@@ -103,6 +107,7 @@ def _plan(options: argparse.Namespace) -> Plan:
     return Plan(
         options.work,
         make_recipe(**values),
+        first_weights=options.first_weights,
         device=options.device,
         precision=options.precision,
         minutes=options.minutes,

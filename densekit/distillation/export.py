@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from densekit.data.transforms import Preprocessing
-from densekit.distillation.card import write_card
-from densekit.distillation.session import CHECKPOINT, LOG, RECIPE
+from densekit.distillation.card import Record, write_card
+from densekit.distillation.session import BEFORE, CHECKPOINT, LOG, RECIPE
 from densekit.errors import RunError
 from densekit.files import write_atomically
 from densekit.model.downloads import official_release
@@ -31,7 +31,8 @@ def export(work: Path, preprocessing: Preprocessing = SMALL) -> Path:
         preprocessing: what pictures shall go through before the network.
 
     Returns:
-        The weights file; its description (.json), README.md, and run/ with recipe.json and log.csv lie beside it.
+        The weights file; its description (.json), README.md, and run/ with recipe.json and log.csv lie beside it,
+        and run/before/ with those of the run that made the weights it began with, if there was one.
 
     Raises:
         RunError: there is no checkpoint yet, or it is damaged.
@@ -50,14 +51,26 @@ def export(work: Path, preprocessing: Preprocessing = SMALL) -> Path:
     )
     with write_atomically(path.with_suffix(".json"), "w") as file:
         file.write(json.dumps(description, indent=2, ensure_ascii=False) + "\n")
-    for name, text in ((RECIPE, json.dumps(configuration, indent=2) + "\n"), (LOG, log)):
-        with write_atomically(path.parent / "run" / name, "w") as file:
-            file.write(text)
+    _copy_record(run, path.parent / "run")
     transfer = work / "transfer.json"
     measured = _read_json(transfer) if transfer.is_file() else None
+    record = Record(configuration, log, _earlier_log(run))
     with write_atomically(path.with_name("README.md"), "w") as file:
-        file.write(write_card(description, configuration, manifest, log, measured))
+        file.write(write_card(description, record, manifest, measured))
     return path
+
+
+def _copy_record(run: Path, to: Path) -> None:
+    """Copy what tells how a run went, and the run before it."""
+    for name in (RECIPE, LOG, f"{BEFORE}/{RECIPE}", f"{BEFORE}/{LOG}"):
+        if (run / name).is_file():
+            with write_atomically(to / name, "w") as file:
+                file.write((run / name).read_text(encoding="utf-8"))
+
+
+def _earlier_log(run: Path) -> str:
+    path = run / BEFORE / LOG
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
 def _averaged_network(checkpoint: Path) -> dict[str, Tensor]:

@@ -4,13 +4,14 @@ The work folder holds
 
     crops/         the crop cache
     packages/      what it was cut from; may be deleted
-    run/           recipe.json, checkpoint.safetensors, log.csv
+    run/           recipe.json, checkpoint.safetensors, log.csv; before/ with those of the run that it follows
     weights/       the result, once there is a checkpoint: weights, description, card
 """
 
 import csv
 import io
 import json
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -21,6 +22,7 @@ from statistics import fmean
 from time import monotonic
 from typing import Any
 
+from torch import Tensor
 from tqdm.auto import tqdm
 
 from densekit.devices import bf16_is_fast, choose_compute
@@ -40,8 +42,10 @@ from densekit.distillation.teacher import EfficientNetLite0, TeacherMaker
 from densekit.errors import RunError
 from densekit.files import write_atomically
 from densekit.model.architectures import read_architecture
+from densekit.model.state_dicts import check_fit, read_weights_file
 
 CHECKPOINT, LOG, RECIPE, LOCK = "checkpoint.safetensors", "log.csv", "recipe.json", ".lock"
+BEFORE = "before"
 
 _HAS_LOCKS = find_spec("fcntl") is not None
 
@@ -70,6 +74,7 @@ class Plan:
         work: the work folder; its crop cache is there already.
         recipe: what the run follows.
         architecture: the student's, a name or a JSON file.
+        first_weights: the file that a run begins with, if its recipe asks for one; not needed to go on with it.
         make_teacher: makes the teacher in each process.
         device: as in `choose_compute`.
         precision: 'fp32' or 'bf16'; 'auto' for bf16 where it is fast.
@@ -82,6 +87,7 @@ class Plan:
     work: Path
     recipe: Recipe
     architecture: str = "densenet121"
+    first_weights: Path | None = None
     make_teacher: TeacherMaker = EfficientNetLite0
     device: str = "auto"
     precision: str = "auto"
@@ -114,13 +120,17 @@ def _train(team: Team, plan: Plan) -> None:
     compute = choose_compute(plan.device, fast)
     teacher = plan.make_teacher(compute)
     room = Classroom(open_cache(plan.work / "crops"), teacher, plan.recipe, compute, team)
-    state = new_state(read_architecture(plan.architecture), teacher, plan.recipe, compute)
-    identity = f"{plan.recipe.identity()} {plan.architecture} {teacher.name} {room.cache.identity}"
     checkpoint = plan.folder / CHECKPOINT
-    if checkpoint.is_file():
-        load_state(state, checkpoint, identity)
-    else:
+    begins = not checkpoint.is_file()
+    first_weights = _first_weights(plan) if begins else None
+    state = new_state(read_architecture(plan.architecture), teacher, plan.recipe, compute, first_weights)
+    identity = f"{plan.recipe.identity()} {plan.architecture} {teacher.name} {room.cache.identity}"
+    if begins:
         measure_standards(state, room)
+    else:
+        load_state(state, checkpoint, identity)
+    if begins and team.leads:
+        _keep_before(plan)
     keeper = (
         _Keeper(plan, state, room, lambda: save_state(state, checkpoint, identity)) if team.leads else None
     )
@@ -133,6 +143,34 @@ def _train(team: Team, plan: Plan) -> None:
             break
     if keeper is not None:
         keeper.close()
+
+
+def _first_weights(plan: Plan) -> dict[str, Tensor] | None:
+    """Read the weights that the recipe asks for; None for random ones."""
+    if not plan.recipe.first_weights:
+        return None
+    if plan.first_weights is None:
+        raise RunError(
+            f"the run in {plan.work} shall begin with the weights {plan.recipe.first_weights[:12]}…: say which "
+            "file they are in, --first-weights FILE"
+        )
+    file = read_weights_file(plan.first_weights)
+    if file.sha256 != plan.recipe.first_weights:
+        raise RunError(
+            f"{plan.first_weights} has the SHA-256 {file.sha256[:12]}…, the recipe asks for "
+            f"{plan.recipe.first_weights[:12]}…: give the file that the recipe was made with"
+        )
+    check_fit(file.tensors, read_architecture(plan.architecture), plan.architecture, plan.first_weights)
+    return file.tensors
+
+
+def _keep_before(plan: Plan) -> None:
+    """Keep what is known of the run that made the first weights, so that the card can tell of both."""
+    shutil.rmtree(plan.folder / BEFORE, ignore_errors=True)
+    if plan.recipe.first_weights and plan.first_weights is not None:
+        earlier = plan.first_weights.parent / "run"
+        if earlier.is_dir():
+            shutil.copytree(earlier, plan.folder / BEFORE)
 
 
 @dataclass

@@ -35,7 +35,8 @@ class Recipe(_Section):
     """Everything that the result depends on, besides the crops and the teacher.
 
     Args:
-        seed: of the student's first weights and of every view.
+        seed: of every view, and of the student's first weights where they are random.
+        first_weights: SHA-256 of the file that the student's first weights come from; empty for random ones.
         images: how many views the student sees in all. The one value that may change while a run goes on.
         batch_size: views in a step, over all processes.
         stages: image sizes in turn; the shares add up to 1. Small images first: most is learned from them, and
@@ -45,6 +46,7 @@ class Recipe(_Section):
         warm_up: steps over which the learning rate rises from zero.
         decay: the last part of the run, over which it falls to zero along a cosine.
         averaging: how much of the averaged weights is kept in each step; the averaged ones are the result.
+        compared_maps: how many of the maps are compared, counted from the coarsest.
         weight_maps, weight_features, weight_logits: of the three parts of the loss.
         temperature: by which logits are divided before they are compared.
         smallest_area: of a crop that a view shows at least.
@@ -55,6 +57,7 @@ class Recipe(_Section):
     """
 
     seed: Annotated[int, Field(ge=0)] = 0
+    first_weights: Annotated[str, Field(pattern="^([0-9a-f]{64})?$")] = ""
     images: Count = 255_000
     batch_size: Count = 64
     stages: tuple[Stage, ...] = (
@@ -67,6 +70,7 @@ class Recipe(_Section):
     warm_up: Count = 200
     decay: Part = 0.6
     averaging: Part = 0.999
+    compared_maps: Annotated[int, Field(ge=1, le=4)] = 4
     weight_maps: NotNegative = 2.0
     weight_features: NotNegative = 1.0
     weight_logits: NotNegative = 0.2

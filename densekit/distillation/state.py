@@ -6,6 +6,7 @@ average, the optimiser's moments and the counters.
 
 import copy
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -71,10 +72,26 @@ class State:
             averaged[name].copy_(present[name])
 
 
-def new_state(config: DenseNetConfig, teacher: Teacher, recipe: Recipe, compute: Compute) -> State:
-    """Return the state before the first step, on the device."""
+def new_state(
+    config: DenseNetConfig,
+    teacher: Teacher,
+    recipe: Recipe,
+    compute: Compute,
+    first_weights: Mapping[str, Tensor] | None = None,
+) -> State:
+    """Return the state before the first step, on the device.
+
+    Args:
+        config: the shape of the student.
+        teacher: who says how many channels and classes there are to imitate.
+        recipe: its seed makes the random weights.
+        compute: where.
+        first_weights: a state dict that the student's network begins with; random weights if not given.
+    """
     with seeded(recipe.seed):
         student = Student(config, teacher.map_channels, teacher.num_classes)
+    if first_weights is not None:
+        student.network.load_state_dict(first_weights)
     compute.place(student.train())
     averaged = copy.deepcopy(student).eval().requires_grad_(False)
     standards = Standards(teacher.map_channels).to(compute.device)
@@ -122,19 +139,38 @@ def load_state(state: State, path: Path, identity: str) -> None:
     for name, tensor in below("optimizer.", tensors).items():
         index, _, key = name.partition(".")
         moments.setdefault(int(index), {})[key] = tensor
+    _lay_out_alike(moments, state.student)
     groups = state.optimizer.state_dict()["param_groups"]
     state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
     state.counters = Counters(**json.loads(metadata["counters"]))
+
+
+def _lay_out_alike(moments: dict[int, dict[str, Tensor]], student: Student) -> None:
+    """Give moments the memory layout of their parameters: a fused optimiser goes through both side by side.
+
+    The file has them in plain order; weights of convolutions may lie with the channels last.
+    """
+    decayed, others = _groups(student)
+    for index, parameter in enumerate([*decayed, *others]):
+        for name, moment in moments.get(index, {}).items():
+            if moment.shape == parameter.shape:
+                moments[index][name] = torch.empty_like(parameter).copy_(moment)
 
 
 def _modules(state: State) -> dict[str, nn.Module]:
     return {"student": state.student, "averaged": state.averaged, "standards": state.standards}
 
 
-def _optimizer(student: Student, recipe: Recipe) -> torch.optim.AdamW:
+def _groups(student: Student) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """Return the parameters that decay, and the others, in the order in which the optimiser counts them."""
     parameters = list(student.parameters())
+    return [one for one in parameters if one.dim() > 1], [one for one in parameters if one.dim() <= 1]
+
+
+def _optimizer(student: Student, recipe: Recipe) -> torch.optim.AdamW:
+    decayed, others = _groups(student)
     groups = [
-        {"params": [one for one in parameters if one.dim() > 1], "weight_decay": recipe.weight_decay},
-        {"params": [one for one in parameters if one.dim() <= 1], "weight_decay": 0.0},
+        {"params": decayed, "weight_decay": recipe.weight_decay},
+        {"params": others, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98))
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98), fused=True)

@@ -122,12 +122,13 @@ class Losses:
 def compare(answer: Answer, lesson: Lesson, standards: Standards, recipe: Recipe) -> Losses:
     """Say how far an answer is from the lesson.
 
-    Maps: smooth L1 of standardised values, position by position, summed over the maps. Features: one minus the
-    cosine of standardised values. Logits: KL divergence at a temperature.
+    Maps: smooth L1 of standardised values, position by position, summed over the maps that are compared.
+    Features: one minus the cosine of standardised values. Logits: KL divergence at a temperature.
     """
+    pairs = list(enumerate(zip(answer.maps, lesson.maps, strict=True)))
     of_maps = [
         F.smooth_l1_loss(mine.float(), _on_grid_of(mine, standards(theirs, number)))
-        for number, (mine, theirs) in enumerate(zip(answer.maps, lesson.maps, strict=True))
+        for number, (mine, theirs) in pairs[-recipe.compared_maps :]
     ]
     wanted = standards(lesson.features, len(lesson.maps) - 1)
     cosine = F.cosine_similarity(answer.features, wanted)

@@ -81,13 +81,13 @@ class EfficientNetLite0(nn.Module):
     def forward(self, views: Tensor) -> Lesson:
         network: Any = self.network
         x = ((views * 255 - 127) / 128).to(self.dtype, memory_format=torch.channels_last)
-        x = F.relu6(network._conv_stem(x))  # (N, 32, S / 2, S / 2)
+        x = F.relu6(network._conv_stem(x), inplace=True)  # (N, 32, S / 2, S / 2)
         maps = []
         for number, block in enumerate(network._blocks):
             x = block(x)
             if number in _TAPS:
                 maps.append(x)
-        x = F.relu6(network._conv_head(x))  # (N, 1280, S / 32, S / 32)
+        x = F.relu6(network._conv_head(x), inplace=True)  # (N, 1280, S / 32, S / 32)
         features = x.float().mean(dim=(2, 3))  # (N, 1280)
         return Lesson([*maps, x], features, self.classifier(features))
 
@@ -125,3 +125,5 @@ def _fold_norms(network: Any) -> None:
             folded.static_padding = nn.Identity()
         setattr(owner, conv, folded)
         setattr(owner, norm, nn.Identity())
+    for block in network._blocks:
+        block._swish = nn.ReLU6(inplace=True)  # no gradient is ever wanted, so nothing has to be kept

@@ -1,9 +1,11 @@
+import hashlib
 from pathlib import Path
 
 import pytest
 from tiny_distillation import plan, recipe, work_folder
 
 from densekit.distillation.__main__ import _parser, _plan, main
+from densekit.distillation.export import export
 from densekit.distillation.processes import ALONE
 from densekit.distillation.session import train
 
@@ -45,3 +47,21 @@ def test_a_finished_run_is_exported_again(tmp_path: Path, capsys: pytest.Capture
     assert main(["--work", str(work), "--export"]) == 0
     assert str(work / "weights") in capsys.readouterr().out
     assert (work / "weights" / "README.md").is_file()
+
+
+def test_first_weights_are_known_by_their_hash(tmp_path: Path) -> None:
+    work = work_folder(tmp_path / "work")
+    train(ALONE, plan(work, recipe(images=16)))
+    path = export(work)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    other = _plan(_parser().parse_args(["--work", str(tmp_path / "other"), "--first-weights", str(path)]))
+    assert other.recipe.first_weights == digest
+    assert other.first_weights == path
+
+
+def test_first_weights_that_are_not_there_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work = work_folder(tmp_path / "work")
+    assert main(["--work", str(work), "--first-weights", str(tmp_path / "gone.safetensors")]) == 2
+    assert "gone.safetensors" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 import csv
 import dataclasses
+import hashlib
 import os
 import signal
 import subprocess
@@ -9,12 +10,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from tiny_distillation import BrokenTeacher, plan, recipe, work_folder
 
+from densekit.distillation.export import export
 from densekit.distillation.processes import ALONE
-from densekit.distillation.session import CHECKPOINT, LOG, Plan, _claimed, read_recipe, train
-from densekit.errors import DataError, RunError, TrainingError
+from densekit.distillation.session import BEFORE, CHECKPOINT, LOG, Plan, _claimed, read_recipe, train
+from densekit.errors import DataError, RunError, TrainingError, WeightsError
+from densekit.training.checkpoint import below
 
 
 @pytest.fixture
@@ -145,3 +148,55 @@ def test_the_average_lies_between_first_and_last_weights_and_is_what_is_examined
     tensors = load_file(other / "run" / CHECKPOINT)
     weight = "network.features.conv0.weight"
     assert not torch.equal(tensors[f"student.{weight}"], tensors[f"averaged.{weight}"])
+
+
+@pytest.fixture
+def earlier(work: Path) -> Path:
+    """Return the weights of a run that is over."""
+    train(ALONE, plan(work, recipe(images=16)))
+    return export(work)
+
+
+def test_a_run_can_begin_with_the_weights_of_an_earlier_one_and_keeps_its_record(
+    work: Path, earlier: Path
+) -> None:
+    other = beside(work, "after")
+    follows = recipe(images=8, learning_rate=1e-12, first_weights=sha256(earlier))
+    train(ALONE, in_place(other, plan(work, follows, first_weights=earlier)))
+    begun = below("student.network.", load_file(other / "run" / CHECKPOINT))
+    for name, tensor in load_file(earlier).items():
+        if name.endswith(("weight", "bias")):
+            assert torch.allclose(tensor.float(), begun[name], atol=1e-6), name
+    assert (other / "run" / BEFORE / LOG).read_text() == (work / "run" / LOG).read_text()
+    card = export(other).with_name("README.md").read_text()
+    assert f"began with an earlier run's (SHA-256 `{sha256(earlier)[:16]}…`)" in card
+    assert "The run before it: 16 images in 0.0 hours" in card
+    assert (other / "weights" / "run" / BEFORE / LOG).is_file()
+
+
+def test_a_run_that_began_with_a_file_goes_on_without_it(work: Path, earlier: Path) -> None:
+    other = beside(work, "after")
+    follows = recipe(images=16, first_weights=sha256(earlier))
+    train(ALONE, in_place(other, plan(work, follows, first_weights=earlier, minutes=0.0)))
+    train(ALONE, in_place(other, plan(work, follows)))
+    assert int(rows(other)[-1]["images"]) == 16
+
+
+def test_another_file_than_the_recipe_asks_for_is_refused(work: Path, earlier: Path) -> None:
+    other = beside(work, "after")
+    follows = recipe(first_weights="ab" * 32)
+    with pytest.raises(RunError, match=r"the recipe asks for abababababab…: give the file"):
+        train(ALONE, in_place(other, plan(work, follows, first_weights=earlier)))
+    with pytest.raises(RunError, match="say which file they are in, --first-weights FILE"):
+        train(ALONE, in_place(other, plan(work, follows)))
+
+
+def test_first_weights_of_another_network_are_refused(work: Path, tmp_path: Path) -> None:
+    odd = tmp_path / "odd.safetensors"
+    save_file({"features.conv0.weight": torch.zeros(1, 3, 7, 7)}, odd)
+    with pytest.raises(WeightsError, match=r"the weights in .*odd\.safetensors don't fit"):
+        train(ALONE, plan(work, recipe(first_weights=sha256(odd)), first_weights=odd))
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -86,3 +86,13 @@ def test_wrong_features_and_wrong_logits_are_noticed() -> None:
     assert losses.features.item() == pytest.approx(2, abs=1e-4)
     assert losses.logits.item() > 0.01
     assert losses.maps.item() == pytest.approx(0, abs=1e-5)
+
+
+def test_maps_that_are_not_to_be_compared_cost_nothing() -> None:
+    answer = perfect(lesson())
+    for one in answer.maps[:3]:
+        one += 5
+    only_last = recipe(compared_maps=1)
+    assert compare(answer, lesson(), standards(), only_last).maps.item() == pytest.approx(0, abs=1e-5)
+    answer.maps[3] += 5
+    assert compare(answer, lesson(), standards(), only_last).maps.item() > 1
