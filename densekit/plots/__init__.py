@@ -5,24 +5,21 @@ expression of a cell. `alt_text(figure)` returns the words, `png(figure)` the pi
 """
 
 from densekit.plots.bars import class_bars
+from densekit.plots.channels import block_staircase, channel_strip
 from densekit.plots.confusion import confusion_heatmap
 from densekit.plots.connections import connection_diagram, connection_kinds
+from densekit.plots.costs import cost_bars
 from densekit.plots.curves import training_curves
 from densekit.plots.described import alt_text, describe, png, show
 from densekit.plots.features import feature_map_ladder, filter_grid
 from densekit.plots.gradients import gradient_by_depth
 from densekit.plots.ladder import difference_ladder
-from densekit.plots.ledger import (
-    block_staircase,
-    channel_strip,
-    cost_bars,
-    ledger_overview,
-    size_ladder,
-)
+from densekit.plots.ledger import ledger_overview
 from densekit.plots.measured import accuracy_lines
 from densekit.plots.pictures import before_after, image_grid, prediction_grid
 from densekit.plots.reuse import weight_by_source
 from densekit.plots.scenarios import scenario_grid
+from densekit.plots.sizes import size_ladder
 from densekit.plots.zoo import zoo_scatter
 
 __all__ = [

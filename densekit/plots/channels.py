@@ -1,0 +1,163 @@
+"""Where the channels of a DenseNet come from: in one dense block, and behind every stage of a network."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+
+from densekit.model.architectures import DenseNetConfig
+from densekit.plots.described import describe, new_figure
+from densekit.plots.style import GREY, LIGHT, readable_on, styled
+from densekit.words import counted
+
+_ORIGINS = colormaps["viridis"]  # from dark to bright: the order of the layers survives without colours
+_DIGIT = 0.013  # share of the widest strip that a digit takes, where the figure stands alone
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Channels that stand side by side and have one origin."""
+
+    channels: int
+    colour: str
+    hatch: str = ""
+
+
+def block_staircase(num_layers: int, in_channels: int, growth_rate: int) -> Figure:
+    """Draw what every layer of a dense block sees and what it adds, coloured by origin.
+
+    Args:
+        num_layers: layers of the block.
+        in_channels: channels that enter the block.
+        growth_rate: channels that each layer adds.
+    """
+    pieces = _block_pieces(num_layers, in_channels, growth_rate)
+    total = in_channels + num_layers * growth_rate
+    size = 8.0 if num_layers <= 12 else 7.0
+    with styled():
+        figure = new_figure(8.0, 1.3 + (0.27 if num_layers <= 12 else 0.2) * (num_layers + 1))
+        axes = figure.add_subplot()
+        for index in range(num_layers):
+            _draw_pieces(axes, index, pieces[: index + 1], total, size)
+            seen = in_channels + index * growth_rate
+            colour = pieces[index + 1].colour
+            axes.barh(
+                index, growth_rate, left=seen, color="white", edgecolor=colour, hatch="////", height=0.7
+            )
+            _behind(axes, index, seen + growth_rate, f"sees {seen}, adds {growth_rate}", size)
+        _draw_pieces(axes, num_layers, pieces, total, size)
+        _behind(axes, num_layers, total, f"{total} leave", size)
+        names = [*(f"layer {index + 1}" for index in range(num_layers)), "the block"]
+        _finish_rows(axes, names, total, "channels, coloured by the layer that made them", size)
+        figure.suptitle(
+            f"A dense block: {in_channels} + {num_layers} × {growth_rate} = {counted(total, 'channel')}"
+        )
+    return describe(
+        figure,
+        f"Staircase of a dense block with {counted(num_layers, 'layer')}: {in_channels} channels enter, each "
+        f"layer sees all channels so far and adds {growth_rate}. Layer 1 sees {in_channels}, the last one sees "
+        f"{total - growth_rate}; {total} leave.",
+    )
+
+
+def channel_strip(config: DenseNetConfig | None = None) -> Figure:
+    """Draw the channels behind every stage of a network as a strip, coloured by origin.
+
+    Grey is what entered a block. Every layer of the block has a colour of its own, from dark to bright. A
+    transition mixes them all into half as many, so behind it nothing has a single origin any more.
+
+    Args:
+        config: the shape of the network; DenseNet-121 if not given.
+    """
+    config = config or DenseNetConfig()
+    with styled():
+        figure = new_figure(8.0, 0.95 + 0.36 * len(_strips(config)))
+        draw_strips(figure.add_subplot(), config)
+        figure.suptitle(strip_title(config))
+    return describe(figure, strip_words(config))
+
+
+def draw_strips(axes: Axes, config: DenseNetConfig, digit: float = _DIGIT) -> None:
+    """Draw the strips of a network into given axes.
+
+    Args:
+        axes: to draw into.
+        config: the shape of the network.
+        digit: share of the widest strip that a digit takes; what does not fit into a piece is left out.
+    """
+    strips = _strips(config)
+    widest = max(sum(piece.channels for piece in pieces) for _, pieces, _ in strips)
+    for row, (_, pieces, text) in enumerate(strips):
+        _draw_pieces(axes, row, pieces, widest, 8.0, digit)
+        _behind(axes, row, sum(piece.channels for piece in pieces), text, 8.0)
+    what = f"channels; dotted: mixed, coloured: {config.growth_rate} by each layer"
+    _finish_rows(axes, [name for name, _, _ in strips], widest, what, 8.5)
+
+
+def strip_title(config: DenseNetConfig) -> str:
+    """Return what stands over the strips."""
+    return f"Where the channels come from: {config.num_init_features} become {config.num_features}"
+
+
+def strip_words(config: DenseNetConfig) -> str:
+    """Return the strips in words."""
+    lines = ", ".join(f"{name} {text}" for name, _, text in _strips(config))
+    return f"Strips of the channels behind each stage, growth rate {config.growth_rate}: {lines}."
+
+
+def _strips(config: DenseNetConfig) -> list[tuple[str, list[_Piece], str]]:
+    """Return, for each stage, its name, its pieces, and what is written behind them."""
+    channels = config.num_init_features
+    strips = [("pool0", [_mixed(channels)], str(channels))]
+    for number, num_layers in enumerate(config.block_config, start=1):
+        pieces = _block_pieces(num_layers, channels, config.growth_rate)
+        sum_so_far = f"{channels} + {num_layers} × {config.growth_rate}"
+        channels += num_layers * config.growth_rate
+        strips.append((f"denseblock{number}", pieces, f"{sum_so_far} = {channels}"))
+        if number < len(config.block_config):
+            channels //= 2
+            strips.append((f"transition{number}", [_mixed(channels)], f"half: {channels}"))
+    return strips
+
+
+def _block_pieces(num_layers: int, in_channels: int, growth_rate: int) -> list[_Piece]:
+    shades = [0.12 + 0.83 * index / max(num_layers - 1, 1) for index in range(num_layers)]
+    return [_mixed(in_channels), *(_Piece(growth_rate, to_hex(_ORIGINS(shade))) for shade in shades)]
+
+
+def _mixed(channels: int) -> _Piece:
+    return _Piece(channels, LIGHT, "...")
+
+
+def _draw_pieces(
+    axes: Axes, row: int, pieces: Sequence[_Piece], widest: int, size: float, digit: float = _DIGIT
+) -> None:
+    starts = [0, *accumulate(piece.channels for piece in pieces)]
+    for piece, left in zip(pieces, starts, strict=False):
+        thin = piece.channels < 0.006 * widest  # a white edge would hide it
+        bar = axes.barh(row, piece.channels, left=left, color=piece.colour, hatch=piece.hatch, height=0.7)
+        bar.patches[0].set(edgecolor=GREY if piece.hatch else "white", linewidth=0.0 if thin else 0.5)
+        if piece.channels >= digit * (len(str(piece.channels)) + 0.5) * widest:
+            text = axes.text(left + piece.channels / 2, row, str(piece.channels), ha="center", va="center")
+            text.set(
+                color=readable_on(piece.colour), fontsize=size - 0.5, in_layout=False
+            )  # so layout is quick
+            if piece.hatch:
+                text.set_bbox({"facecolor": LIGHT, "edgecolor": "none", "pad": 1.8})
+
+
+def _behind(axes: Axes, row: int, right: int, text: str, size: float) -> None:
+    offset = (5, 0)  # points
+    axes.annotate(text, (right, row), offset, textcoords="offset points", va="center", fontsize=size)
+
+
+def _finish_rows(axes: Axes, names: Sequence[str], widest: int, label: str, size: float) -> None:
+    axes.set_yticks(range(len(names)), names, fontsize=size)
+    axes.set_ylim(len(names) - 0.4, -0.6)  # the first on top
+    axes.set_xlim(0, widest * 1.28)  # room for what is written behind the widest
+    axes.set_xlabel(label)
+    axes.tick_params(axis="y", length=0)
