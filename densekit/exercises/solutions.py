@@ -5,7 +5,7 @@ from textwrap import dedent
 from typing import TYPE_CHECKING
 
 from densekit.course.blanking import solutions
-from densekit.course.places import open_course
+from densekit.course.places import Course, open_course
 from densekit.course.sources import read_source
 from densekit.errors import CourseError
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 def find_solution(exercise: "Exercise", folder: Path | None = None) -> str:
     """Return the code between the markers in the cell that calls the exercise's check.
 
-    An exercise of the module `start_here` belongs to the notebook that ends in `_start_here`, of the course in
-    `folder` or of the one that comes with densekit.
+    An exercise of `start_here`, which is a module or a package, belongs to the notebook that ends in
+    `_start_here`, of the course in `folder` or of the one that comes with densekit.
     """
     checker = exercise.checker
     try:
         course = open_course(folder)
-        (name,) = course.choose([checker.__module__.rpartition(".")[2]])
+        name = _notebook_of(checker.__module__, course)
         source = read_source(course.source(name))
     except CourseError as error:
         return f"# the solution can't be found: {error}"
@@ -31,3 +31,11 @@ def find_solution(exercise: "Exercise", folder: Path | None = None) -> str:
         if is_exercise and (texts := solutions(cell.source, name)):
             return "\n".join(dedent(text) for text in texts)
     return f"# {name} has no solution for this exercise"
+
+
+def _notebook_of(module: str, course: Course) -> str:
+    room = module.removeprefix("densekit.exercises.").partition(".")[0]  # 'proven' for a module inside it, too
+    for name in course.names():
+        if name.endswith(f"_{room}"):
+            return name
+    raise CourseError(f"no notebook has a name that ends in '_{room}'")

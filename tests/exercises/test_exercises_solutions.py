@@ -1,19 +1,21 @@
+import shutil
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from densekit.exercises.framework import Hint, exercise
+from densekit.exercises.framework import Exercise, Hint, exercise
 from densekit.exercises.solutions import find_solution
 
 SAMPLE = Path(__file__).parent.parent / "course" / "sample"
 HINTS = (Hint("I see this", "Look here."), Hint("I see that", "Look there."))
 
 
-def exercise_of_the_sample(name):
+def exercise_of_the_sample(name, module="densekit.exercises.sample"):
     def checker(answer):
         return "right"
 
-    checker.__name__, checker.__module__ = name, "densekit.exercises.sample"
+    checker.__name__, checker.__module__ = name, module
     return exercise(number=1, title="One", minutes=1, difficulty="easy", hints=HINTS)(checker)
 
 
@@ -36,3 +38,31 @@ def test_an_exercise_that_no_cell_checks_is_told():
     assert find_solution(exercise_of_the_sample("exercise_9"), SAMPLE) == (
         "# 00_sample has no solution for this exercise"
     )
+
+
+def test_the_checkers_of_a_notebook_may_be_a_package():
+    of_a_package = exercise_of_the_sample("exercise_3", module="densekit.exercises.sample.devices")
+    assert find_solution(of_a_package, SAMPLE) == 'device = "cpu"'
+
+
+def test_the_notebooks_name_may_be_longer_than_the_modules(tmp_path):
+    course = shutil.copytree(SAMPLE, tmp_path / "course")
+    (course / "src" / "00_sample.py").rename(course / "src" / "00_longer_sample.py")
+    assert find_solution(exercise_of_the_sample("exercise_3"), course) == 'device = "cpu"'
+
+
+def test_a_module_without_a_notebook_is_told():
+    homeless = exercise_of_the_sample("exercise_1", module="densekit.exercises.elsewhere")
+    assert find_solution(homeless, SAMPLE) == (
+        "# the solution can't be found: no notebook has a name that ends in '_elsewhere'"
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["start_here", "what_transfers", "from_resnet_to_densenet", "layer_by_layer", "proven"]
+)
+def test_every_exercise_of_the_course_has_its_solution(name):
+    module = import_module(f"densekit.exercises.{name}")
+    exercises = [each for each in vars(module).values() if isinstance(each, Exercise)]
+    assert exercises
+    assert [each for each in exercises if find_solution(each).startswith("#")] == []
