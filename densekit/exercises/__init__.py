@@ -1,4 +1,4 @@
-"""Exercises that check themselves: a framework, and one module of checkers for each notebook.
+"""Exercises that check themselves: a framework, and a module or package of checkers for each notebook.
 
 In a notebook, an exercise is one cell:
 

@@ -10,6 +10,9 @@ from torch import Tensor, nn
 from densekit.model.densenet import DenseLayer
 from densekit.model.parity import randomise
 
+ROUNDING = 1e-9
+"""Differences in float64 that are rounding."""
+
 
 def logits_apart(one: nn.Module, other: nn.Module) -> float:
     """Return how far the logits of two networks are apart, max|Δ| in evaluation mode."""

@@ -23,6 +23,11 @@ Suspects = Mapping[str, Callable[[Any, Any], Tensor]]
 """Mistakes by what they are, each a function of the reference and its inputs that makes it."""
 
 
+def random_inputs(*shape: int, seed: int = 0) -> Tensor:
+    """Return random numbers of a shape in float64, the same ones for the same seed."""
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
 def expect_same_module(
     yours: Any, reference: nn.Module, inputs: Inputs, what: str, suspects: Suspects | None = None
 ) -> None:

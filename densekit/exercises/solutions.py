@@ -34,7 +34,8 @@ def find_solution(exercise: "Exercise", folder: Path | None = None) -> str:
 
 
 def _notebook_of(module: str, course: Course) -> str:
-    room = module.removeprefix("densekit.exercises.").partition(".")[0]  # 'proven' for a module inside it, too
+    # For a module of a package, such as 'densekit.exercises.proven.rewritings', the package counts: 'proven'.
+    room = module.removeprefix("densekit.exercises.").partition(".")[0]
     for name in course.names():
         if name.endswith(f"_{room}"):
             return name

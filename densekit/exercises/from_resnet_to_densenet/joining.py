@@ -1,70 +1,17 @@
-"""The exercises of notebook 02: connections, channels, adding and concatenating, counting, comparing fairly."""
+"""The two ways to join maps: adding, which loses what was added, and concatenating, which keeps it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
-import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from densekit.exercises.framework import Hint, exercise, expect, expect_equal, expect_letter, quoted
+from densekit.exercises.framework import Hint, exercise, expect, expect_equal, quoted
 
 Layer = Callable[[Tensor], Tensor]
 
 PAIR = (torch.tensor([1.0, 2.0]), torch.tensor([3.0, 1.0]))
 """The pair of exercise 4."""
-
-
-@exercise(
-    number=1,
-    title="Count the arrows",
-    minutes=5,
-    difficulty="easy",
-    hints=(
-        Hint("I don't know where to begin", "Ask each layer how many arrows come in: layer 1 has one."),
-        Hint("my numbers are too small by L", "The input of the block is read, too, not only the layers."),
-        Hint("my numbers are about twice too large", "You count each arrow at both of its ends."),
-        Hint("I have 4.0 in place of 4", "That is accepted; // divides whole numbers without a fraction."),
-    ),
-)
-def exercise_1(connections: Callable[[int], int]) -> str:
-    """Check a function from the number of layers to the number of connections of a dense block."""
-    for layers, expected in ((1, 1), (2, 3), (5, 15), (24, 300)):
-        arriving = " + ".join(map(str, range(1, layers + 1))) if layers < 6 else f"1 + 2 + … + {layers}"
-        expect_equal(
-            connections(layers),
-            expected,
-            because=f"the layers have {arriving} arrows coming in",
-            name=f"connections({layers})",
-        )
-    return "layer 1 has one arrow coming in, layer L has L of them: together L (L + 1) / 2"
-
-
-@exercise(
-    number=2,
-    title="Channels that come in",
-    minutes=5,
-    difficulty="easy",
-    hints=(
-        Hint("I get a number for the first layer only", "Each layer before the one in question adds some."),
-        Hint(
-            "my numbers are too large by one growth rate", "What a layer adds itself, it does not read: count "
-            "the layers before it."
-        ),
-        Hint("my number is too small by 64", "The channels that enter the block are still there."),
-    ),
-)  # fmt: skip
-def exercise_2(channels_into: Callable[[int, int, int], int]) -> str:
-    """Check a function from a layer's number, the block's channels and the growth rate to channels read."""
-    for number, in_channels, growth_rate in ((1, 64, 32), (4, 64, 32), (12, 128, 32), (3, 24, 12)):
-        before = number - 1
-        expect_equal(
-            channels_into(number, in_channels, growth_rate),
-            in_channels + before * growth_rate,
-            because=f"{in_channels} channels enter the block, and layers before it add {before} × {growth_rate}",
-            name=f"channels_into({number}, {in_channels}, {growth_rate})",
-        )
-    return "what enters the block, and a growth rate for each layer before"
 
 
 @exercise(
@@ -215,101 +162,6 @@ def exercise_6(adding_weights: Callable[[int], Tensor]) -> str:
     return (
         "a layer that reads a concatenation can add if it learns to; one that reads a sum can't take it apart"
     )
-
-
-@exercise(
-    number=7,
-    title="The work of a convolution",
-    minutes=6,
-    difficulty="medium",
-    hints=(
-        Hint("I don't know where to begin", "How many multiplications does one number of one output map need?"),
-        Hint("I get the number of its weights", "The same weights are used at each place of the maps."),
-        Hint("my number is too small by a factor of 3", "A kernel has kernel × kernel places."),
-        Hint("my number is twice too large", "A multiplication and the addition after it count as one."),
-    ),
-)  # fmt: skip
-def exercise_7(multiply_adds: Callable[[int, int, int, int], int]) -> str:
-    """Check a function that counts the multiply-adds of a convolution that keeps the size of the maps."""
-    for in_channels, out_channels, kernel, side in (
-        (1, 1, 1, 1),
-        (64, 32, 1, 28),
-        (128, 32, 3, 56),
-        (3, 8, 5, 10),
-    ):
-        expect_equal(
-            multiply_adds(in_channels, out_channels, kernel, side),
-            in_channels * out_channels * kernel**2 * side**2,
-            because=(
-                f"each of {out_channels} × {side} × {side} numbers is a sum of "
-                f"{in_channels} × {kernel} × {kernel} products"
-            ),
-            name=f"multiply_adds({in_channels}, {out_channels}, {kernel}, {side})",
-        )
-    return "one sum over in_channels × kernel × kernel products for each number that comes out"
-
-
-@exercise(
-    number=8,
-    title="Smaller and better",
-    minutes=6,
-    difficulty="medium",
-    hints=(
-        Hint("I would have to read it off the table", "You may: it has two columns to look at."),
-        Hint("one of my networks is refused", "Both have to hold: fewer parameters, and a higher accuracy."),
-        Hint(
-            "pandas says that the truth value of a Series is ambiguous",
-            "Join two conditions with &, each in round brackets: zoo[(…) & (…)].index.",
-        ),
-    ),
-)
-def exercise_8(smaller_and_better: Iterable[str], zoo: pd.DataFrame) -> str:
-    """Check which networks of the table have fewer parameters and a higher accuracy than ResNet-50."""
-    expect(
-        not isinstance(smaller_and_better, str),
-        f"your answer is {quoted(smaller_and_better)}, expected a list of names",
-    )
-    names = list(smaller_and_better)
-    sizes, accuracies = zoo["parameters"].to_dict(), zoo["accuracy"].to_dict()
-    size, accuracy = sizes["resnet50"], accuracies["resnet50"]
-    for name in names:
-        expect(name in sizes, f"{quoted(name)} is not in the table, expected names such as 'resnet50'")
-        expect(
-            sizes[name] < size and accuracies[name] > accuracy,
-            f"{name} has {sizes[name] / 1e6:.1f} M parameters and {accuracies[name]:.1f} %, expected fewer "
-            f"than {size / 1e6:.1f} M and more than {accuracy:.1f} %",
-        )
-    right = [str(name) for name in sizes if sizes[name] < size and accuracies[name] > accuracy]
-    expect(
-        set(names) == set(right),
-        f"you named {len(set(names))}, expected {len(right)}: another one is smaller and better, too",
-    )
-    return (
-        f"{', '.join(right)}: a DenseNet is among them, and it is not the only way to be smaller and better"
-    )
-
-
-_VERDICTS = {
-    "a": "the second weights of ResNet-50 were trained in another way, so it need not be the connections",
-    "c": "each is a share of 50 000 pictures: that is not chance",
-}
-
-
-@exercise(
-    number=9,
-    title="A fair comparison",
-    minutes=4,
-    difficulty="medium",
-    hints=(
-        Hint("I don't know what to look for", "How many things differ between the two numbers?"),
-        Hint("I said a", "ResNet-50 stands in the output above twice. What differs between these two?"),
-        Hint("I said c", "Think of the size of ImageNet's validation set: 50 000 pictures."),
-    ),
-)
-def exercise_9(verdict: str) -> str:
-    """Check what may be concluded from two accuracies of differently trained networks."""
-    expect_letter(verdict, "b", _VERDICTS)
-    return "a network and a recipe were changed at once; compare networks that were trained alike"
 
 
 def _adds_x_itself(residual_layer: Callable[[Tensor, Layer, Layer], Tensor]) -> bool:

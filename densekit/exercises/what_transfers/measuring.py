@@ -1,0 +1,146 @@
+"""How to measure: shares of a class, a fair choice of pictures, and how far a mean may be trusted."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from densekit.exercises.framework import Hint, exercise, expect, expect_close, expect_equal, quoted
+from densekit.words import counted
+
+
+@exercise(
+    number=1,
+    title="How much do they share?",
+    minutes=5,
+    difficulty="easy",
+    hints=(
+        Hint("I don't know where to begin", "Which class is the commonest, and how often is it there?"),
+        Hint("I return a count", "Divide by the number of pictures: three of four is 0.75."),
+        Hint("my share is always 1 / classes", "Count the commonest class, not how many classes there are."),
+    ),
+)
+def exercise_1(purity: Callable[[Sequence[int]], float]) -> str:
+    """Check a function that returns the share of the commonest class among some pictures."""
+    for labels, expected in (([3, 3, 3, 7], 0.75), ([5], 1.0), ([0, 1, 2, 3], 0.25), ([9, 2, 9, 2, 9], 0.6)):
+        expect_close(
+            purity(labels),
+            expected,
+            1e-6,
+            because=f"{round(expected * len(labels))} of {len(labels)} are of one class",
+            name=f"purity({labels})",
+        )
+    return "1 if all are of one class; a feature that cares for no class stays near what chance gives"
+
+
+@exercise(
+    number=3,
+    title="As many of each",
+    minutes=10,
+    difficulty="medium",
+    hints=(
+        Hint(
+            "a class is missing, or there is too much of it",
+            "Choose class by class: where labels == label, take `count`.",
+        ),
+        Hint(
+            "all seeds give the same pictures",
+            "Make the generator from the seed: np.random.default_rng(seed).",
+        ),
+        Hint(
+            "the same seed gives other pictures",
+            "Make a new generator in each call, and draw from it alone.",
+        ),
+        Hint("a picture is there twice", "rng.choice(…, replace=False) or rng.permutation(…)[:count]."),
+    ),
+)
+def exercise_3(some_of_each: Callable[[Any, int, int], Any]) -> str:
+    """Check that a choice has as many pictures of each class, depends on the seed, and repeats none."""
+    labels = np.array([2, 0, 1, 0, 1, 2, 2, 1, 0, 0, 1, 2, 2, 2, 0, 1])
+    for count in (1, 2, 4):
+        chosen = np.asarray(some_of_each(labels, count, 0))
+        expect(
+            chosen.ndim == 1 and chosen.dtype.kind in "iu",
+            f"some_of_each(labels, {count}, 0) is {quoted(chosen)}, expected a list of numbers of pictures",
+        )
+        expect_equal(
+            len(set(chosen.tolist())),
+            len(chosen),
+            because="no picture may be there twice",
+            name="different pictures",
+        )
+        expect_equal(
+            np.bincount(labels[chosen], minlength=3).tolist(),
+            [count] * 3,
+            because=f"{count} of each of three classes were asked for",
+            name="pictures of each class",
+        )
+    again, first = sorted(some_of_each(labels, 2, 0)), sorted(some_of_each(labels, 2, 0))
+    expect_equal(
+        [int(one) for one in again],
+        [int(one) for one in first],
+        because="the same seed has to choose the same pictures",
+        name="a second choice with seed 0",
+    )
+    choices = {tuple(sorted(int(one) for one in some_of_each(labels, 2, seed))) for seed in range(12)}
+    expect(len(choices) > 1, f"12 seeds gave {len(choices)} choice, expected other pictures for another seed")
+    return "every class has the same say, and another seed tells how much depends on the choice"
+
+
+@exercise(
+    number=4,
+    title="Give or take",
+    minutes=6,
+    difficulty="medium",
+    hints=(
+        Hint(
+            "my number is a little too small", "The spread of a sample divides by n − 1: np.std(…, ddof=1)."
+        ),
+        Hint(
+            "my number is more than twice as large", "The mean of n seeds is √n times steadier than one seed."
+        ),
+        Hint("my number is exactly twice as large", "The half of the interval stands behind ±."),
+    ),
+)
+def exercise_4(half_interval: Callable[[Sequence[float], float], float]) -> str:
+    """Check t · s / √n for some lists of accuracies."""
+    for values, t in (
+        ([0.70, 0.72, 0.74, 0.76, 0.78], 2.776),
+        ([0.5, 0.6, 0.7], 4.303),
+        ([0.9, 0.9, 0.9], 4.303),
+    ):
+        spread = float(np.std(values, ddof=1))
+        expect_close(
+            half_interval(values, t),
+            t * spread / len(values) ** 0.5,
+            1e-6,
+            because=f"t is {t}, the spread of the sample {spread:.4f}, and √n is {len(values) ** 0.5:.4f}",
+            name=f"half_interval({values}, {t})",
+        )
+    return "five seeds give the mean and how far to trust it; one seed gives a number and no idea"
+
+
+@exercise(
+    number=5,
+    title="A classifier with closed eyes",
+    minutes=4,
+    difficulty="easy",
+    hints=(
+        Hint("my answer is 1 / classes", "That holds for equal classes. What if one class is much larger?"),
+        Hint("I return a label", "The share of pictures that are of that class is asked for."),
+        Hint("it fails for words", "Labels may be anything: count them, don't calculate with them."),
+    ),
+)
+def exercise_5(closed_eyes: Callable[[Sequence[Any]], float]) -> str:
+    """Check the accuracy of always naming the commonest class."""
+    given: list[list[Any]] = [[0, 1, 2, 3], ["ant", "bee", "bee", "bee"], [1] * 9 + [0], ["a", "b", "a"]]
+    for labels in given:
+        most = max(labels.count(label) for label in labels)
+        expect_close(
+            closed_eyes(labels),
+            most / len(labels),
+            1e-6,
+            because=f"the commonest of {len(labels)} labels is there {counted(most, 'time')}",
+            name=f"closed_eyes({quoted(labels, 30)})",
+        )
+    return "with 90 % of one class, 90 % accuracy is what a classifier with closed eyes gets"

@@ -1,0 +1,64 @@
+"""The checkers about pitfalls accept every right answer and tell the usual mistakes apart."""
+
+import torch
+
+from densekit.exercises.testing import assert_checker
+from densekit.exercises.what_transfers import pitfalls as check
+
+
+def test_exercise_7_wants_the_pipeline_that_forgets_to_scale():
+    assert_checker(
+        check.exercise_7,
+        right=["b", "B", " (b) "],
+        wrong=[
+            ("a", "the steps are only written out"),
+            ("c", "255·std"),
+            ("d", "expected 'a', 'b' or 'c'"),
+            (2, "2"),
+        ],
+    )
+
+
+def test_exercise_8_wants_eval_mode_and_no_gradient():
+    def right(network, images):
+        network.eval()
+        with torch.no_grad():
+            return network(images)
+
+    def restores(network, images):
+        was_training = network.training
+        with torch.inference_mode():
+            found = network.eval()(images)
+        network.train(was_training)
+        return found
+
+    def keeps_the_gradient(network, images):
+        return network.eval()(images)
+
+    def stays_in_train_mode(network, images):
+        with torch.no_grad():
+            return network(images)
+
+    def one_by_one_in_train_mode(network, images):
+        with torch.no_grad():
+            return torch.cat([network(image[None]) for image in images])
+
+    def eval_too_late(network, images):
+        with torch.no_grad():
+            found = network(images)
+        network.eval()
+        return found
+
+    assert_checker(
+        check.exercise_8,
+        right=[right, restores],
+        wrong=[
+            (keeps_the_gradient, "requires_grad is True, expected False"),
+            (stays_in_train_mode, "of the network's tensors changed, expected 0"),
+            (one_by_one_in_train_mode, "of the network's tensors changed, expected 0"),
+            (eval_too_late, "of the network's tensors changed, expected 0"),
+            (lambda network, images: None, "expected a tensor"),
+            (lambda network, images: right(network, images) * 2, "from those in eval mode, expected 0"),
+        ],
+    )
+    assert check.exercise_8.judge(lambda network, images: network(images)).state == "todo"
