@@ -26,9 +26,10 @@ from transfer import Embedder, letters, measure, photographs, tabletop
 from densekit.distillation.__main__ import main as distil
 from densekit.distillation.cache import MANIFEST, build_cache
 from densekit.distillation.export import export
+from densekit.distillation.logbook import LogBook
 from densekit.distillation.packages import fetch_packages
 from densekit.distillation.processes import ALONE
-from densekit.distillation.session import CHECKPOINT, LOG, LogBook, Plan, read_recipe, train
+from densekit.distillation.session import CHECKPOINT, LOG, Plan, read_recipe, train
 from densekit.distillation.settings import make_recipe, read_stages
 from densekit.distillation.sources import SOURCES
 from densekit.errors import DensekitError

@@ -8,17 +8,14 @@ The work folder holds
     weights/       the result, once there is a checkpoint: weights, description, card
 """
 
-import csv
-import io
 import json
 import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from statistics import fmean
 from time import monotonic
 from typing import Any
 
@@ -28,13 +25,13 @@ from tqdm.auto import tqdm
 from densekit.devices import bf16_is_fast, choose_compute
 from densekit.distillation.cache import open_cache
 from densekit.distillation.distil import (
-    Agreement,
     Classroom,
     Examination,
     StepDone,
     distil,
     measure_standards,
 )
+from densekit.distillation.logbook import LogBook
 from densekit.distillation.processes import Team
 from densekit.distillation.settings import Recipe, make_recipe
 from densekit.distillation.state import State, load_state, new_state, save_state
@@ -48,22 +45,6 @@ CHECKPOINT, LOG, RECIPE, LOCK = "checkpoint.safetensors", "log.csv", "recipe.jso
 BEFORE = "before"
 
 _HAS_LOCKS = find_spec("fcntl") is not None
-
-COLUMNS = (
-    "step",
-    "images",
-    "seconds",
-    "size",
-    "learning_rate",
-    "loss",
-    "maps",
-    "features",
-    "logits",
-    "images_per_second",
-    "held_out_cosine",
-    "held_out_top1",
-    "held_out_top5",
-)
 
 
 @dataclass(frozen=True)
@@ -173,44 +154,6 @@ def _keep_before(plan: Plan) -> None:
             shutil.copytree(earlier, plan.folder / BEFORE)
 
 
-@dataclass
-class LogBook:
-    """The log of a run: one row for each checkpoint, written together with it.
-
-    Args:
-        path: the CSV file.
-        rows: those of earlier sessions, up to the checkpoint that this one begins at.
-    """
-
-    path: Path
-    rows: list[dict[str, str]] = field(default_factory=list)
-    _steps: list[StepDone] = field(default_factory=list)
-
-    @classmethod
-    def resumed(cls, path: Path, step: int) -> "LogBook":
-        """Go on with a log after a step; later rows, which will be made again, are dropped."""
-        if not path.is_file():
-            return cls(path)
-        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
-        return cls(path, [row for row in rows if int(row["step"]) <= step])
-
-    def read(self, event: StepDone) -> None:
-        """Take a step in."""
-        self._steps.append(event)
-
-    def write(self, state: State, agreement: Agreement | None) -> None:
-        """Add a row over the steps since the last one, and write the file in one step."""
-        if self._steps:
-            self.rows.append(_row(self._steps, state, agreement))
-            self._steps = []
-        elif self.rows and agreement is not None:
-            self.rows[-1] |= _examined(agreement)
-        with write_atomically(self.path, "w") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(self.rows)
-
-
 def read_recipe(work: Path) -> Recipe | None:
     """Return the recipe of the run in a work folder; None if there is no run yet.
 
@@ -297,28 +240,3 @@ class _Keeper:
         self.saved = monotonic()
         if examined:
             self.examined = self.saved
-
-
-def _row(steps: list[StepDone], state: State, agreement: Agreement | None) -> dict[str, str]:
-    last = steps[-1]
-    means = {
-        name: fmean(getattr(step, name) for step in steps) for name in ("loss", "maps", "features", "logits")
-    }
-    seconds = sum(step.seconds for step in steps)
-    seen = last.images / last.step * len(steps)
-    row = {
-        "step": str(last.step),
-        "images": str(last.images),
-        "seconds": f"{state.counters.seconds:.0f}",
-        "size": str(last.size),
-        "learning_rate": f"{last.learning_rate:.3g}",
-        **{name: f"{value:.5f}" for name, value in means.items()},
-        "images_per_second": f"{seen / seconds:.1f}",
-    }
-    if agreement is not None:
-        row |= _examined(agreement)
-    return {**dict.fromkeys(COLUMNS, ""), **row}
-
-
-def _examined(agreement: Agreement) -> dict[str, str]:
-    return {f"held_out_{name}": f"{value:.4f}" for name, value in asdict(agreement).items()}
