@@ -13,10 +13,10 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from densekit.course.build import read_notebook
-from densekit.course.outputs import problems_of_outputs
+from densekit.course.outputs import problems_of_outputs, shows_false
 from densekit.course.parameters import parameters_of
 from densekit.course.places import VERSIONS, Course, Version, open_course
-from densekit.course.sources import IGNORE_TAG, Source, generate, read_source
+from densekit.course.sources import FALSE_TAG, IGNORE_TAG, Source, generate, read_source
 from densekit.errors import CourseError
 from densekit.exercises.display import CHECK_MIME
 
@@ -97,6 +97,7 @@ def _problems(course: Course, name: str, version: Version) -> Iterator[str]:
     yield from _not_in_step(expected, notebook)
     yield from _not_run(notebook)
     yield from _not_compared(source, notebook)
+    yield from _failed_bands(notebook)
     yield from _shell_escapes(notebook)
     yield from _parameters(notebook, course.notebook(name, version))
     yield from problems_of_outputs(notebook)
@@ -147,6 +148,22 @@ def _not_compared(source: Source, notebook: NotebookNode) -> Iterator[str]:
         yield f"{compared} cells are compared, its source asks for at least {source.compared_at_least}"
     if ignored > source.ignored_at_most:
         yield f"{ignored} cells are ignored, its source allows at most {source.ignored_at_most}"
+
+
+def _failed_bands(notebook: NotebookNode) -> Iterator[str]:
+    """Tell where a stored output says False: later runs would be held to a band that was missed once."""
+    for number, cell in _code_cells(notebook):
+        tags = cell.metadata.get("tags", [])
+        if IGNORE_TAG in tags:
+            continue
+        # What an exercise's check says is words, and may quote a False.
+        is_false = any(
+            shows_false(output) for output in cell.outputs if CHECK_MIME not in output.get("data", {})
+        )
+        if is_false and FALSE_TAG not in tags:
+            yield f"cell {number} shows False, and is held to it: mend it, or tag it '{FALSE_TAG}'"
+        if FALSE_TAG in tags and not is_false:
+            yield f"cell {number} is tagged '{FALSE_TAG}' and shows no False: take the tag away"
 
 
 def _shell_escapes(notebook: NotebookNode) -> Iterator[str]:

@@ -28,6 +28,11 @@ def problems_of_outputs(notebook: NotebookNode) -> Iterator[str]:
             yield from (f"cell {number} {message}" for message in _without_words(output))
 
 
+def shows_false(output: NotebookNode) -> bool:
+    """Say whether an output holds the word False, as a band does that was missed."""
+    return any(re.search(r"\bFalse\b", text) for text in _texts(output))
+
+
 def _trace_of_machine(text: str) -> str | None:
     known = (str(Path.home()), tempfile.gettempdir(), str(Path.cwd()))
     for place in known:

@@ -35,6 +35,7 @@ LIMITS = ("compared_at_least", "ignored_at_most")
 IGNORE_TAG = "nbval-ignore-output"
 VOLATILE_TAG = "volatile"
 RESULT_TAG = "result"
+FALSE_TAG = "false-is-meant"
 
 
 @dataclass(frozen=True)

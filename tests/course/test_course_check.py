@@ -168,6 +168,29 @@ def test_an_img_without_alt_text_is_refused(refused):
     assert "cell 4 shows an <img> without alt text" in refused(silence)
 
 
+def test_a_band_that_was_missed_is_refused(refused):
+    text = refused(lambda notebook: print_in(code_cells(notebook)[1], "at least 90 % right: False\n"))
+
+    assert "shows False, and is held to it: mend it, or tag it 'false-is-meant'" in text
+
+
+def test_a_false_that_is_meant_says_so(course):
+    source = course / "src" / "00_sample.py"
+    source.write_text(source.read_text() + '\n# %% tags=["false-is-meant"]\nprint(1 > 2)\n')
+    build_course(folder=course)
+
+    report = check_course(folder=course)
+    assert report.ok, report.text
+
+
+def test_a_false_that_is_meant_and_is_not_shown_is_told(course):
+    source = course / "src" / "00_sample.py"
+    source.write_text(source.read_text() + '\n# %% tags=["false-is-meant"]\nprint(1 < 2)\n')
+    build_course(folder=course)
+
+    assert "shows no False: take the tag away" in check_course(folder=course).text
+
+
 def test_a_solution_in_the_learners_notebook_is_refused(refused):
     def leak(notebook):
         notebook.cells[0].source += "\n\n    channels = 64 + 32 * layers  # psst"
