@@ -86,6 +86,19 @@ def test_a_hidden_body_is_seen_to_be_hidden():
     assert view(scene_with(ball_at(0, 0.5, 0), ball_at(0, 0.7, 1.2)), 32).unhidden < 0.3
 
 
+def test_haze_lifts_what_is_dark_to_the_colour_of_its_veil():
+    dark, bright = torch.zeros(3, 4, 4), torch.full((3, 4, 4), 0.6)
+    hazy = Film(haze=0.5, veil=Colour(0.4, 0.2, 0.1))
+    assert int(develop(dark, Film(haze=0.5, veil=Colour(0, 0, 0)), seed=0).max()) == 0
+    red, green, blue = develop(dark, hazy, seed=0)[0, 0].tolist()
+    assert red > green > blue > 0
+    contrast = [
+        int(develop(bright, film, seed=0)[0, 0, 1]) - int(develop(dark, film, seed=0)[0, 0, 1])
+        for film in (Film(), hazy)
+    ]
+    assert contrast[1] < 0.7 * contrast[0]
+
+
 def test_film_maps_no_light_to_black_and_much_light_to_white():
     assert int(develop(torch.zeros(3, 4, 4), Film(), seed=0).max()) == 0
     assert int(develop(torch.full((3, 4, 4), 50.0), Film(), seed=0).min()) >= 250

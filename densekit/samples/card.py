@@ -48,8 +48,8 @@ _CARD = """# tabletop: ten kinds of things on a table
 
 ## Where they come from
 No photograph is in here. Every picture is computed by `densekit/samples/`: shapes written as distance functions,
-a sphere tracer, soft shadows, ambient occlusion, mirror reflections, a lens that blurs what is out of focus,
-film that adds grain. A class decides the shape and nothing else. Pattern, finish, colours, table, wall,
+a sphere tracer, soft shadows, ambient occlusion, mirror reflections, a lens that blurs what is out of focus and
+spreads some of the light as haze, film that adds grain. A class decides the shape and nothing else. Pattern, finish, colours, table, wall,
 lamp, camera and clutter are drawn by chance from the same distributions for every class; `drawn.csv` lists
 what was drawn for each picture. A scene in which the thing is too small, cut off, largely hidden, or shows
 nothing of the part that names it (a mug's handle) is drawn again.
@@ -72,8 +72,10 @@ them under CC0 1.0 instead.
 ## What makes them hard
 Some classes are close to each other: a tumbler is a mug without a handle, a vase is not a bottle, nor a die
 a box, nor a nut a ring. Colours and patterns say nothing. A mug's handle may point at you, a thing may lie
-on its side, be partly hidden, in shadow or slightly blurred. Each picture has its own chance, so no scene
-occurs twice.
+on its side, be partly hidden, in shadow or slightly blurred. And the camera is a poor one: many pictures are
+grainy, hazy, tinted, too dark or too bright, which photographs for the web seldom are. Features that were learned
+elsewhere are not used to that, so there is something to gain from fine-tuning them. Each picture has its own
+chance, so no scene occurs twice.
 
 How hard, measured: a logistic regression on the standardised, frozen features of a small distilled
 DenseNet-121, at 128 pixels, with so many training pictures of each class (validation pictures right, in

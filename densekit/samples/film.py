@@ -1,4 +1,4 @@
-"""From light to a photograph: exposure, darker corners, a filmic curve, grain, and 255 levels."""
+"""From light to a photograph: exposure, haze, darker corners, a filmic curve, grain, and 255 levels."""
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ def develop(light: Tensor, film: Film, seed: int) -> Tensor:
     y = ((torch.arange(height, dtype=torch.float32) + 0.5) / height - 0.5)[:, None].expand(height, width)
     light = _soften(light, film.softness)
     light = light * film.cast.column()[:, :, None] * film.exposure
+    light = light * (1.0 - film.haze) + film.veil.column()[:, :, None] * film.haze
     light = light * (1.0 - film.vignette * (x * x + y * y) * 2.0)
     # The filmic curve of Narkowicz (2016, after ACES): contrast in the middle, a gentle shoulder at the top.
     light = (light * (2.51 * light + 0.03)) / (light * (2.43 * light + 0.59) + 0.14)

@@ -142,10 +142,15 @@ class Camera:
 
 @dataclass(frozen=True)
 class Film:
-    """What camera and film do to the light: exposure, colour cast, darker corners, grain, softness."""
+    """What camera and film do to the light: exposure, colour cast, haze, darker corners, grain, softness.
+
+    Haze is the share of the light that a dusty lens spreads evenly over the picture, in the colour `veil`.
+    """
 
     exposure: float = 1.0
     cast: Colour = field(default_factory=lambda: Colour(1.0, 1.0, 1.0))
+    haze: float = 0.0
+    veil: Colour = field(default_factory=lambda: Colour(0.18, 0.18, 0.18))
     vignette: float = 0.0
     grain: float = 0.0
     softness: float = 0.0

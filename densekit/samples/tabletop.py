@@ -70,7 +70,8 @@ def draw(class_name: str, chance: Chance) -> Staged:
     camera = _camera(streams["camera"], body)
     planes, room = _surroundings(streams["ground"], ground)
     light, room = _light(streams["light"], room)
-    scene = Scene((body, *clutter), planes, light, room, camera, _film(streams["film"], ground, material))
+    film = _film(streams["film"], ground, material)
+    scene = Scene((body, *clutter), planes, light, room, camera, film)
     drawn: dict[str, str | int | float] = {
         "pattern": material.name,
         "finish": material.finish.name,
@@ -79,6 +80,8 @@ def draw(class_name: str, chance: Chance) -> Staged:
         "ground": ground.name,
         "ground_brightness": ground.mean().brightness(),
         "clutter": len(clutter),
+        "grain": film.grain,
+        "haze": film.haze,
     }
     return Staged(scene, streams["film"].whole(0, 65535), drawn)
 
@@ -231,13 +234,14 @@ def _light(chance: Chance, room: Room) -> tuple[Light, Room]:
 
 
 def _film(chance: Chance, ground: Material, material: Material) -> Film:
-    """Expose for the table and the object, a little too long or too short."""
+    """Expose for the table and the object, too long or too short, with a poor camera or a good one."""
     brightness = 0.35 * ground.mean().brightness() + 0.3 * material.mean().brightness() + 0.12
-    warm = chance.between(-0.06, 0.06)
     return Film(
-        exposure=chance.between(0.85, 1.2) * 0.18 / (brightness + 0.06),
-        cast=Colour(1 + warm, 1.0, 1 - warm),
+        exposure=chance.between(0.7, 1.4) * 0.18 / (brightness + 0.06),
+        cast=Colour(*(chance.between(0.8, 1.2) for _ in range(3))),
+        haze=chance.between(0.0, 0.33),
+        veil=from_hue(chance.between(0, 1), chance.between(0.0, 0.3), chance.between(0.1, 0.5)),
         vignette=chance.between(0.0, 0.5),
-        grain=chance.one_of((0.004, 0.008, 0.014)),
+        grain=chance.between(0.004, 0.075),
         softness=chance.one_of((0.1, 0.1, 0.2, 0.4)),
     )

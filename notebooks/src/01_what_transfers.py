@@ -255,7 +255,7 @@ show(
     ),
 )
 
-# %%
+# %% tags=["false-is-meant"]
 rise = {name: each[-1] - each[0] for name, each in purities.items()}
 print(
     "rises by more than 0.1 from the first to the last depth:",

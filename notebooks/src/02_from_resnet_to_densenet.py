@@ -214,7 +214,7 @@ check.exercise_4(other_x, other_new)
 # %% [markdown]
 # Side by side nothing is lost. We can check it on the networks from above: is the input still to be found in the output?
 
-# %%
+# %% tags=["false-is-meant"]
 x = torch.randn(1, in_channels, 6, 6)
 for name, wire, chosen in [
     ("plain", plain, same_width),
@@ -335,7 +335,7 @@ show(gradient_by_depth(panels, f"Gradient at what each of {depth} layers puts ou
 # shortcuts add is on the right, too: a gradient that changes by a small factor only.
 
 
-# %%
+# %% tags=["false-is-meant"]
 def spread(sizes: list[list[float]]) -> float:
     """The median over the seeds of the largest gradient of a layer over the smallest."""
     return sorted(max(one) / min(one) for one in sizes)[seeds // 2]

@@ -419,7 +419,7 @@ predict("does it change the logits of a fresh network?", guess=..., answer="no")
 # %% [markdown]
 # Here is the answer, with fresh norms and with random ones.
 
-# %%
+# %% tags=["false-is-meant"]
 for norms in ("freshly made", "randomised"):
     good = specimen(norms)
     with torch.no_grad():
@@ -460,7 +460,7 @@ good = specimen("randomised")
 names = [name for name, module in good.named_modules() if not list(module.children())]
 print(", ".join(name.removeprefix("features.") for name in names))
 
-# %%
+# %% tags=["false-is-meant"]
 for name in check.HUNTED:
     print(f"{name}\n   written:   {PLANTED[name].written}\n   should be: {PLANTED[name].meant}")
 
@@ -718,7 +718,7 @@ check.exercise_8(pooled_first, saving, with_max, with_3x3)
 # %% [markdown]
 # With numbers: both orders, for the pair that may change places and for the two that may not.
 
-# %%
+# %% tags=["false-is-meant"]
 x = torch.randn(1, 6, 8, 8, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 for pool in (nn.AvgPool2d(2), nn.MaxPool2d(2)):
     for kernel in (1, 3):
