@@ -40,6 +40,7 @@ def write_card(
     record: Record,
     manifest: Mapping[str, Any],
     transfer: Mapping[str, Any] | None = None,
+    steps: Mapping[str, Any] | None = None,
 ) -> str:
     """Return the card as Markdown.
 
@@ -48,12 +49,14 @@ def write_card(
         record: what is known of the run.
         manifest: of the crop cache.
         transfer: what `benchmarks/transfer.py --json` printed; None if it was not measured yet.
+        steps: what `benchmarks/recipe_steps.py --json` printed; None if it was not measured.
     """
     recipe = make_recipe(**record.configuration["recipe"])
     parts = [
         _what(description),
         _how(record, recipe, manifest),
         _how_good(record.rows, transfer),
+        *([] if steps is None else [_what_each_step_gains(steps)]),
         _limits(description),
         _pictures(manifest),
     ]
@@ -165,6 +168,27 @@ def _how_good(rows: list[dict[str, str]], transfer: Mapping[str, Any] | None) ->
 
 def _interval(row: Mapping[str, Any]) -> str:
     return f"{row['accuracy']:.1%} ± {100 * row['half_interval']:.1f}"
+
+
+def _what_each_step_gains(steps: Mapping[str, Any]) -> str:
+    tasks = list(steps["runs"][0]["transfer"])
+    return "\n".join(
+        [
+            "## What each step of the recipe gains",
+            f"Short runs of {steps['images']:,} images from the same random weights, each without one thing, "
+            "measured as above, by `benchmarks/recipe_steps.py`. One training seed each: ± is of the "
+            f"{steps['seeds']} seeds of the measuring alone. Cosine: of the features to the teacher's, on "
+            "pictures kept for measuring.",
+            "",
+            f"| run | cosine | {' | '.join(tasks)} |",
+            f"|---|---|{'---|' * len(tasks)}",
+            *(
+                f"| {run['run']} | {'' if run['cosine'] is None else format(run['cosine'], '.3f')} | "
+                f"{' | '.join(_interval(run['transfer'][task]) for task in tasks)} |"
+                for run in steps["runs"]
+            ),
+        ]
+    )
 
 
 def _limits(description: Mapping[str, Any]) -> str:

@@ -52,11 +52,12 @@ def export(work: Path, preprocessing: Preprocessing = SMALL) -> Path:
     with write_atomically(path.with_suffix(".json"), "w") as file:
         file.write(json.dumps(description, indent=2, ensure_ascii=False) + "\n")
     _copy_record(run, path.parent / "run")
-    transfer = work / "transfer.json"
-    measured = _read_json(transfer) if transfer.is_file() else None
+    transfer, steps = (
+        _read_json(path) if path.is_file() else None for path in (work / "transfer.json", work / "steps.json")
+    )
     record = Record(configuration, log, _earlier_log(run))
     with write_atomically(path.with_name("README.md"), "w") as file:
-        file.write(write_card(description, record, manifest, measured))
+        file.write(write_card(description, record, manifest, transfer, steps))
     return path
 
 

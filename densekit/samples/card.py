@@ -49,10 +49,10 @@ _CARD = """# tabletop: ten kinds of things on a table
 ## Where they come from
 No photograph is in here. Every picture is computed by `densekit/samples/`: shapes written as distance functions,
 a sphere tracer, soft shadows, ambient occlusion, mirror reflections, a lens that blurs what is out of focus and
-spreads some of the light as haze, film that adds grain. A class decides the shape and nothing else. Pattern, finish, colours, table, wall,
-lamp, camera and clutter are drawn by chance from the same distributions for every class; `drawn.csv` lists
-what was drawn for each picture. A scene in which the thing is too small, cut off, largely hidden, or shows
-nothing of the part that names it (a mug's handle) is drawn again.
+spreads some of the light as haze, film that adds grain. A class decides the shape and nothing else. Pattern,
+finish, colours, table, wall, lamp, camera and clutter are drawn by chance from the same distributions for every
+class; `drawn.csv` lists what was drawn for each picture. A scene in which the thing is too small, cut off,
+largely hidden, or shows nothing of the part that names it (a mug's handle) is drawn again.
 
 Remake it: `make samples`, or
 

@@ -54,6 +54,21 @@ def test_the_card_names_every_package_with_its_licences_and_what_was_measured(wo
     assert "not measured yet" in export(work).with_name("README.md").read_text()
 
 
+def test_the_card_tells_what_each_step_of_the_recipe_gains(work: Path) -> None:
+    reached = {"letters": {"accuracy": 0.5, "half_interval": 0.011}}
+    runs = [
+        {"run": "whole", "cosine": 0.3, "transfer": reached},
+        {"run": "less", "cosine": None, "transfer": reached},
+    ]
+    (work / "steps.json").write_text(json.dumps({"images": 24_000, "seeds": 5, "runs": runs}))
+    card = export(work).with_name("README.md").read_text()
+    (work / "steps.json").unlink()
+    assert "Short runs of 24,000 images" in card
+    assert "| whole | 0.300 | 50.0% ± 1.1 |" in card
+    assert "| less |  | 50.0% ± 1.1 |" in card
+    assert "Short runs" not in export(work).with_name("README.md").read_text()
+
+
 def test_a_run_that_was_stopped_early_is_called_so(work: Path) -> None:
     recipe_file = work / "run" / "recipe.json"
     before = recipe_file.read_text()
