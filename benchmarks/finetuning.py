@@ -55,7 +55,7 @@ WHOLE = "whole network, fine-tuned"
 class Recipe:
     """How the whole network is trained."""
 
-    epochs: int = 8
+    epochs: int = 14
     batch_size: int = 32
     peak: float = 1e-3  # the highest learning rate
     weight_decay: float = 0.05
