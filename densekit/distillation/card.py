@@ -178,7 +178,7 @@ def _what_each_step_gains(steps: Mapping[str, Any]) -> str:
             f"Short runs of {steps['images']:,} images from the same random weights, each without one thing, "
             "measured as above, by `benchmarks/recipe_steps.py`. One training seed each: ± is of the "
             f"{steps['seeds']} seeds of the measuring alone. Cosine: of the features to the teacher's, on "
-            "pictures kept for measuring.",
+            "pictures kept for measuring. Runs as short as this show large effects only.",
             "",
             f"| run | cosine | {' | '.join(tasks)} |",
             f"|---|---|{'---|' * len(tasks)}",
