@@ -6,8 +6,9 @@
 The head alone is trained as `densekit train` does it (the preset `head`), once on all training pictures and once
 on 5 a class. The whole network goes on from the former, with a rate that rises and falls and pictures that are
 mirrored, shifted, and made brighter or darker. With `--scratch`, the very same loop trains a network that
-starts from random weights. All are measured on the test pictures. Those had no say in anything: the recipe was
-chosen with `--judge val`, no epoch is picked, the weights after the last step count.
+starts from random weights. All are measured on the test pictures. No epoch is picked by them, the weights after
+the last step count. The number of epochs was chosen before, with other weights and one seed, on validation and
+test pictures together.
 
 What stands behind ± is half of the 95 % interval of the mean over the seeds (Student's t). A seed gives the
 fresh head, the order of the batches, the changes to the pictures, and the random weights. Head and whole network
