@@ -13,15 +13,14 @@ so differences of its size say nothing. The runs are short; what helps a short r
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import load_file
 from timing import machine, print_table
-from transfer import Embedder, letters, measure, photographs, tabletop
+from transfer import Embedder, embedder_of, letters, measure, photographs, tabletop
 
 from densekit.distillation.__main__ import main as distil
 from densekit.distillation.cache import MANIFEST, build_cache
@@ -33,7 +32,6 @@ from densekit.distillation.session import CHECKPOINT, LOG, Plan, read_recipe, tr
 from densekit.distillation.settings import make_recipe, read_stages
 from densekit.distillation.sources import SOURCES
 from densekit.errors import DensekitError
-from densekit.model.inference import frozen
 from densekit.model.weights_info import SMALL
 from densekit.model.zoo import build
 from densekit.training.checkpoint import below
@@ -148,11 +146,10 @@ def embedder(arm: Arm, work: Path) -> Embedder:
     if not arm.averaged:
         tensors = below("student.network.", load_file(folder / "run" / CHECKPOINT))
         network.load_state_dict({name: one for name, one in tensors.items() if "classifier" not in name})
-    model = frozen(network)
-    return lambda pixels: model(SMALL.normalise(pixels))
+    return embedder_of(network)
 
 
-def lazily(arms: Sequence[Arm], work: Path) -> Iterator[tuple[str, Callable[[torch.Tensor], torch.Tensor]]]:
+def lazily(arms: Sequence[Arm], work: Path) -> Iterator[tuple[str, Embedder]]:
     """Yield the arms' networks, one at a time."""
     for arm in arms:
         yield arm.told, embedder(arm, work)

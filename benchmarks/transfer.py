@@ -40,6 +40,7 @@ from densekit.devices import choose_compute
 from densekit.errors import DensekitError
 from densekit.files import sample_folder
 from densekit.intervals import half_interval
+from densekit.model.densenet import DenseNet
 from densekit.model.inference import frozen
 from densekit.model.weights_info import SMALL
 from densekit.model.zoo import build
@@ -159,7 +160,12 @@ def measure(tasks: Sequence[Task], named: Iterator[tuple[str, Embedder]], seeds:
 
 
 def _densenet(weights: str | Path) -> Embedder:
-    model = frozen(build("densenet121", weights, num_classes=0))
+    return embedder_of(build("densenet121", weights, num_classes=0))
+
+
+def embedder_of(network: DenseNet) -> Embedder:
+    """Return a network without a classifier as a function from pixels to features."""
+    model = frozen(network)
     return lambda pixels: model(SMALL.normalise(pixels))
 
 

@@ -32,7 +32,16 @@ class Record:
     @property
     def rows(self) -> list[dict[str, str]]:
         """The rows of the log."""
-        return list(csv.DictReader(io.StringIO(self.log)))
+        return _rows(self.log)
+
+    @property
+    def earlier_rows(self) -> list[dict[str, str]]:
+        """The rows of the earlier log; none if there was no earlier run."""
+        return _rows(self.earlier_log)
+
+
+def _rows(log: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(log)))
 
 
 def write_card(
@@ -93,7 +102,7 @@ def _how(record: Record, recipe: Recipe, manifest: Mapping[str, Any]) -> str:
         again = "`make weights` does it again, with `MORE='--first-weights FILE'` for such a beginning."
     done = int(last["images"]) / recipe.images
     stopped = "" if done >= 1 else f" The run was stopped at {done:.0%} of its plan."
-    notes = stopped + ("" if _followed(recipe, rows) else " " + _CHANGED) + _before(record.earlier_log)
+    notes = stopped + ("" if _followed(recipe, rows) else " " + _CHANGED) + _before(record.earlier_rows)
     return f"""## How it was made
 It never saw a label. A trained network, the *teacher*, looked at pictures, and a network that began with {first}
 weights, the *student*, learned to see what the teacher saw (distillation). {again}
@@ -114,8 +123,7 @@ weights, the *student*, learned to see what the teacher saw (distillation). {aga
 {configuration["device"]}, {configuration["precision"]}). One run, seed {recipe.seed}.{notes}"""
 
 
-def _before(log: str) -> str:
-    rows = list(csv.DictReader(io.StringIO(log)))
+def _before(rows: list[dict[str, str]]) -> str:
     if not rows:
         return ""
     images, hours = int(rows[-1]["images"]), float(rows[-1]["seconds"]) / 3600

@@ -139,38 +139,31 @@ def load_state(state: State, path: Path, identity: str) -> None:
     for name, tensor in below("optimizer.", tensors).items():
         index, _, key = name.partition(".")
         moments.setdefault(int(index), {})[key] = tensor
-    _lay_out_alike(moments, state.student)
     groups = state.optimizer.state_dict()["param_groups"]
     state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+    _lay_out_alike(state.optimizer)
     state.counters = Counters(**json.loads(metadata["counters"]))
 
 
-def _lay_out_alike(moments: dict[int, dict[str, Tensor]], student: Student) -> None:
+def _lay_out_alike(optimizer: torch.optim.Optimizer) -> None:
     """Give moments the memory layout of their parameters: a fused optimiser goes through both side by side.
 
     The file has them in plain order; weights of convolutions may lie with the channels last.
     """
-    decayed, others = _groups(student)
-    for index, parameter in enumerate([*decayed, *others]):
-        for name, moment in moments.get(index, {}).items():
+    for parameter, moments in optimizer.state.items():
+        for name, moment in moments.items():
             if moment.shape == parameter.shape:
-                moments[index][name] = torch.empty_like(parameter).copy_(moment)
+                moments[name] = torch.empty_like(parameter).copy_(moment)
 
 
 def _modules(state: State) -> dict[str, nn.Module]:
     return {"student": state.student, "averaged": state.averaged, "standards": state.standards}
 
 
-def _groups(student: Student) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """Return the parameters that decay, and the others, in the order in which the optimiser counts them."""
-    parameters = list(student.parameters())
-    return [one for one in parameters if one.dim() > 1], [one for one in parameters if one.dim() <= 1]
-
-
 def _optimizer(student: Student, recipe: Recipe) -> torch.optim.AdamW:
-    decayed, others = _groups(student)
+    parameters = list(student.parameters())
     groups = [
-        {"params": decayed, "weight_decay": recipe.weight_decay},
-        {"params": others, "weight_decay": 0.0},
+        {"params": [one for one in parameters if one.dim() > 1], "weight_decay": recipe.weight_decay},
+        {"params": [one for one in parameters if one.dim() <= 1], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98), fused=True)
