@@ -45,12 +45,12 @@ bench: $(READY)  ## time densekit against the usual ways, side by side
 	OMP_WAIT_POLICY=ACTIVE $(BIN)/python benchmarks/head_only.py
 
 samples: $(READY)  ## remake data_samples/tabletop, picture by picture (about 3 minutes)
-	OMP_NUM_THREADS=1 $(BIN)/python -m densekit.samples tabletop --out data_samples/tabletop
+	OMP_NUM_THREADS=1 $(BIN)/python -m workshop.samples tabletop --out data_samples/tabletop
 
 # Two niced processes with one thread each; a kill at any moment costs a few minutes. MORE='--minutes 30', say.
 weights: $(READY)  ## distil the embedded weights anew into runs/weights (hours); call it again to go on
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[distillation]'
-	nice -n 19 $(BIN)/python -m densekit.distillation --work runs/weights --processes 2 $(MORE)
+	nice -n 19 $(BIN)/python -m workshop.distillation --work runs/weights --processes 2 $(MORE)
 
 picture: $(READY)  ## remake the picture in the README
 	$(BIN)/python docs/picture.py

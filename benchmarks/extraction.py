@@ -30,7 +30,7 @@ from densekit.data.loading import load_images
 from densekit.devices import bf16_is_fast
 from densekit.files import sample_folder
 from densekit.model.densenet import DenseNet
-from densekit.model.inference import frozen
+from densekit.model.frozen.rewrite import frozen
 from densekit.model.zoo import densenet121
 from densekit.vision import torchvision
 

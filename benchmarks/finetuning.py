@@ -43,7 +43,7 @@ from densekit.features import Features
 from densekit.files import sample_folder
 from densekit.intervals import half_interval
 from densekit.model.densenet import DenseNet
-from densekit.model.inference import frozen
+from densekit.model.frozen.rewrite import frozen
 from densekit.model.zoo import build
 from densekit.training.loop import fit
 from densekit.training.standardise import Standardiser

@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/recipe_steps.py --work DIR [--images N] [--photos DIR] [--only ARM ...] [--json]
 
 Each arm begins with the same random weights, sees so many views and is measured like the embedded weights
-(`benchmarks/transfer.py`). DIR is a work folder of `python -m densekit.distillation`, with its crops and
+(`benchmarks/transfer.py`). DIR is a work folder of `python -m workshop.distillation`, with its crops and
 packages; what the arms reach is kept in DIR/steps, so that a run that was stopped goes on where it was.
 
 One training seed each: what stands behind ± is half of the 95 % interval over the seeds of the measuring alone,
@@ -22,19 +22,19 @@ from safetensors.torch import load_file
 from timing import machine, print_table
 from transfer import Embedder, embedder_of, letters, measure, photographs, tabletop
 
-from densekit.distillation.__main__ import main as distil
-from densekit.distillation.cache import MANIFEST, build_cache
-from densekit.distillation.export import export
-from densekit.distillation.logbook import LogBook
-from densekit.distillation.packages import fetch_packages
-from densekit.distillation.processes import ALONE
-from densekit.distillation.session import CHECKPOINT, LOG, Plan, read_recipe, train
-from densekit.distillation.settings import make_recipe, read_stages
-from densekit.distillation.sources import SOURCES
 from densekit.errors import DensekitError
 from densekit.model.weights_info import SMALL
 from densekit.model.zoo import build
 from densekit.training.checkpoint import below
+from workshop.distillation.__main__ import main as distil
+from workshop.distillation.cache import MANIFEST, build_cache
+from workshop.distillation.export import export
+from workshop.distillation.logbook import LogBook
+from workshop.distillation.packages import fetch_packages
+from workshop.distillation.processes import ALONE
+from workshop.distillation.session import CHECKPOINT, LOG, Plan, read_recipe, train
+from workshop.distillation.settings import make_recipe, read_stages
+from workshop.distillation.sources import SOURCES
 
 _CROPS = 60_000
 _WARM_UP = 60  # steps; a short run has few of them
@@ -158,7 +158,7 @@ def lazily(arms: Sequence[Arm], work: Path) -> Iterator[tuple[str, Embedder]]:
 def main() -> int:
     """Train what is not trained yet, measure all arms and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--work", type=Path, required=True, help="a work folder of densekit.distillation")
+    parser.add_argument("--work", type=Path, required=True, help="a work folder of workshop.distillation")
     parser.add_argument("--images", type=int, default=24_000, help="views that each arm sees")
     parser.add_argument("--photos", type=Path, help="a folder of photographs, to measure on them too")
     parser.add_argument("--only", nargs="+", metavar="ARM", choices=[arm.name for arm in ARMS])

@@ -33,6 +33,7 @@ from torch import Tensor
 
 from densekit.data.decoding import open_image
 from densekit.data.folder import open_folder
+from densekit.data.letters import LETTERS, letter_pictures
 from densekit.data.scan import Sample
 from densekit.data.splits import some_of_each
 from densekit.data.transforms import Preprocessing
@@ -41,10 +42,9 @@ from densekit.errors import DensekitError
 from densekit.files import sample_folder
 from densekit.intervals import half_interval
 from densekit.model.densenet import DenseNet
-from densekit.model.inference import frozen
+from densekit.model.frozen.rewrite import frozen
 from densekit.model.weights_info import SMALL
 from densekit.model.zoo import build
-from densekit.samples.letters import LETTERS, letter_pictures
 
 Embedder = Callable[[Tensor], Tensor]
 """From pixels, uint8 (N, 3, S, S), to features, float32 (N, C)."""
@@ -129,7 +129,7 @@ def models(files: Sequence[Path], teacher: bool) -> Iterator[tuple[str, Embedder
     for path in files:
         yield path.stem if len({one.stem for one in files}) == len(files) else str(path), _densenet(path)
     if teacher:
-        from densekit.distillation.teacher import EfficientNetLite0
+        from workshop.distillation.teacher import EfficientNetLite0
 
         look = EfficientNetLite0(choose_compute("cpu", "fp32"))
         yield "teacher", lambda pixels: look(pixels.float() / 255).features

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from densekit.data.folder import open_folder
     from densekit.features import extract_features
     from densekit.files import sample_folder
-    from densekit.model.parity import compare
+    from densekit.model.proof.parity import compare
     from densekit.model.zoo import densenet121, densenet161, densenet169, densenet201
     from densekit.run import load_run
     from densekit.trainer import resume, train
     from densekit.training.loop import fit
 
 _HOMES = {
-    "compare": "densekit.model.parity",
+    "compare": "densekit.model.proof.parity",
     "densenet121": "densekit.model.zoo",
     "densenet161": "densekit.model.zoo",
     "densenet169": "densekit.model.zoo",

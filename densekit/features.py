@@ -25,7 +25,7 @@ from densekit.devices import Compute, choose_compute, usable_cores
 from densekit.errors import ImageError
 from densekit.files import cache_folder, write_atomically
 from densekit.model.densenet import DenseNet
-from densekit.model.inference import frozen
+from densekit.model.frozen.rewrite import frozen
 from densekit.model.state_dicts import fingerprint
 
 _FORMAT = "densekit features 1"
@@ -129,7 +129,7 @@ def extract_features(
 ) -> Features:
     """Run the frozen part of a network over images, each one once.
 
-    The network is not touched: the computation runs on an exact rewrite of it (`densekit.model.inference`).
+    The network is not touched: the computation runs on an exact rewrite of it (`densekit.model.frozen.rewrite`).
     Images that can't be read are left out and listed in `skipped`.
 
     Args:

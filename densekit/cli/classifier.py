@@ -120,7 +120,7 @@ def parity(
     as_json: Json = False,
 ) -> None:
     """Compare the network with torchvision's, at every module, in float64."""
-    from densekit.model.parity import compare
+    from densekit.model.proof.parity import compare
 
     report = compare(full_name(architecture))
     if as_json:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from densekit.model.densenet import DenseLayer
-from densekit.model.parity import randomise
+from densekit.model.proof.parity import randomise
 
 ROUNDING = 1e-9
 """Differences in float64 that are rounding."""

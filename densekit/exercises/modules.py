@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from densekit.exercises.framework import NotYet, expect
-from densekit.model.parity import randomise
+from densekit.model.proof.parity import randomise
 
 TOLERANCE = 1e-9
 """Largest difference that counts as rounding, as a share of the largest value or of 1, whichever is larger."""

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from densekit.model.architectures import DenseNetConfig
-from densekit.model.ledger import Ledger, Stage, make_ledger
+from densekit.model.proof.ledger import Ledger, Stage, make_ledger
 from densekit.plots.described import describe, new_figure
 from densekit.plots.style import BLUE, ORANGE, styled
 from densekit.words import percent

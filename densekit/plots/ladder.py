@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from densekit.errors import DensekitError
-from densekit.model.parity_report import ParityReport
+from densekit.model.proof.parity_report import ParityReport
 from densekit.plots.described import describe, new_figure
 from densekit.plots.style import GREEN, GREY, LIGHT, VERMILLION, YELLOW, styled
 
@@ -22,7 +22,7 @@ Rungs = Mapping[str, float]
 shapes differ or nothing came out."""
 
 TOLERANCE = 1e-9
-"""The largest difference that is green: as in `densekit.model.parity`, but absolute."""
+"""The largest difference that is green: as in `densekit.model.proof.parity`, but absolute."""
 
 _ZERO, _OTHER_SHAPE = -19.0, 5.0  # their places on the axis, whose unit is the power of ten
 _TICKS = (-16, -12, -8, -4, 0)
@@ -33,7 +33,7 @@ def rungs(report: ParityReport, mode: str = "eval") -> dict[str, float]:
     """Return the ladder of a comparison: the modules that compute, without those that contain others.
 
     Args:
-        report: of `densekit.model.parity.compare` or `compare_networks`.
+        report: of `densekit.model.proof.parity.compare` or `compare_networks`.
         mode: 'eval' or 'train'.
     """
     found = {row.name: row.difference for row in report.select(mode, "output")}

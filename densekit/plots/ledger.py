@@ -3,7 +3,7 @@
 from matplotlib.figure import Figure
 
 from densekit.model.architectures import DenseNetConfig
-from densekit.model.ledger import make_ledger
+from densekit.model.proof.ledger import make_ledger
 from densekit.plots.channels import draw_strips, strip_title, strip_words
 from densekit.plots.costs import cost_title, cost_words, draw_costs
 from densekit.plots.described import describe, new_figure

@@ -67,7 +67,7 @@ def zoo_scatter(table: pd.DataFrame) -> Figure:
 
     Args:
         table: rows by name, with `family`, `parameters`, `multiply_adds` and `accuracy` in percent
-            (`densekit.model.zoo_table`).
+            (`densekit.model.proof.zoo_table`).
 
     Raises:
         DataError: the table is empty or lacks a column.

@@ -10,8 +10,8 @@ import torch
 from matplotlib.figure import Figure
 
 from densekit.errors import DensekitError, nearest
-from densekit.model.parity import compare_networks
-from densekit.model.planted import NORMS, PLANTED, Norms, PlantedBug, specimen
+from densekit.model.proof.parity import compare_networks
+from densekit.model.proof.planted import NORMS, PLANTED, Norms, PlantedBug, specimen
 from densekit.plots.ladder import difference_ladder, first_red, rungs
 from densekit.widgets.explorer import Explorer, choice
 

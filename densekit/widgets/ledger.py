@@ -6,7 +6,7 @@ import ipywidgets as widgets
 from matplotlib.figure import Figure
 
 from densekit.model.architectures import ARCHITECTURES, DenseNetConfig, read_architecture
-from densekit.model.ledger import make_ledger
+from densekit.model.proof.ledger import make_ledger
 from densekit.plots.ledger import ledger_overview
 from densekit.widgets.explorer import Explorer, choice, slider
 from densekit.words import percent

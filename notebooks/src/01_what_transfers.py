@@ -485,8 +485,8 @@ print(
 # supposed that lines and curves learned elsewhere would serve them.
 
 # %%
+from densekit.data.letters import LETTERS, letter_pictures
 from densekit.plots import image_grid
-from densekit.samples.letters import LETTERS, letter_pictures
 
 alphabet = LETTERS[:10]
 letters = letter_pictures(alphabet, of_each=25)

@@ -400,7 +400,7 @@ print(f"{sum(p.numel() for p in resnet18.parameters()):,} parameters, {sum(work)
 # one crop each). Which network is the deepest, and which has most parameters?
 
 # %%
-from densekit.model.zoo_table import zoo_table
+from densekit.model.proof.zoo_table import zoo_table
 
 zoo = zoo_table()
 print("as by hand:", zoo.loc["resnet18", "multiply_adds"] == sum(work))
@@ -444,7 +444,7 @@ check.exercise_8(smaller_and_better, zoo)
 # One more look at those accuracies. For some networks torchvision has a second set of weights:
 
 # %%
-from densekit.model.zoo_table import accuracy_of, published
+from densekit.model.proof.zoo_table import accuracy_of, published
 
 for name in ("resnet50", "densenet121"):
     print(f"{name:12}", {weights.name: accuracy_of(weights) for weights in published(name)})

@@ -477,7 +477,7 @@ print(f"{len(multiply_adds)} convolutions, {sum(multiply_adds):,} multiply-adds"
 # by line. It must agree with what you just counted.
 
 # %%
-from densekit.model.ledger import make_ledger
+from densekit.model.proof.ledger import make_ledger
 
 ledger = make_ledger(config, image_size, num_classes=0)
 print(ledger)

@@ -153,7 +153,7 @@ table
 
 # %%
 from densekit import densenet121
-from densekit.model.tree import module_tree
+from densekit.model.proof.tree import module_tree
 
 network = densenet121(num_classes=10).eval()
 print(module_tree(network))
@@ -351,7 +351,7 @@ def ladder(ours: nn.Module, theirs: nn.Module, images: torch.Tensor) -> dict[str
 # prove anything, so `randomise` gives them random values in the reference, and our network gets the same.
 
 # %%
-from densekit.model.parity import randomise
+from densekit.model.proof.parity import randomise
 from densekit.plots import difference_ladder
 from densekit.plots.ladder import first_red
 
@@ -386,7 +386,7 @@ print("same class for both images:", bool((own(images).argmax(1) == reference(im
 # It takes a few seconds.
 
 # %%
-from densekit.model.parity import compare
+from densekit.model.proof.parity import compare
 from densekit.plots.ladder import rungs
 
 report = compare("densenet121", seed=seed, image_size=64)
@@ -409,7 +409,7 @@ difference_ladder(rungs(report), "DenseNet-121: densekit against torchvision, ev
 # made? Say "yes" or "no", then read on.
 
 # %%
-from densekit.model.planted import PLANTED, specimen
+from densekit.model.proof.planted import PLANTED, specimen
 
 bug = PLANTED["ReLU before norm"]
 print("written:  ", bug.written)
@@ -495,7 +495,7 @@ check.exercise_5(first_red_rungs)
 # one rung higher.
 
 # %%
-from densekit.model.parity import compare_networks
+from densekit.model.proof.parity import compare_networks
 
 reports = {name: compare_networks(PLANTED[name](good), good, images) for name in check.HUNTED}
 difference_ladder({name: rungs(each) for name, each in reports.items()}, "Five bugs, five first red rungs")
@@ -805,7 +805,7 @@ print("the same, within 1e-12:", bool((after - before).abs().max() < 1e-12))
 # float64, and as it is used, in float32:
 
 # %%
-from densekit.model.inference import frozen
+from densekit.model.frozen.rewrite import frozen
 
 backbone = densenet121().eval()  # the embedded weights
 pictures = torch.randn(16, 3, 96, 96, generator=torch.Generator().manual_seed(seed))

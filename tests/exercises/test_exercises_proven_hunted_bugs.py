@@ -5,7 +5,7 @@ from torch import nn
 
 from densekit.exercises.proven import hunted_bugs as check
 from densekit.exercises.testing import assert_checker
-from densekit.model.planted import PLANTED
+from densekit.model.proof.planted import PLANTED
 
 
 class TestExercise4:

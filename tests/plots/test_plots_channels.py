@@ -6,7 +6,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from densekit.model.ledger import make_ledger
+from densekit.model.proof.ledger import make_ledger
 from densekit.plots import alt_text, block_staircase, channel_strip
 
 

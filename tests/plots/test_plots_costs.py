@@ -5,7 +5,7 @@ from figures import SMALL
 
 from densekit.errors import ConfigError
 from densekit.model.architectures import read_architecture
-from densekit.model.ledger import make_ledger
+from densekit.model.proof.ledger import make_ledger
 from densekit.plots import cost_bars
 
 

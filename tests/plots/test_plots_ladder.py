@@ -7,9 +7,9 @@ import torch
 from matplotlib.text import Text
 
 from densekit.errors import DensekitError
-from densekit.model import parity
-from densekit.model.parity import compare_networks
-from densekit.model.planted import PLANTED, specimen
+from densekit.model.proof import parity
+from densekit.model.proof.parity import compare_networks
+from densekit.model.proof.planted import PLANTED, specimen
 from densekit.plots.described import alt_text, png
 from densekit.plots.ladder import TOLERANCE, difference_ladder, first_red, rungs
 

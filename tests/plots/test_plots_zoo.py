@@ -7,7 +7,7 @@ import pytest
 from matplotlib.text import Annotation
 
 from densekit.errors import DataError
-from densekit.model.zoo_table import FAMILIES, published
+from densekit.model.proof.zoo_table import FAMILIES, published
 from densekit.plots import alt_text, png
 from densekit.plots.zoo import zoo_scatter
 

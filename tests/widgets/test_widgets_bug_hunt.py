@@ -3,7 +3,7 @@
 import pytest
 
 from densekit.errors import DensekitError
-from densekit.model.planted import PLANTED
+from densekit.model.proof.planted import PLANTED
 from densekit.plots.described import alt_text
 from densekit.widgets.bug_hunt import bug_hunt, hunt
 

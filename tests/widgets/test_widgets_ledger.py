@@ -6,7 +6,7 @@ import pytest
 
 from densekit.errors import ConfigError
 from densekit.model.architectures import DenseNetConfig, read_architecture
-from densekit.model.ledger import make_ledger
+from densekit.model.proof.ledger import make_ledger
 from densekit.plots import alt_text, png
 from densekit.widgets.ledger import LedgerExplorer, ledger_view
 

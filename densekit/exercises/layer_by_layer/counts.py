@@ -8,7 +8,7 @@ from torch import nn
 from densekit.exercises.framework import Hint, exercise, expect, expect_equal, quoted
 from densekit.model import densenet
 from densekit.model.architectures import DenseNetConfig
-from densekit.model.ledger import dense_layer_parameters, make_ledger
+from densekit.model.proof.ledger import dense_layer_parameters, make_ledger
 
 
 @exercise(

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from densekit.exercises.apart import ROUNDING, layer_ladder, logits_apart, max_difference, random_dense_layer
 from densekit.exercises.framework import Hint, exercise, expect, expect_equal
 from densekit.model.densenet import DenseLayer
-from densekit.model.planted import PLANTED, specimen
+from densekit.model.proof.planted import PLANTED, specimen
 
 HUNTED = (
     "wrong eps",

@@ -11,7 +11,7 @@ from torch import Tensor
 from densekit.exercises.framework import Hint, exercise, expect, expect_equal
 from densekit.model.architectures import DenseNetConfig
 from densekit.model.densenet import DenseNet
-from densekit.model.planted import specimen
+from densekit.model.proof.planted import specimen
 
 _OWN_LAYER = {"norm1": "squeeze_norm", "conv1": "squeeze", "norm2": "grow_norm", "conv2": "grow"}
 _OWN_STEM = {"conv0": "stem.conv", "norm0": "stem.norm", "norm5": "last_norm"}

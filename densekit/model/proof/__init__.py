@@ -1,0 +1,1 @@
+"""What proves and explains the network: parity with torchvision, planted bugs, ledgers and tables."""

@@ -1,0 +1,117 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny_distillation import unpacked
+
+from densekit.errors import DataError
+from workshop.distillation.cache import MANIFEST, PICTURES, PIXELS, build_cache, open_cache
+from workshop.distillation.packages import Package
+from workshop.distillation.sources import KINDS, Source
+
+SOURCES = [Source("some-pictures", "pictures"), Source("cut-outs", "things")]
+
+
+@pytest.fixture
+def packages(tmp_path: Path) -> list[Package]:
+    photographs = unpacked(tmp_path, "some-pictures", 70)
+    folder = tmp_path / "cut-outs"
+    folder.mkdir()
+    for number in range(5):
+        image = Image.new("RGBA", (90, 90))
+        image.paste((255, 40 * number, 0, 255), (10, 10, 70, 80))
+        image.save(folder / f"{number}.png")
+    return [photographs, Package("cut-outs", "2", ("GPL-2",), folder)]
+
+
+def test_kinds_get_their_shares_and_the_manifest_says_so(tmp_path: Path, packages: list[Package]) -> None:
+    build_cache(tmp_path / "crops", SOURCES, packages, 300, progress=False)
+    cache = open_cache(tmp_path / "crops")
+    of_pictures, of_things = cache.manifest["packages"]
+    share = KINDS["pictures"].share / (KINDS["pictures"].share + KINDS["things"].share)
+    assert of_pictures["crops"] == pytest.approx(300 * share, abs=70 / 2)
+    assert of_things["crops"] == pytest.approx(300 * (1 - share), abs=5 / 2)
+    assert of_things == {
+        "package": "cut-outs",
+        "version": "2",
+        "licences": ["GPL-2"],
+        "kind": "things",
+        "pictures": 5,
+        "crops": of_things["crops"],
+    }
+    assert len(cache.pixels) == len(cache.pictures) == of_pictures["crops"] + of_things["crops"]
+
+
+def test_the_same_pictures_give_the_same_bytes_in_one_process_and_in_two(
+    tmp_path: Path, packages: list[Package]
+) -> None:
+    for name, processes in {"one": 1, "two": 2}.items():
+        build_cache(tmp_path / name, SOURCES, packages, 100, seed=3, processes=processes, progress=False)
+    assert (tmp_path / "one" / PIXELS).read_bytes() == (tmp_path / "two" / PIXELS).read_bytes()
+    assert (tmp_path / "one" / MANIFEST).read_text() == (tmp_path / "two" / MANIFEST).read_text()
+    build_cache(tmp_path / "other", SOURCES, packages, 100, seed=4, progress=False)
+    assert open_cache(tmp_path / "other").identity != open_cache(tmp_path / "one").identity
+
+
+def test_crops_of_a_picture_are_all_learned_from_or_all_kept(tmp_path: Path, packages: list[Package]) -> None:
+    build_cache(tmp_path / "crops", SOURCES, packages, 300, progress=False)
+    cache = open_cache(tmp_path / "crops")
+    learn, kept = cache.split()
+    assert len(kept) > 0
+    assert sorted([*learn, *kept]) == list(range(len(cache.pixels)))
+    assert not set(cache.pictures[learn]) & set(cache.pictures[kept])
+
+
+def test_more_pictures_than_crops_give_one_each_evenly_spaced(
+    tmp_path: Path, packages: list[Package]
+) -> None:
+    build_cache(tmp_path / "crops", SOURCES[:1], packages[:1], 7, progress=False)
+    numbers = open_cache(tmp_path / "crops").pictures
+    assert list(numbers) == list(np.linspace(0, 69, 7).round())
+
+
+def test_things_need_something_to_be_set_on(tmp_path: Path, packages: list[Package]) -> None:
+    with pytest.raises(DataError, match="no other picture to be one"):
+        build_cache(tmp_path / "crops", SOURCES[1:], packages[1:], 10, progress=False)
+    assert not (tmp_path / "crops" / MANIFEST).exists()
+
+
+def test_packages_without_pictures_are_an_error(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="none of the 0 pictures"):
+        build_cache(
+            tmp_path / "c",
+            SOURCES[:1],
+            [Package("some-pictures", "1", (), tmp_path / "empty")],
+            9,
+            progress=False,
+        )
+
+
+class TestDamage:
+    @pytest.fixture
+    def crops(self, tmp_path: Path, packages: list[Package]) -> Path:
+        build_cache(tmp_path / "crops", SOURCES[:1], packages[:1], 10, progress=False)
+        return tmp_path / "crops"
+
+    def test_a_missing_cache_is_told(self, tmp_path: Path) -> None:
+        with pytest.raises(DataError, match=r"no crop cache in .*manifest\.json is missing"):
+            open_cache(tmp_path)
+
+    def test_a_cut_off_file_is_noticed(self, crops: Path) -> None:
+        (crops / PIXELS).write_bytes((crops / PIXELS).read_bytes()[:-1])
+        with pytest.raises(DataError, match=r"is damaged.*delete the folder"):
+            open_cache(crops)
+
+    def test_an_index_of_another_cache_is_noticed(self, crops: Path) -> None:
+        np.save(crops / PICTURES, np.zeros(3, np.int32))
+        with pytest.raises(DataError, match="don't belong together"):
+            open_cache(crops)
+
+    def test_a_manifest_of_another_version_is_noticed(self, crops: Path) -> None:
+        values = json.loads((crops / MANIFEST).read_text())
+        (crops / MANIFEST).write_text(json.dumps({**values, "format": "other"}))
+        with pytest.raises(DataError, match="don't belong together"):
+            open_cache(crops)

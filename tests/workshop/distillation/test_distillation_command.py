@@ -1,0 +1,67 @@
+import hashlib
+from pathlib import Path
+
+import pytest
+from tiny_distillation import plan, recipe, work_folder
+
+from workshop.distillation.__main__ import _parser, _plan, main
+from workshop.distillation.export import export
+from workshop.distillation.processes import ALONE
+from workshop.distillation.session import train
+
+
+def test_without_debian_packages_it_ends_with_one_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main(["--work", str(tmp_path / "work")]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("Error: the pictures come from Debian packages")
+    assert "Traceback" not in error
+
+
+def test_an_unknown_source_is_answered_with_the_nearest_known_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--work", str(tmp_path), "--without", "gnome-background"]) == 2
+    assert "did you mean 'gnome-backgrounds'?" in capsys.readouterr().err
+
+
+def test_export_without_a_run_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--work", str(tmp_path), "--export"]) == 2
+    assert "nothing to export" in capsys.readouterr().err
+
+
+def test_a_run_goes_on_with_its_own_recipe_and_a_new_length(tmp_path: Path) -> None:
+    work = work_folder(tmp_path / "work")
+    train(ALONE, plan(work, recipe(images=16, seed=3)))
+    again = _plan(_parser().parse_args(["--work", str(work)]))
+    assert again.recipe == recipe(images=16, seed=3)
+    longer = _plan(_parser().parse_args(["--work", str(work), "--images", "32"]))
+    assert longer.recipe == recipe(images=32, seed=3)
+
+
+def test_a_finished_run_is_exported_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    work = work_folder(tmp_path / "work")
+    train(ALONE, plan(work, recipe(images=16)))
+    assert main(["--work", str(work), "--export"]) == 0
+    assert str(work / "weights") in capsys.readouterr().out
+    assert (work / "weights" / "README.md").is_file()
+
+
+def test_first_weights_are_known_by_their_hash(tmp_path: Path) -> None:
+    work = work_folder(tmp_path / "work")
+    train(ALONE, plan(work, recipe(images=16)))
+    path = export(work)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    other = _plan(_parser().parse_args(["--work", str(tmp_path / "other"), "--first-weights", str(path)]))
+    assert other.recipe.first_weights == digest
+    assert other.first_weights == path
+
+
+def test_first_weights_that_are_not_there_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work = work_folder(tmp_path / "work")
+    assert main(["--work", str(work), "--first-weights", str(tmp_path / "gone.safetensors")]) == 2
+    assert "gone.safetensors" in capsys.readouterr().err

@@ -1,0 +1,106 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tiny_distillation import plan, recipe, work_folder
+
+from densekit.errors import RunError
+from densekit.model.weights import load_weights
+from workshop.distillation.export import export
+from workshop.distillation.processes import ALONE
+from workshop.distillation.session import CHECKPOINT, train
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    work = work_folder(tmp_path_factory.mktemp("export") / "work")
+    train(ALONE, plan(work, recipe(images=16)))
+    return work
+
+
+def test_the_averaged_network_is_written_in_float16_with_the_networks_own_names(work: Path) -> None:
+    path = export(work)
+    written, kept = load_file(path), load_file(work / "run" / CHECKPOINT)
+    assert {f"averaged.network.{name}" for name in written} < set(kept)
+    for name, tensor in written.items():
+        if tensor.is_floating_point():
+            assert tensor.dtype == torch.float16
+            assert torch.allclose(tensor.float(), kept[f"averaged.network.{name}"], rtol=1e-3, atol=1e-7), (
+                name
+            )
+
+
+def test_the_written_file_loads_with_the_description_beside_it(work: Path) -> None:
+    path = export(work)
+    weights = load_weights(path, str(work / "tiny.json"))
+    description = json.loads(path.with_suffix(".json").read_text())
+    assert weights.info.sha256 == description["sha256"]
+    assert weights.info.preprocessing.crop == description["preprocessing"]["crop"] == 128
+    assert description["bytes"] == path.stat().st_size
+    assert description["classes"] is None
+    assert "too few to be taken for a classifier" in description["why_no_classes"]
+
+
+def test_the_card_names_every_package_with_its_licences_and_what_was_measured(work: Path) -> None:
+    row = {"task": "photographs", "model": "embedded", "accuracy": 0.8765, "half_interval": 0.0123}
+    (work / "transfer.json").write_text(json.dumps({"size": 128, "seeds": 5, "rows": [row]}))
+    card = export(work).with_name("README.md").read_text()
+    (work / "transfer.json").unlink()
+    assert "| some-pictures | 1.2-3 | pictures | 70 | 140 | CC0, GPL-2+ |" in card
+    assert "| photographs | 87.6% ± 1.2 |" in card.replace("87.7%", "87.6%")
+    assert "16 images" in card
+    assert "not measured yet" in export(work).with_name("README.md").read_text()
+
+
+def test_the_card_tells_what_each_step_of_the_recipe_gains(work: Path) -> None:
+    reached = {"letters": {"accuracy": 0.5, "half_interval": 0.011}}
+    runs = [
+        {"run": "whole", "cosine": 0.3, "transfer": reached},
+        {"run": "less", "cosine": None, "transfer": reached},
+    ]
+    (work / "steps.json").write_text(json.dumps({"images": 24_000, "seeds": 5, "runs": runs}))
+    card = export(work).with_name("README.md").read_text()
+    (work / "steps.json").unlink()
+    assert "Short runs of 24,000 images" in card
+    assert "| whole | 0.300 | 50.0% ± 1.1 |" in card
+    assert "| less |  | 50.0% ± 1.1 |" in card
+    assert "Short runs" not in export(work).with_name("README.md").read_text()
+
+
+def test_a_run_that_was_stopped_early_is_called_so(work: Path) -> None:
+    recipe_file = work / "run" / "recipe.json"
+    before = recipe_file.read_text()
+    values = json.loads(before)
+    values["recipe"]["images"] = 64
+    recipe_file.write_text(json.dumps(values))
+    card = export(work).with_name("README.md").read_text()
+    recipe_file.write_text(before)
+    assert "stopped at 25% of its plan" in card
+    assert "stopped at" not in export(work).with_name("README.md").read_text()
+
+
+def test_a_run_whose_learning_rates_are_not_those_of_its_plan_is_called_so(work: Path) -> None:
+    log = work / "run" / "log.csv"
+    before = log.read_text()
+    header, *lines = before.splitlines()
+    column = header.split(",").index("learning_rate")
+    cells = lines[-1].split(",")
+    cells[column] = "0.5"
+    log.write_text("\n".join([header, *lines[:-1], ",".join(cells)]) + "\n")
+    card = export(work).with_name("README.md").read_text()
+    log.write_text(before)
+    assert "did not fall as planned" in card
+    assert "did not fall as planned" not in export(work).with_name("README.md").read_text()
+
+
+def test_recipe_and_log_are_kept_beside_the_weights(work: Path) -> None:
+    folder = export(work).parent
+    assert (folder / "run" / "log.csv").read_text() == (work / "run" / "log.csv").read_text()
+    assert json.loads((folder / "run" / "recipe.json").read_text())["teacher"]
+
+
+def test_without_a_run_there_is_nothing_to_export(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"recipe\.json can't be read, so there is nothing to export"):
+        export(tmp_path)

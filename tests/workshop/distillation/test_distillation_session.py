@@ -1,0 +1,202 @@
+import csv
+import dataclasses
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from tiny_distillation import BrokenTeacher, plan, recipe, work_folder
+
+from densekit.errors import DataError, RunError, TrainingError, WeightsError
+from densekit.training.checkpoint import below
+from workshop.distillation.export import export
+from workshop.distillation.processes import ALONE
+from workshop.distillation.session import BEFORE, CHECKPOINT, LOG, Plan, _claimed, read_recipe, train
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    return work_folder(tmp_path / "work")
+
+
+def rows(work: Path) -> list[dict[str, str]]:
+    with (work / "run" / LOG).open() as file:
+        return list(csv.DictReader(file))
+
+
+def beside(work: Path, name: str) -> Path:
+    """Return another work folder with the same crops and student."""
+    other = work.parent / name
+    other.mkdir()
+    (other / "crops").symlink_to(work / "crops")
+    return other
+
+
+def assert_same_end(one: Path, other: Path) -> None:
+    first, second = (load_file(work / "run" / CHECKPOINT) for work in (one, other))
+    assert first.keys() == second.keys()
+    different = [name for name in first if not torch.equal(first[name], second[name])]
+    assert different == []
+
+
+def in_place(work: Path, plan: Plan) -> Plan:
+    return dataclasses.replace(plan, work=work)
+
+
+def test_a_run_learns_and_keeps_its_log_and_its_recipe(work: Path) -> None:
+    train(ALONE, plan(work, recipe(images=400, learning_rate=3e-3)))
+    log = rows(work)
+    assert [int(row["images"]) for row in log] == list(range(8, 401, 8))
+    assert [row["size"] for row in log] == ["32"] * 25 + ["64"] * 25
+    assert float(log[-1]["loss"]) < 0.8 * float(log[0]["loss"])
+    assert log[-1]["held_out_cosine"] != ""
+    assert read_recipe(work) == recipe(images=400, learning_rate=3e-3)
+
+
+def test_a_run_that_is_continued_ends_with_the_same_bits(work: Path) -> None:
+    train(ALONE, plan(work))
+    other = beside(work, "other")
+    stopped = in_place(other, plan(work, minutes=0.0))
+    train(ALONE, stopped)
+    assert int(rows(other)[-1]["step"]) == 1
+    for _ in range(2):
+        train(ALONE, stopped)
+    assert int(rows(other)[-1]["step"]) == 3
+    assert_same_end(work, other)
+
+
+def test_a_run_that_is_killed_goes_on_from_its_checkpoint_to_the_same_bits(work: Path) -> None:
+    whole = recipe(images=800)
+    other = beside(work, "killed")
+    code = (
+        "from pathlib import Path; from tiny_distillation import plan, recipe; import dataclasses, torch\n"
+        "from workshop.distillation.processes import ALONE; from workshop.distillation.session import train\n"
+        f"torch.set_num_threads(1); p = plan(Path({str(work)!r}), recipe(images=800))\n"
+        f"train(ALONE, dataclasses.replace(p, work=Path({str(other)!r})))"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    process = subprocess.Popen([sys.executable, "-c", code], env=environment)
+    log = other / "run" / LOG
+    while process.poll() is None and not (log.is_file() and len(log.read_text().splitlines()) > 5):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = len(rows(other))
+    assert 5 <= done < 100, "it was killed too late to show anything"
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        train(ALONE, plan(work, whole, save_minutes=60.0))
+        train(ALONE, in_place(other, plan(work, whole, save_minutes=60.0)))
+    finally:
+        torch.set_num_threads(threads)
+    assert_same_end(work, other)
+    steps = [int(row["step"]) for row in rows(other)]
+    assert steps == sorted(set(steps))
+    assert steps[-1] == 100
+
+
+def test_a_run_may_be_made_longer_but_not_otherwise_changed(work: Path) -> None:
+    train(ALONE, plan(work))
+    train(ALONE, plan(work, recipe(images=40)))
+    assert int(rows(work)[-1]["images"]) == 40
+    with pytest.raises(
+        RunError, match="belongs to a run with another recipe, other crops or another teacher"
+    ):
+        train(ALONE, plan(work, recipe(seed=1)))
+
+
+def test_two_sessions_at_once_in_one_folder_are_refused(work: Path) -> None:
+    with _claimed(work / "run"), pytest.raises(RunError, match="another process is training in"):
+        train(ALONE, plan(work))
+    train(ALONE, plan(work))  # and afterwards it is free again
+
+
+def test_a_damaged_checkpoint_is_an_error_that_names_it(work: Path) -> None:
+    train(ALONE, plan(work))
+    path = work / "run" / CHECKPOINT
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(RunError, match=r"checkpoint\.safetensors can't be read.*delete it to start anew"):
+        train(ALONE, plan(work))
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_says_where(work: Path) -> None:
+    with pytest.raises(TrainingError, match="the loss is nan at step 1"):
+        train(ALONE, plan(work, make_teacher=BrokenTeacher))
+    assert not (work / "run" / CHECKPOINT).exists()
+
+
+def test_without_crops_there_is_one_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="there is no crop cache in"):
+        train(ALONE, plan(tmp_path))
+
+
+def test_the_average_lies_between_first_and_last_weights_and_is_what_is_examined(work: Path) -> None:
+    train(ALONE, plan(work, recipe(images=80, averaging=0.0)))
+    tensors = load_file(work / "run" / CHECKPOINT)
+    names = [name.removeprefix("student.") for name in tensors if name.startswith("student.")]
+    assert all(torch.equal(tensors[f"student.{name}"], tensors[f"averaged.{name}"]) for name in names)
+
+    other = beside(work, "averaged")
+    train(ALONE, in_place(other, plan(work, recipe(images=80, averaging=0.999))))
+    tensors = load_file(other / "run" / CHECKPOINT)
+    weight = "network.features.conv0.weight"
+    assert not torch.equal(tensors[f"student.{weight}"], tensors[f"averaged.{weight}"])
+
+
+@pytest.fixture
+def earlier(work: Path) -> Path:
+    """Return the weights of a run that is over."""
+    train(ALONE, plan(work, recipe(images=16)))
+    return export(work)
+
+
+def test_a_run_can_begin_with_the_weights_of_an_earlier_one_and_keeps_its_record(
+    work: Path, earlier: Path
+) -> None:
+    other = beside(work, "after")
+    follows = recipe(images=8, learning_rate=1e-12, first_weights=sha256(earlier))
+    train(ALONE, in_place(other, plan(work, follows, first_weights=earlier)))
+    begun = below("student.network.", load_file(other / "run" / CHECKPOINT))
+    for name, tensor in load_file(earlier).items():
+        if name.endswith(("weight", "bias")):
+            assert torch.allclose(tensor.float(), begun[name], atol=1e-6), name
+    assert (other / "run" / BEFORE / LOG).read_text() == (work / "run" / LOG).read_text()
+    card = export(other).with_name("README.md").read_text()
+    assert f"began with an earlier run's (SHA-256 `{sha256(earlier)[:16]}…`)" in card
+    assert "The run before it: 16 images in 0.0 hours" in card
+    assert (other / "weights" / "run" / BEFORE / LOG).is_file()
+
+
+def test_a_run_that_began_with_a_file_goes_on_without_it(work: Path, earlier: Path) -> None:
+    other = beside(work, "after")
+    follows = recipe(images=16, first_weights=sha256(earlier))
+    train(ALONE, in_place(other, plan(work, follows, first_weights=earlier, minutes=0.0)))
+    train(ALONE, in_place(other, plan(work, follows)))
+    assert int(rows(other)[-1]["images"]) == 16
+
+
+def test_another_file_than_the_recipe_asks_for_is_refused(work: Path, earlier: Path) -> None:
+    other = beside(work, "after")
+    follows = recipe(first_weights="ab" * 32)
+    with pytest.raises(RunError, match=r"the recipe asks for abababababab…: give the file"):
+        train(ALONE, in_place(other, plan(work, follows, first_weights=earlier)))
+    with pytest.raises(RunError, match="say which file they are in, --first-weights FILE"):
+        train(ALONE, in_place(other, plan(work, follows)))
+
+
+def test_first_weights_of_another_network_are_refused(work: Path, tmp_path: Path) -> None:
+    odd = tmp_path / "odd.safetensors"
+    save_file({"features.conv0.weight": torch.zeros(1, 3, 7, 7)}, odd)
+    with pytest.raises(WeightsError, match=r"the weights in .*odd\.safetensors don't fit"):
+        train(ALONE, plan(work, recipe(first_weights=sha256(odd)), first_weights=odd))
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

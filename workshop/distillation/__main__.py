@@ -1,0 +1,119 @@
+"""Make the embedded weights, or go on making them: python -m workshop.distillation --work DIR.
+
+The first call fetches the pictures (Debian packages), cuts them into crops and begins to train; later calls with
+the same work folder go on where the last one stopped, however it stopped. At the end, weights/ in the work folder
+holds the weights, their description and their card.
+
+    --minutes 30                        train for so long, to be continued
+    --processes 2                       two processes with one thread each, for machines that others use too
+    --images 500000                     a run of another length; may be changed while a run goes on
+    --first-weights FILE                begin with the weights of an earlier run instead of random ones
+    --export                            write weights/ from the last checkpoint, without training
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from densekit.errors import ConfigError, DensekitError, nearest
+from densekit.model.state_dicts import read_weights_file
+from workshop.distillation.cache import MANIFEST, build_cache, open_cache
+from workshop.distillation.export import export
+from workshop.distillation.packages import fetch_packages
+from workshop.distillation.processes import run_together
+from workshop.distillation.session import CHECKPOINT, Plan, read_recipe, train
+from workshop.distillation.settings import Recipe, make_recipe, read_stages
+from workshop.distillation.sources import SOURCES
+
+_CROPS = 60_000
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; return 0 if all is well, 2 if it can't be done, 130 if it was interrupted."""
+    options = _parser().parse_args(arguments)
+    try:
+        if not options.export:
+            _make_crops(options)
+            if options.only_crops:
+                return 0
+            plan = _plan(options)
+            run_together(options.processes, options.threads, train, plan)
+        print(f"weights, description and card: {export(options.work).parent}")
+    except DensekitError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Stopped. The same command goes on from the last checkpoint.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m workshop.distillation",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--work", type=Path, required=True, metavar="DIR", help="the work folder")
+    parser.add_argument("--minutes", type=float, metavar="N", help="stop training after so long")
+    parser.add_argument("--save-minutes", type=float, default=3.0, metavar="N", help="between checkpoints")
+    parser.add_argument("--processes", type=int, default=1, metavar="N")
+    parser.add_argument("--threads", type=int, metavar="N", help="of each process")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument("--precision", default="auto", help="auto, fp32 or bf16")
+    parser.add_argument("--crops", type=int, default=_CROPS, metavar="N", help="crops to cut, about")
+    parser.add_argument("--without", nargs="+", default=[], metavar="PACKAGE", help="sources to leave out")
+    parser.add_argument("--only-crops", action="store_true", help="stop when the crops are cut")
+    parser.add_argument("--export", action="store_true", help="only write weights/ from the last checkpoint")
+    recipe = parser.add_argument_group("recipe", "what is not given is as in the run, or in settings.py")
+    recipe.add_argument("--images", type=int, metavar="N", help="views in all")
+    recipe.add_argument("--batch-size", type=int, metavar="N", help="views in a step, over all processes")
+    recipe.add_argument("--learning-rate", type=float, metavar="X")
+    recipe.add_argument("--stages", metavar="TEXT", help="such as 64@128:0.7,96@128:0.2,128@128:0.1")
+    recipe.add_argument("--seed", type=int, metavar="N")
+    recipe.add_argument("--first-weights", type=Path, metavar="FILE", help="random ones if not given")
+    return parser
+
+
+def _make_crops(options: argparse.Namespace) -> None:
+    """Fetch the pictures and cut them, unless that is done already."""
+    folder: Path = options.work / "crops"
+    if (folder / MANIFEST).is_file():
+        open_cache(folder)
+        return
+    known = [source.package for source in SOURCES]
+    for name in options.without:
+        if name not in known:
+            raise ConfigError(f"--without {name}: no such source: {nearest(name, known)}")
+    sources = [source for source in SOURCES if source.package not in options.without]
+    packages = fetch_packages([source.package for source in sources], options.work / "packages")
+    build_cache(folder, sources, packages, options.crops, options.seed or 0, options.processes)
+
+
+def _plan(options: argparse.Namespace) -> Plan:
+    given = {
+        "images": options.images,
+        "batch_size": options.batch_size,
+        "learning_rate": options.learning_rate,
+        "stages": read_stages(options.stages) if options.stages else None,
+        "seed": options.seed,
+        "first_weights": read_weights_file(options.first_weights).sha256 if options.first_weights else None,
+    }
+    has_begun = (options.work / "run" / CHECKPOINT).is_file()
+    before = read_recipe(options.work) if has_begun else None
+    values = (before or Recipe()).model_dump() | {
+        key: value for key, value in given.items() if value is not None
+    }
+    return Plan(
+        options.work,
+        make_recipe(**values),
+        first_weights=options.first_weights,
+        device=options.device,
+        precision=options.precision,
+        minutes=options.minutes,
+        save_minutes=options.save_minutes,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

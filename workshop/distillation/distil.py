@@ -1,0 +1,220 @@
+"""The loop: views, the teacher's lesson, the student's answer, one step.
+
+It is a generator of events, as all training here: to stop is to stop reading. Files, bars and clocks are with
+the readers (`workshop.distillation.session`).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from densekit.data.transforms import IMAGENET_MEAN, IMAGENET_STD
+from densekit.devices import Compute
+from densekit.errors import TrainingError
+from workshop.distillation.cache import CropCache
+from workshop.distillation.processes import ALONE, Team
+from workshop.distillation.settings import Recipe, learning_rate_at, stage_at
+from workshop.distillation.state import State
+from workshop.distillation.student import compare
+from workshop.distillation.teacher import Lesson, Teacher
+from workshop.distillation.views import batch_at, generator_for, make_views
+
+_LONGEST_GRADIENT = 5.0
+_MEASURED_ON = 512  # views that the standards are measured on
+_STANDARDS_STEP = 2**31  # a step that no run reaches: its views are those for the standards
+
+
+@dataclass(frozen=True)
+class StepDone:
+    """One step is done.
+
+    Args:
+        step: its number, from 1.
+        images: views seen so far, over all processes.
+        size: width and height of the student's views in this step.
+        learning_rate: of this step.
+        loss, maps, features, logits: the loss and its parts, in this process.
+        seconds: that the step took.
+    """
+
+    step: int
+    images: int
+    size: int
+    learning_rate: float
+    loss: float
+    maps: float
+    features: float
+    logits: float
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Classroom:
+    """What stays the same over a run.
+
+    Args:
+        cache: the crops.
+        teacher: who is imitated.
+        recipe: how.
+        compute: where, and how precisely.
+        team: the processes that work together.
+    """
+
+    cache: CropCache
+    teacher: Teacher
+    recipe: Recipe
+    compute: Compute
+    team: Team = ALONE
+
+    @property
+    def own_batch(self) -> int:
+        """Views in a step of this process."""
+        return max(2, self.recipe.batch_size // self.team.size)  # BatchNorm needs two
+
+    def crops(self, numbers: NDArray[np.int64]) -> Tensor:
+        """Return crops on the device, uint8 (N, 3, SIZE, SIZE)."""
+        return self.compute.send(torch.from_numpy(np.ascontiguousarray(self.cache.pixels[numbers])))
+
+
+def measure_standards(state: State, room: Classroom) -> None:
+    """Measure mean and standard deviation of the teacher's channels, the same in every process."""
+    learn, _ = room.cache.split()
+    numbers = batch_at(learn, 0, min(_MEASURED_ON, len(learn)), room.recipe.seed)
+    generator = generator_for(room.recipe.seed, _STANDARDS_STEP, 0)
+    size = room.recipe.stages[0].teacher_size
+    lessons = [
+        room.teacher(make_views(room.crops(part), size, room.recipe, generator))
+        for part in np.array_split(numbers, max(1, len(numbers) // 32))
+    ]
+    state.standards.measure(lessons)
+
+
+def distil(state: State, room: Classroom) -> Iterator[StepDone]:
+    """Train the student until the recipe's images are seen, yielding each step once it is done.
+
+    Args:
+        state: changed in place; between two steps it is whole and can be saved.
+        room: what stays the same.
+
+    Raises:
+        TrainingError: the loss is no number any more.
+    """
+    learn, _ = room.cache.split()
+    together = room.own_batch * room.team.size
+    while state.counters.images < room.recipe.images:
+        began = perf_counter()
+        counters = state.counters
+        start = counters.images + room.team.rank * room.own_batch
+        crops = room.crops(batch_at(learn, start, room.own_batch, room.recipe.seed))
+        done = _step(state, room, crops)
+        counters.step += 1
+        counters.images += together
+        state.average(room.recipe.averaging)
+        seconds = perf_counter() - began
+        counters.seconds += seconds
+        yield StepDone(counters.step, counters.images, *done, seconds)
+
+
+def _step(state: State, room: Classroom, crops: Tensor) -> tuple[int, float, float, float, float, float]:
+    recipe, counters = room.recipe, state.counters
+    stage = stage_at(counters.images, recipe)
+    learning_rate = learning_rate_at(counters.step, counters.images, recipe)
+    for group in state.optimizer.param_groups:
+        group["lr"] = learning_rate
+    generator = generator_for(recipe.seed, counters.step, room.team.rank)
+    views = make_views(crops, stage.teacher_size, recipe, generator)  # (N, 3, T, T)
+    lesson = room.teacher(views)
+    with room.compute.autocast():
+        answer = state.student(as_seen(views, stage.size))
+    losses = compare(answer, lesson, state.standards, recipe)
+    loss = losses.total(recipe)
+    if not torch.isfinite(loss):
+        raise TrainingError(
+            f"the loss is {loss.item()} at step {counters.step + 1}: the last checkpoint is still good; go on "
+            "from it with a lower learning rate"
+        )
+    state.optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    _share(state, room.team)
+    nn.utils.clip_grad_norm_(state.student.parameters(), _LONGEST_GRADIENT)
+    state.optimizer.step()
+    total, maps, features, logits = (
+        one.item() for one in (loss, losses.maps, losses.features, losses.logits)
+    )
+    return stage.size, learning_rate, total, maps, features, logits
+
+
+def _share(state: State, team: Team) -> None:
+    """Make gradients and running statistics the same in every process."""
+    if team.size > 1:
+        gradients = [one.grad for one in state.student.parameters() if one.grad is not None]
+        statistics = [one for one in state.student.buffers() if one.is_floating_point()]
+        team.average([*gradients, *statistics])
+
+
+def as_seen(views: Tensor, size: int) -> Tensor:
+    """Return views in [0, 1], (N, 3, T, T), as the student sees them: (N, 3, size, size), normalised."""
+    if views.shape[-1] != size:
+        views = F.interpolate(views, size=size, mode="bilinear", antialias=True)
+    mean, std = (
+        torch.tensor(values, device=views.device).view(3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD)
+    )
+    return ((views - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How well the averaged student imitates the teacher on pictures that it never learned from.
+
+    Args:
+        cosine: mean cosine between predicted and real features, standardised.
+        top1: part of the pictures whose most likely class is the same.
+        top5: part of them whose most likely class is among the student's first five.
+    """
+
+    cosine: float
+    top1: float
+    top5: float
+
+
+class Examination:
+    """The pictures kept for measuring, with the teacher's lesson on them, which is computed once.
+
+    Args:
+        room: its cache gives the crops, its teacher the lesson.
+        size: what the student sees, in pixels.
+        most: so many crops at most.
+    """
+
+    def __init__(self, room: Classroom, size: int = 128, most: int = 512) -> None:
+        _, kept = room.cache.split()
+        chosen = np.linspace(0, len(kept) - 1, min(most, len(kept))).round().astype(int)
+        self.room, self.size = room, size
+        self.batches: list[tuple[Tensor, Lesson]] = []
+        for numbers in np.array_split(kept[chosen], max(1, len(chosen) // 32)):
+            views = F.interpolate(
+                room.crops(numbers).float() / 255, size=size, mode="bilinear", antialias=True
+            )
+            self.batches.append((as_seen(views, size), room.teacher(views)))
+
+    @torch.no_grad()
+    def __call__(self, state: State) -> Agreement:
+        """Examine the averaged student."""
+        cosines, first, among_five = [], [], []
+        for images, lesson in self.batches:
+            with self.room.compute.autocast():
+                answer = state.averaged(images)
+            wanted = state.standards(lesson.features, len(lesson.maps) - 1)
+            cosines.append(F.cosine_similarity(answer.features, wanted))
+            best = lesson.logits.argmax(dim=1, keepdim=True)  # (N, 1)
+            ranked = answer.logits.topk(min(5, answer.logits.shape[1]), dim=1).indices
+            first.append((ranked[:, :1] == best).any(dim=1))
+            among_five.append((ranked == best).any(dim=1))
+        cosine, top1, top5 = (torch.cat(one).float().mean().item() for one in (cosines, first, among_five))
+        return Agreement(cosine, top1, top5)

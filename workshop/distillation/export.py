@@ -1,0 +1,146 @@
+"""The result of a run: weights in float16 with torchvision's names, their description, and a card."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from densekit.data.transforms import Preprocessing
+from densekit.errors import RunError
+from densekit.files import write_atomically
+from densekit.model.downloads import official_release
+from densekit.model.weights_info import SMALL
+from workshop.distillation.card import Record, write_card
+from workshop.distillation.session import BEFORE, CHECKPOINT, LOG, RECIPE
+
+_USEFUL = 0.4
+"""How often the student's first guess must be the teacher's before its classifier is given class names."""
+
+_NETWORK = "averaged.network."
+
+
+def export(work: Path, preprocessing: Preprocessing = SMALL) -> Path:
+    """Write what a run has reached so far to `weights/` in its work folder.
+
+    Args:
+        work: the work folder of a run, finished or not.
+        preprocessing: what pictures shall go through before the network.
+
+    Returns:
+        The weights file; its description (.json), README.md, and run/ with recipe.json and log.csv lie beside it,
+        and run/before/ with those of the run that made the weights it began with, if there was one.
+
+    Raises:
+        RunError: there is no checkpoint yet, or it is damaged.
+    """
+    run = work / "run"
+    configuration = _read_json(run / RECIPE)
+    architecture = Path(configuration["architecture"]).stem
+    path = work / "weights" / f"{architecture}.safetensors"
+    data = safetensors.torch.save(_as_float16(_averaged_network(run / CHECKPOINT)))
+    with write_atomically(path) as file:
+        file.write(data)
+    manifest = _read_json(work / "crops" / "manifest.json")
+    log = (run / LOG).read_text(encoding="utf-8")
+    description = _describe(
+        path.name, data, architecture, configuration, _last_examination(log), preprocessing
+    )
+    with write_atomically(path.with_suffix(".json"), "w") as file:
+        file.write(json.dumps(description, indent=2, ensure_ascii=False) + "\n")
+    _copy_record(run, path.parent / "run")
+    transfer, steps = (
+        _read_json(path) if path.is_file() else None for path in (work / "transfer.json", work / "steps.json")
+    )
+    record = Record(configuration, log, _earlier_log(run))
+    with write_atomically(path.with_name("README.md"), "w") as file:
+        file.write(write_card(description, record, manifest, transfer, steps))
+    return path
+
+
+def _copy_record(run: Path, to: Path) -> None:
+    """Copy what tells how a run went, and the run before it."""
+    for name in (RECIPE, LOG, f"{BEFORE}/{RECIPE}", f"{BEFORE}/{LOG}"):
+        if (run / name).is_file():
+            with write_atomically(to / name, "w") as file:
+                file.write((run / name).read_text(encoding="utf-8"))
+
+
+def _earlier_log(run: Path) -> str:
+    path = run / BEFORE / LOG
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+def _averaged_network(checkpoint: Path) -> dict[str, Tensor]:
+    try:
+        with safetensors.safe_open(checkpoint, framework="pt") as file:
+            names = [name for name in file.keys() if name.startswith(_NETWORK)]  # noqa: SIM118
+            return {name.removeprefix(_NETWORK): file.get_tensor(name) for name in names}
+    except (OSError, safetensors.SafetensorError) as error:
+        raise RunError(f"there is no checkpoint to export: {checkpoint} can't be read: {error}") from error
+
+
+def _as_float16(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Round to float16; what would be infinite or vanish there is kept at the largest or smallest of it."""
+    limits = torch.finfo(torch.float16)
+    rounded = {}
+    for name, tensor in tensors.items():
+        if not tensor.is_floating_point():
+            rounded[name] = tensor
+            continue
+        smallest = limits.tiny if name.endswith("running_var") else -limits.max
+        rounded[name] = tensor.clamp(smallest, limits.max).half().contiguous()
+    return rounded
+
+
+def _describe(
+    name: str,
+    data: bytes,
+    architecture: str,
+    configuration: dict[str, Any],
+    examination: dict[str, str],
+    preprocessing: Preprocessing,
+) -> dict[str, Any]:
+    agreement = float(examination.get("held_out_top1") or 0)
+    classes = official_release(architecture).classes if agreement >= _USEFUL else None
+    description: dict[str, Any] = {
+        "architecture": architecture,
+        "file": name,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "bytes": len(data),
+        "stored_as": "float16",
+        "preprocessing": preprocessing.to_dict(),
+        "classes": classes,
+    }
+    if classes is None:
+        description["why_no_classes"] = (
+            f"On pictures it never learned from, the student's first guess among the teacher's outputs is the "
+            f"teacher's for {agreement:.0%} of them: too few to be taken for a classifier. So the classifier in "
+            "the file is not loaded."
+        )
+    return description | {
+        "source": f"distilled from {configuration['teacher']} (ImageNet weights, Apache-2.0) on pictures from "
+        "openly licensed Debian packages",
+        "licence": "Apache-2.0, as the teacher; the licences of the pictures stand in README.md",
+        "limits": "Made for features. Photographs and drawings of everyday things at about "
+        f"{preprocessing.crop} px; weaker than ImageNet weights.",
+    }
+
+
+def _last_examination(log: str) -> dict[str, str]:
+    header, *lines = log.splitlines()
+    rows = [dict(zip(header.split(","), line.split(","), strict=True)) for line in lines]
+    return next((row for row in reversed(rows) if row["held_out_top1"]), {})
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} can't be read, so there is nothing to export: {error}") from error
+    if not isinstance(found, dict):
+        raise RunError(f"{path} holds a {type(found).__name__}: expected a JSON object")
+    return found

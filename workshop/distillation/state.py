@@ -1,0 +1,169 @@
+"""Everything that a distillation has to remember, and how it is kept on the disk.
+
+Views, their order and the learning rate follow from the seed and the step. What remains are the student, its
+average, the optimiser's moments and the counters.
+"""
+
+import copy
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from densekit.devices import Compute
+from densekit.files import write_atomically
+from densekit.model.architectures import DenseNetConfig
+from densekit.model.weights import seeded
+from densekit.training.checkpoint import below, read_checkpoint_file
+from workshop.distillation.settings import Recipe
+from workshop.distillation.student import Standards, Student
+from workshop.distillation.teacher import Teacher
+
+_FORMAT = "densekit distillation 1"
+
+
+@dataclass
+class Counters:
+    """How far a run is.
+
+    Args:
+        step: steps that are done.
+        images: views that were seen.
+        seconds: time spent, over all sessions.
+    """
+
+    step: int = 0
+    images: int = 0
+    seconds: float = 0.0
+
+
+@dataclass
+class State:
+    """A distillation between two steps.
+
+    Args:
+        student: what is trained.
+        averaged: the moving average of its weights and buffers, which is the result.
+        standards: of the teacher's channels, measured once at the beginning.
+        optimizer: over the student's parameters.
+        counters: how far it is.
+    """
+
+    student: Student
+    averaged: Student
+    standards: Standards
+    optimizer: torch.optim.AdamW
+    counters: Counters
+
+    @torch.no_grad()
+    def average(self, averaging: float) -> None:
+        """Move the averaged weights a little towards the present ones; faster while there are few to average."""
+        keep = min(averaging, (1 + self.counters.step) / (10 + self.counters.step))
+        averaged, present = self.averaged.state_dict(), self.student.state_dict()
+        moving = [name for name, tensor in present.items() if tensor.is_floating_point()]
+        torch._foreach_lerp_(
+            [averaged[name] for name in moving], [present[name] for name in moving], 1 - keep
+        )
+        for name in present.keys() - set(moving):  # counters of batches
+            averaged[name].copy_(present[name])
+
+
+def new_state(
+    config: DenseNetConfig,
+    teacher: Teacher,
+    recipe: Recipe,
+    compute: Compute,
+    first_weights: Mapping[str, Tensor] | None = None,
+) -> State:
+    """Return the state before the first step, on the device.
+
+    Args:
+        config: the shape of the student.
+        teacher: who says how many channels and classes there are to imitate.
+        recipe: its seed makes the random weights.
+        compute: where.
+        first_weights: a state dict that the student's network begins with; random weights if not given.
+    """
+    with seeded(recipe.seed):
+        student = Student(config, teacher.map_channels, teacher.num_classes)
+    if first_weights is not None:
+        student.network.load_state_dict(first_weights)
+    compute.place(student.train())
+    averaged = copy.deepcopy(student).eval().requires_grad_(False)
+    standards = Standards(teacher.map_channels).to(compute.device)
+    return State(student, averaged, standards, _optimizer(student, recipe), Counters())
+
+
+def save_state(state: State, path: Path, identity: str) -> None:
+    """Write the state to a file, in one step.
+
+    Args:
+        state: what to write.
+        path: a .safetensors file.
+        identity: a text that says which run this is; `load_state` refuses another.
+    """
+    tensors = {
+        f"{part}.{name}": tensor
+        for part, module in _modules(state).items()
+        for name, tensor in module.state_dict().items()
+    }
+    for index, moments in state.optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{name}": moment for name, moment in moments.items()}
+    metadata = {"format": _FORMAT, "identity": identity, "counters": json.dumps(asdict(state.counters))}
+    on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with write_atomically(path) as file:
+        file.write(safetensors.torch.save(on_cpu, metadata))
+
+
+def load_state(state: State, path: Path, identity: str) -> None:
+    """Bring a state to that of a file, in place.
+
+    Raises:
+        RunError: the file is damaged, or belongs to a run with another recipe, other crops or another teacher.
+    """
+    metadata, tensors = read_checkpoint_file(
+        path,
+        _FORMAT,
+        identity,
+        other="a run with another recipe, other crops or another teacher: give the same settings again, or "
+        "another work folder",
+        if_damaged="; delete it to start anew",
+    )
+    for part, module in _modules(state).items():
+        module.load_state_dict(below(f"{part}.", tensors))
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in below("optimizer.", tensors).items():
+        index, _, key = name.partition(".")
+        moments.setdefault(int(index), {})[key] = tensor
+    groups = state.optimizer.state_dict()["param_groups"]
+    state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+    _lay_out_alike(state.optimizer)
+    state.counters = Counters(**json.loads(metadata["counters"]))
+
+
+def _lay_out_alike(optimizer: torch.optim.Optimizer) -> None:
+    """Give moments the memory layout of their parameters: a fused optimiser goes through both side by side.
+
+    The file has them in plain order; weights of convolutions may lie with the channels last.
+    """
+    for parameter, moments in optimizer.state.items():
+        for name, moment in moments.items():
+            if moment.shape == parameter.shape:
+                moments[name] = torch.empty_like(parameter).copy_(moment)
+
+
+def _modules(state: State) -> dict[str, nn.Module]:
+    return {"student": state.student, "averaged": state.averaged, "standards": state.standards}
+
+
+def _optimizer(student: Student, recipe: Recipe) -> torch.optim.AdamW:
+    parameters = list(student.parameters())
+    groups = [
+        {"params": [one for one in parameters if one.dim() > 1], "weight_decay": recipe.weight_decay},
+        {"params": [one for one in parameters if one.dim() <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98), fused=True)

@@ -1,0 +1,158 @@
+"""The student, and how its maps are compared with the teacher's.
+
+Dense blocks 1, 2, 3 work at strides 4, 8, 16 and see a picture half the teacher's size, so their maps have as
+many positions as the teacher's at strides 8, 16, 32: position by position, a 1×1 convolution has to tell from
+the student's channels what the teacher's are. The last maps are compared in the same way, then pooled ones and
+the outputs. The 1×1 convolutions (adapters) serve for training alone.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from densekit.model.architectures import DenseNetConfig
+from densekit.model.densenet import DenseNet, Transition
+from workshop.distillation.settings import Recipe
+from workshop.distillation.teacher import Lesson
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What the student says about a batch of views.
+
+    Args:
+        maps: predictions of the teacher's maps, each (N, C_i, h_i, w_i).
+        features: a prediction of the teacher's pooled features, (N, C).
+        logits: (N, classes).
+    """
+
+    maps: list[Tensor]
+    features: Tensor
+    logits: Tensor
+
+
+class Standards(nn.Module):
+    """Mean and standard deviation of each of the teacher's channels: what is loud must not drown what is quiet.
+
+    Args:
+        map_channels: channels of each of the teacher's maps; the last ones are those of its features.
+    """
+
+    def __init__(self, map_channels: tuple[int, ...]) -> None:
+        super().__init__()
+        for number, channels in enumerate(map_channels):
+            self.register_buffer(f"mean{number}", torch.zeros(channels))
+            self.register_buffer(f"std{number}", torch.ones(channels))
+
+    @torch.no_grad()
+    def measure(self, lessons: list[Lesson]) -> None:
+        """Take mean and standard deviation over all positions of some lessons."""
+        for number in range(len(lessons[0].maps)):
+            values = torch.cat(
+                [lesson.maps[number].float().transpose(0, 1).flatten(1) for lesson in lessons], 1
+            )
+            getattr(self, f"mean{number}").copy_(values.mean(dim=1))
+            getattr(self, f"std{number}").copy_(values.std(dim=1) + 1e-3)
+
+    def forward(self, values: Tensor, number: int) -> Tensor:
+        """Return maps, (N, C, H, W), or features, (N, C), in standard deviations from the mean."""
+        shape = (1, -1, 1, 1)[: values.dim()]
+        mean, std = getattr(self, f"mean{number}"), getattr(self, f"std{number}")
+        return (values.float() - mean.view(shape)) / std.view(shape)
+
+
+class Student(nn.Module):
+    """A DenseNet with adapters.
+
+    Args:
+        config: the shape of the network.
+        map_channels: channels of the teacher's maps, from fine to coarse, as many as there are dense blocks.
+        num_classes: outputs of the teacher.
+    """
+
+    def __init__(self, config: DenseNetConfig, map_channels: tuple[int, ...], num_classes: int) -> None:
+        super().__init__()
+        self.network = DenseNet(config, num_classes)
+        self.adapters = nn.ModuleList(
+            nn.Conv2d(channels, wanted, kernel_size=1)
+            for channels, wanted in zip(_channels_after_blocks(config), map_channels, strict=True)
+        )
+        self.project: nn.Module = nn.Linear(self.network.num_features, map_channels[-1])
+
+    def forward(self, images: Tensor) -> Answer:
+        """Look at normalised images, (N, 3, S, S), once, and answer all that is asked."""
+        taps = []
+        x = images
+        stages: Any = self.network.features
+        for stage in stages:
+            if isinstance(stage, Transition):
+                norm, relu, conv, pool = stage.children()
+                x = relu(norm(x))
+                taps.append(x)  # (N, 256 | 512 | 1024, ...), before the channels are halved
+                x = pool(conv(x))
+            else:
+                x = stage(x)
+        last = F.relu(x)  # (N, 1024, S / 32, S / 32)
+        maps = [adapter(tap) for adapter, tap in zip(self.adapters, [*taps, last], strict=True)]
+        with torch.autocast(images.device.type, enabled=False):
+            embeddings = last.float().mean(dim=(2, 3))  # (N, 1024)
+            return Answer(maps, self.project(embeddings), self.network.classifier(embeddings))
+
+
+@dataclass(frozen=True, eq=False)
+class Losses:
+    """The parts of the loss, each a scalar before it is weighted."""
+
+    maps: Tensor
+    features: Tensor
+    logits: Tensor
+
+    def total(self, recipe: Recipe) -> Tensor:
+        """Return what is minimised."""
+        return (
+            recipe.weight_maps * self.maps
+            + recipe.weight_features * self.features
+            + recipe.weight_logits * self.logits
+        )
+
+
+def compare(answer: Answer, lesson: Lesson, standards: Standards, recipe: Recipe) -> Losses:
+    """Say how far an answer is from the lesson.
+
+    Maps: smooth L1 of standardised values, position by position, summed over the maps that are compared.
+    Features: one minus the cosine of standardised values. Logits: KL divergence at a temperature.
+    """
+    pairs = list(enumerate(zip(answer.maps, lesson.maps, strict=True)))
+    of_maps = [
+        F.smooth_l1_loss(mine.float(), _on_grid_of(mine, standards(theirs, number)))
+        for number, (mine, theirs) in pairs[-recipe.compared_maps :]
+    ]
+    wanted = standards(lesson.features, len(lesson.maps) - 1)
+    cosine = F.cosine_similarity(answer.features, wanted)
+    log_mine, log_theirs = (
+        F.log_softmax(logits / recipe.temperature, dim=1) for logits in (answer.logits, lesson.logits)
+    )
+    divergence = F.kl_div(log_mine, log_theirs, log_target=True, reduction="batchmean")
+    return Losses(torch.stack(of_maps).sum(), (1 - cosine).mean(), divergence * recipe.temperature)
+
+
+def _on_grid_of(mine: Tensor, theirs: Tensor) -> Tensor:
+    """Return the teacher's maps with as many positions as the student's."""
+    height, width = mine.shape[-2:]
+    if theirs.shape[-2:] == (height, width):
+        return theirs
+    if theirs.shape[-1] > width:
+        return F.adaptive_avg_pool2d(theirs, (height, width))
+    return F.interpolate(theirs, size=(height, width), mode="bilinear", align_corners=False)
+
+
+def _channels_after_blocks(config: DenseNetConfig) -> list[int]:
+    channels, found = config.num_init_features, []
+    for num_layers in config.block_config:
+        channels += num_layers * config.growth_rate
+        found.append(channels)
+        channels //= 2
+    return found
