@@ -7,6 +7,7 @@ network of your own.
 
 import json
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from pathlib import Path
 
 from densekit.errors import ConfigError, nearest
@@ -15,6 +16,25 @@ _CONFIGS = Path(__file__).parent / "configs"
 
 ARCHITECTURES: tuple[str, ...] = tuple(sorted(path.stem for path in _CONFIGS.glob("*.json")))
 """The variants that come with the package: 'densenet121', 'densenet161', 'densenet169', 'densenet201'."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A dense block, as its place in the network shows it.
+
+    Args:
+        name: of its module in `network.features`, such as 'denseblock4'.
+        num_layers: its dense layers.
+        in_channels: channels of the maps that enter it.
+        out_channels: channels of the maps that leave it.
+        stride: pixels of the image from one position of its maps to the next: they are H / stride high.
+    """
+
+    name: str
+    num_layers: int
+    in_channels: int
+    out_channels: int
+    stride: int
 
 
 @dataclass(frozen=True)
@@ -43,15 +63,25 @@ class DenseNetConfig:
             elif not _is_count(value):
                 raise ConfigError(f"{key} is {value!r}: expected a whole number above zero")
 
+    @cached_property
+    def stages(self) -> tuple[Stage, ...]:
+        """The dense blocks, in order. Whoever needs to know how many channels are where reads it here.
+
+        >>> [stage.out_channels for stage in DenseNetConfig().stages]
+        [256, 512, 1024, 1024]
+        """
+        stages: list[Stage] = []
+        channels, stride = self.num_init_features, 4  # the stem halves height and width twice
+        for number, num_layers in enumerate(self.block_config, start=1):
+            grown = channels + num_layers * self.growth_rate
+            stages.append(Stage(f"denseblock{number}", num_layers, channels, grown, stride))
+            channels, stride = grown // 2, stride * 2  # behind the transition
+        return tuple(stages)
+
     @property
     def num_features(self) -> int:
         """Channels after the last dense block, which is the length of an embedding (DenseNet-121: 1024)."""
-        channels = self.num_init_features
-        for index, num_layers in enumerate(self.block_config):
-            if index > 0:
-                channels //= 2
-            channels += num_layers * self.growth_rate
-        return channels
+        return self.stages[-1].out_channels
 
     @property
     def depth(self) -> int:

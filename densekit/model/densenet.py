@@ -180,19 +180,23 @@ class DenseNet(nn.Module):
                 pool0=nn.MaxPool2d(kernel_size=3, stride=2, padding=1),  # (N, 64, 56, 56)
             )
         )
-        channels = config.num_init_features
-        for number, num_layers in enumerate(config.block_config, start=1):
+        self.stages = config.stages
+        for number, stage in enumerate(self.stages, start=1):
             block = DenseBlock(
-                num_layers, channels, config.growth_rate, config.bn_size, drop_rate, memory_efficient
+                stage.num_layers,
+                stage.in_channels,  # 64, 128, 256, 512
+                config.growth_rate,
+                config.bn_size,
+                drop_rate,
+                memory_efficient,
             )
-            self.features.add_module(f"denseblock{number}", block)
-            channels += num_layers * config.growth_rate  # 256, 512, 1024, 1024
-            if number < len(config.block_config):
-                self.features.add_module(f"transition{number}", Transition(channels, channels // 2))
-                channels //= 2  # 128, 256, 512
-        self.features.add_module("norm5", nn.BatchNorm2d(channels))
+            self.features.add_module(stage.name, block)
+            if number < len(self.stages):
+                halved = stage.out_channels // 2  # 128, 256, 512
+                self.features.add_module(f"transition{number}", Transition(stage.out_channels, halved))
+        self.num_features = config.num_features
+        self.features.add_module("norm5", nn.BatchNorm2d(self.num_features))
 
-        self.num_features = channels
         self.classifier = self._new_classifier(num_classes)
         self._initialise()
 

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from densekit.errors import ConfigError
+from densekit.model.cut import CLASSIFIER, frozen_modules
 from densekit.model.densenet import DenseBlock, DenseLayer, DenseNet, Transition
 from densekit.model.frozen.convolution import Convolution
 from densekit.model.frozen.folding import Squeeze, double, origin_of, scale_and_shift
@@ -35,26 +36,27 @@ PART = 4 * 4 * 56 * 56
 since what one layer leaves is still near the processor when the next one reads it."""
 
 
-def frozen(network: DenseNet, dtype: torch.dtype | None = None) -> "FrozenDenseNet":
+def frozen(network: DenseNet, dtype: torch.dtype | None = None, cut: str = CLASSIFIER) -> "FrozenDenseNet":
     """Rewrite a network for feature extraction; the network is left as it is, and shares nothing with it.
 
     Args:
         network: its running statistics are used, whatever mode it is in.
         dtype: float64, float32 or bfloat16 to compute in; the network's own if not given. For bfloat16, hand
             over the float32 network: then weights are rounded once, after folding.
+        cut: how far it goes (`densekit.model.cut`): to the embeddings, or to the maps that enter a block.
 
     Returns:
         The rewrite, on the network's device.
 
     Raises:
-        ConfigError: another dtype.
+        ConfigError: another dtype, or a cut that the network doesn't have, or before which nothing stands.
     """
     example = next(network.parameters())
-    return FrozenDenseNet(network, dtype or example.dtype).to(example.device)
+    return FrozenDenseNet(network, dtype or example.dtype, cut).to(example.device)
 
 
 class FrozenDenseNet(nn.Module):
-    """A DenseNet up to its embeddings, equal to the network it was made from, and faster.
+    """A DenseNet up to a cut, equal to the network it was made from, and faster.
 
     It computes no gradients. Its memory is used again from call to call, so an instance serves one thread at a
     time; what it returns is never overwritten. It can move to another device, but not to another dtype.
@@ -63,49 +65,66 @@ class FrozenDenseNet(nn.Module):
     scale: Tensor
     shift: Tensor
 
-    def __init__(self, network: DenseNet, dtype: torch.dtype) -> None:
+    def __init__(self, network: DenseNet, dtype: torch.dtype, cut: str = CLASSIFIER) -> None:
         super().__init__()
         if dtype not in (torch.float64, torch.float32, torch.bfloat16):
             raise ConfigError(f"dtype is {dtype}: expected torch.float64, torch.float32 or torch.bfloat16")
         self.num_features = network.num_features
-        self.dtype = dtype
+        self.dtype, self.cut = dtype, cut
         stages: Any = network.features  # its modules have names, which a type checker can't see
-        blocks = [stage for stage in stages if isinstance(stage, DenseBlock)]
-        transitions = [stage for stage in stages if isinstance(stage, Transition)]
-        readers = [*(transition.norm for transition in transitions), stages.norm5]  # one behind each block
+        before = frozen_modules(network, cut)
+        if not before:
+            raise ConfigError(f"nothing stands before the cut '{cut}', so there is nothing to rewrite")
+        blocks = [stage for stage in before.values() if isinstance(stage, DenseBlock)]
+        transitions = [stage for stage in before.values() if isinstance(stage, Transition)]
+        readers = [transition.norm for transition in transitions]  # one behind each block
+        readers += [stages.norm5] if cut == CLASSIFIER else []
         origins = [origin_of(block, reader, dtype) for block, reader in zip(blocks, readers, strict=True)]
+        if cut != CLASSIFIER:  # the maps that enter the first trained block are handed out as they are
+            origins.append(torch.zeros(_entering(network, cut), dtype=torch.float64))
 
         self.stem = _Stem(stages.conv0, stages.norm0, origins[0], dtype)
-        self.blocks = nn.ModuleList(_Block(*pair, dtype) for pair in zip(blocks, origins, strict=True))
+        self.blocks = nn.ModuleList(_Block(*pair, dtype) for pair in zip(blocks, origins, strict=False))
         self.transitions = nn.ModuleList(
             _Transition(*three, dtype) for three in zip(transitions, origins[:-1], origins[1:], strict=True)
         )
-        scale, shift = scale_and_shift(stages.norm5)
-        wide = torch.promote_types(dtype, torch.float32)
-        self.register_buffer("scale", scale.to(wide))
-        self.register_buffer("shift", (shift + scale * origins[-1]).to(wide))
+        self.channels = [len(origin) for origin in origins]
+        if cut == CLASSIFIER:
+            scale, shift = scale_and_shift(stages.norm5)
+            wide = torch.promote_types(dtype, torch.float32)
+            self.register_buffer("scale", scale.to(wide))
+            self.register_buffer("shift", (shift + scale * origins[-1]).to(wide))
         self._workspace = _Workspace()
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
-        """Return embeddings, (N, num_features), for images, (N, 3, H, W), normalised as the weights ask for.
+        """Return what stands at the cut, for images, (N, 3, H, W), normalised as the weights ask for.
 
-        They are float64 if that is what it computes in, else float32.
+        At the classifier these are embeddings, (N, num_features), float64 if that is what it computes in, else
+        float32. At a block, the maps that enter it, (N, in_channels, H / stride, W / stride), in its own dtype.
         """
-        return self.forward_features(images).mean(dim=(2, 3))
+        maps = self.forward_features(images)
+        return maps.mean(dim=(2, 3)) if self.cut == CLASSIFIER else maps
 
     @torch.no_grad()
     def forward_features(self, images: Tensor) -> Tensor:
-        """Return the last feature maps, (N, num_features, H / 32, W / 32), after norm and ReLU."""
+        """Return the last feature maps before the cut, (N, C, H / stride, W / stride).
+
+        At the classifier: (N, num_features, H / 32, W / 32), after norm and ReLU.
+        """
         _, _, h, w = images.shape
         at_once = max(1, CHUNK // (h * w * self.dtype.itemsize))
         return torch.cat([self._chunk(chunk) for chunk in images.split(at_once)]).permute(0, 3, 1, 2)
 
     def _chunk(self, images: Tensor) -> Tensor:
         features = images
-        for enter, block in zip([self.stem, *self.transitions], self.blocks, strict=True):
-            features = enter(features, block.out_channels, self._workspace)
-            block(features, self._workspace)
+        entries = zip([self.stem, *self.transitions], self.channels, strict=True)
+        for number, (enter, channels) in enumerate(entries):
+            features = enter(features, channels, self._workspace)
+            if number < len(self.blocks):
+                self.blocks[number](features, self._workspace)
+        if self.cut != CLASSIFIER:
+            return features.clone()  # the workspace is used again
         return torch.addcmul(self.shift, features.to(self.scale.dtype), self.scale).relu_()  # (N, H, W, C)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "FrozenDenseNet":
@@ -114,6 +133,11 @@ class FrozenDenseNet(nn.Module):
                 f"the dtype {self.dtype} is folded in: make another with frozen(network, dtype)"
             )
         return super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+
+
+def _entering(network: DenseNet, cut: str) -> int:
+    """Return how many channels enter a block."""
+    return next(stage.in_channels for stage in network.stages if stage.name == cut)
 
 
 class _Stem(nn.Module):
