@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from densekit.files import sample_folder
     from densekit.model.proof.parity import compare
     from densekit.model.zoo import densenet121, densenet161, densenet169, densenet201
-    from densekit.run import load_run
-    from densekit.trainer import resume, train
+    from densekit.run.classifier import load_run
+    from densekit.run.trainer import resume, train
     from densekit.training.loop import fit
 
 _HOMES = {
@@ -37,11 +37,11 @@ _HOMES = {
     "diagnose": "densekit.data.doctor",
     "extract_features": "densekit.features",
     "fit": "densekit.training.loop",
-    "load_run": "densekit.run",
+    "load_run": "densekit.run.classifier",
     "open_folder": "densekit.data.folder",
-    "resume": "densekit.trainer",
+    "resume": "densekit.run.trainer",
     "sample_folder": "densekit.files",
-    "train": "densekit.trainer",
+    "train": "densekit.run.trainer",
 }
 
 __all__ = [

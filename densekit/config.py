@@ -6,12 +6,21 @@ Two configuration files that grow apart, and settings that are misspelt and sile
 any bug in a network. So there is one schema, unknown keys are refused, and every problem is told at once.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from densekit.devices import DeviceName, Precision
 from densekit.errors import ConfigError, nearest, one_line
@@ -29,15 +38,39 @@ def _no_boolean(value: Any) -> Any:
     return value
 
 
+def _is_cut(value: str) -> str:
+    # How many blocks a network has is known when it is built; here a cut has to look like one.
+    if value in ("classifier", "all") or re.fullmatch(r"denseblock[1-9]\d*", value):
+        return value
+    known = ("classifier", "denseblock4", "denseblock3", "denseblock2", "denseblock1", "all")
+    raise ValueError(f"no such cut; {nearest(value, known)}")
+
+
 Count = Annotated[int, BeforeValidator(_no_boolean), Field(ge=1)]
 Whole = Annotated[int, BeforeValidator(_no_boolean), Field(ge=0)]
 Share = Annotated[float, BeforeValidator(_no_boolean), Field(gt=0, lt=1)]
 Positive = Annotated[float, BeforeValidator(_no_boolean), Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, BeforeValidator(_no_boolean), Field(ge=0, allow_inf_nan=False)]
+Part = Annotated[float, BeforeValidator(_no_boolean), Field(gt=0, le=1)]
+BelowOne = Annotated[float, BeforeValidator(_no_boolean), Field(ge=0, lt=1)]
+Cut = Annotated[str, AfterValidator(_is_cut)]
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AugmentationConfig(_Section):
+    """How a training picture is changed each time that it is seen. What is not asked for is left as it is."""
+
+    resized_crop: Part | None = None
+    flip: bool = False
+    colour: Annotated[float, BeforeValidator(_no_boolean), Field(ge=0, le=1)] = 0.0
+
+    @property
+    def changes_anything(self) -> bool:
+        """Whether a training picture is ever changed."""
+        return self != AugmentationConfig()
 
 
 class DataConfig(_Section):
@@ -48,6 +81,17 @@ class DataConfig(_Section):
     val_fraction: Share = 0.2
     split_seed: Whole = 0
     cache_features: bool = True
+    augmentation: AugmentationConfig = AugmentationConfig()
+    stored_views: Count | None = None
+
+    @model_validator(mode="after")
+    def _views_differ(self) -> "DataConfig":
+        if self.stored_views and not self.augmentation.changes_anything:
+            raise ValueError(
+                "stored_views keeps so many changed versions of each picture, but data.augmentation changes "
+                "nothing: ask for flip, resized_crop or colour as well"
+            )
+        return self
 
 
 class ModelConfig(_Section):
@@ -55,24 +99,43 @@ class ModelConfig(_Section):
 
     architecture: str = "densenet121"
     weights: str = "embedded"
-    train_from: Literal["classifier"] = "classifier"
+    train_from: Cut = "classifier"
+    drop_rate: BelowOne = 0.0
 
 
 class TrainingConfig(_Section):
     """How the trained part is trained. The comments of presets/head.yaml explain each key."""
 
     standardise: bool = True
-    optimizer: Literal["adam", "sgd"] = "adam"
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     learning_rate: Positive = 1e-3
+    layer_decay: Part = 1.0
     weight_decay: NotNegative = 0.0
-    momentum: Annotated[float, BeforeValidator(_no_boolean), Field(ge=0, lt=1)] = 0.9
+    momentum: BelowOne | None = None
     epochs: Count = 10
     batch_size: Count = 8
     save_step: Count | None = None
     min_epoch_to_save: Whole = 0
     reduce_lr_every: Count | None = 3
-    reduce_lr_factor: Annotated[float, BeforeValidator(_no_boolean), Field(gt=0, le=1)] = 0.85
+    reduce_lr_factor: Part = 0.85
+    patience: Count | None = None
     seed: Whole = 0
+
+    @model_validator(mode="after")
+    def _momentum_is_for_sgd(self) -> "TrainingConfig":
+        if self.momentum is not None and self.optimizer != "sgd":
+            raise ValueError(
+                f"momentum is {self.momentum:g}, but {self.optimizer} has averages of its own and takes none: "
+                "leave it out, or set optimizer to sgd"
+            )
+        return self
+
+
+class PhaseConfig(_Section):
+    """One part of a training: from where, and how. What it doesn't name is as in `training`."""
+
+    train_from: Cut
+    training: TrainingConfig = TrainingConfig()
 
 
 class ComputeConfig(_Section):
@@ -89,6 +152,12 @@ class RunConfig(_Section):
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
     compute: ComputeConfig = ComputeConfig()
+    phases: tuple[PhaseConfig, ...] = ()
+
+    @property
+    def plan(self) -> tuple[PhaseConfig, ...]:
+        """The phases of the training, one after the other; one where the configuration lists none."""
+        return self.phases or (PhaseConfig(train_from=self.model.train_from, training=self.training),)
 
     def to_yaml(self) -> str:
         """Return the configuration as YAML that `load_config` reads back to an equal one."""
@@ -138,6 +207,7 @@ def _overridden(
 ) -> RunConfig:
     for key, value in read_overrides(overrides).items():
         _set(values, key, value)
+    values = _with_whole_phases(values)
     try:
         return RunConfig.model_validate(values)
     except ValidationError as error:
@@ -157,6 +227,8 @@ def _explain(problem: Any) -> str:
         return "data.folder: which images? Name a folder with --data DIR or `data: {folder: DIR}`"
     if problem["type"] == "missing":
         return f"{path}: is missing"
+    if problem["type"] == "value_error" and isinstance(problem["input"], Mapping):
+        return f"{path}: {problem['msg'].removeprefix('Value error, ')}"
     if isinstance(problem["input"], Mapping) or problem["type"] == "model_type":
         return f"{path}: expected a section with settings below it, found {problem['input']!r}"
     expected = problem["msg"].removeprefix("Value error, ")
@@ -166,10 +238,24 @@ def _explain(problem: Any) -> str:
 def _known_keys(section: Iterable[Any]) -> list[str]:
     model: type[BaseModel] = RunConfig
     for name in section:
-        annotation = model.model_fields[str(name)].annotation
-        assert isinstance(annotation, type) and issubclass(annotation, BaseModel)
-        model = annotation
+        if isinstance(name, str):  # else the number of a phase
+            annotation = model.model_fields[name].annotation
+            (model,) = (one for one in (annotation, *get_args(annotation)) if _is_section(one))
     return list(model.model_fields)
+
+
+def _is_section(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def _with_whole_phases(values: dict[str, Any]) -> dict[str, Any]:
+    """Complete what a phase says of its training by what `training` says."""
+    phases = values.get("phases")
+    if not isinstance(phases, list | tuple) or not all(isinstance(phase, dict) for phase in phases):
+        return values
+    base = values.get("training") or {}
+    whole = [{**phase, "training": _merge(base, phase.get("training") or {})} for phase in phases]
+    return {**values, "phases": whole}
 
 
 def _read_preset(name: str) -> dict[str, Any]:

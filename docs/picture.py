@@ -8,8 +8,8 @@ from densekit.data.loading import open_image
 from densekit.features import extract_features
 from densekit.files import sample_folder, write_atomically
 from densekit.plots import before_after, png
-from densekit.run import backbone
-from densekit.trainer import train
+from densekit.run.classifier import backbone
+from densekit.run.trainer import train
 
 
 def main() -> None:

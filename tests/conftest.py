@@ -54,7 +54,7 @@ def draw_pictures(folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def trained(tiny_architecture: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder to copy from: the pictures are beside it, and training it once is enough."""
-    from densekit.trainer import train
+    from densekit.run.trainer import train
 
     folder = tmp_path_factory.mktemp("trained")
     settings = {

@@ -93,7 +93,7 @@ class TestTraining:
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patched:
-            patched.setattr("densekit.trainer.save_checkpoint", control_c)
+            patched.setattr("densekit.run.keeper.save_checkpoint", control_c)
             stopped = densekit(*training)
         assert stopped.status == 130
         assert f"stopped; continue with `densekit train --resume {tmp_path / 'run'}`" in stopped.err

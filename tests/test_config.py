@@ -106,7 +106,13 @@ class TestMistakes:
             "training.learning_rate=.nan",
             "training.momentum=1",
             "training.reduce_lr_factor=1.5",
-            "training.optimizer=adamw",
+            "training.optimizer=adamax",
+            "training.layer_decay=0",
+            "training.patience=0",
+            "model.drop_rate=1",
+            "model.train_from=denseblock0",
+            "data.augmentation.colour=2",
+            "data.augmentation.resized_crop=0",
             "data.val_fraction=0",
             "data.val_fraction=1",
             "data.image_size=8",
@@ -158,3 +164,56 @@ class TestMistakes:
 
 def test_presets_are_found_by_name() -> None:
     assert PRESETS == ("head",)
+
+
+class TestMomentum:
+    @pytest.mark.parametrize("optimizer", ["adam", "adamw"])
+    def test_given_with_adam_it_is_refused_with_the_reason(self, optimizer: str) -> None:
+        message = problem_with(f"training.optimizer={optimizer}", "training.momentum=0.9")
+        assert f"training: momentum is 0.9, but {optimizer} has averages of its own" in message
+
+    def test_sgd_takes_it(self) -> None:
+        settings = ["data.folder=x", "training.optimizer=sgd", "training.momentum=0.5"]
+        assert load_config(overrides=settings).training.momentum == 0.5
+
+
+class TestAugmentation:
+    def test_stored_views_of_pictures_that_never_change_are_refused(self) -> None:
+        assert "data: stored_views" in problem_with("data.stored_views=3")
+        kept = load_config(overrides=["data.folder=x", "data.stored_views=3", "data.augmentation.flip=true"])
+        assert kept.data.stored_views == 3
+
+    def test_none_is_the_default(self) -> None:
+        assert not load_config(overrides=["data.folder=x"]).data.augmentation.changes_anything
+
+    def test_a_misspelt_key_below_it_names_the_nearest(self) -> None:
+        message = problem_with("data.augmentation.filp=true")
+        assert "data.augmentation.filp: no such setting; did you mean 'flip'?" in message
+
+
+class TestPhases:
+    def test_without_any_the_plan_is_one(self) -> None:
+        config = load_config(overrides=["data.folder=x", "model.train_from=all", "training.epochs=3"])
+        (phase,) = config.plan
+        assert (phase.train_from, phase.training) == ("all", config.training)
+
+    def test_each_takes_over_what_it_does_not_name(self, tmp_path: Path) -> None:
+        text = """
+            data: {folder: x}
+            training: {epochs: 7, batch_size: 4}
+            phases:
+              - train_from: classifier
+              - {train_from: denseblock3, training: {epochs: 2, optimizer: sgd}}
+        """
+        config = load_config(write(tmp_path, text))
+        first, second = config.plan
+        assert first.training == config.training
+        assert (second.training.epochs, second.training.batch_size) == (2, 4)
+        assert load_config(write(tmp_path, config.to_yaml())) == config
+
+    def test_a_mistake_in_one_is_told_with_its_number(self) -> None:
+        phases = {"phases": [{"train_from": "all", "training": {"epohcs": 3}}, {"train_from": "al"}]}
+        with pytest.raises(ConfigError) as caught:
+            load_config(overrides={"data.folder": "x", **phases})
+        assert "phases.0.training.epohcs: no such setting; did you mean 'epochs'?" in str(caught.value)
+        assert "phases.1.train_from is 'al': no such cut; did you mean 'all'?" in str(caught.value)

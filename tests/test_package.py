@@ -12,7 +12,9 @@ def test_every_promised_name_is_there() -> None:
 
 
 def test_a_name_is_the_function_even_after_its_module_was_loaded() -> None:
-    code = "import densekit.trainer, densekit.training.loop; assert callable(densekit.train), densekit.train"
+    code = (
+        "import densekit.run.trainer, densekit.training.loop; assert callable(densekit.train), densekit.train"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -8,6 +8,7 @@ else. What takes long to import is imported by the command that needs it.
 import sys
 from typing import NoReturn
 
+from densekit.cli.cache import cache
 from densekit.cli.classifier import doctor, evaluate, parity, predict, train
 from densekit.cli.course import course
 from densekit.cli.output import group, note
@@ -17,6 +18,7 @@ from densekit.errors import DensekitError
 app = group("From a folder of pictures to a trained, tested image classifier.")
 for command in (train, evaluate, predict, doctor, parity):
     app.command()(command)
+app.add_typer(cache, name="cache")
 app.add_typer(course, name="course")
 app.add_typer(weights, name="weights")
 

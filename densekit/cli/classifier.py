@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from densekit.cli.output import Architecture, Json, exit_unless, full_name, in_terminal, note, print_json
+from densekit.cli.output import (
+    Architecture,
+    Json,
+    exit_unless,
+    full_name,
+    in_terminal,
+    leads_the_team,
+    note,
+    print_json,
+)
 from densekit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -17,7 +26,10 @@ def train(
     config: Annotated[Path | None, typer.Argument(help="A YAML file of settings.")] = None,
     data: Annotated[Path | None, typer.Option(help="The folder of images.")] = None,
     preset: Annotated[str | None, typer.Option(help="The settings to start from: head.")] = None,
-    train_from: Annotated[str | None, typer.Option(help="Where training begins: classifier.")] = None,
+    train_from: Annotated[
+        str | None,
+        typer.Option(help="Where training begins: classifier, denseblock4 to denseblock1, or all."),
+    ] = None,
     weights: Annotated[str | None, typer.Option(help="embedded, imagenet, none, or a file.")] = None,
     epochs: Annotated[int | None, typer.Option(help="How often each image is seen.")] = None,
     settings: Annotated[
@@ -30,34 +42,39 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a classifier on a folder of images."""
-    from densekit import trainer
+    from densekit.run.trainer import resume as go_on
+    from densekit.run.trainer import train as begin
 
     if resume is not None and any((config, data, preset, train_from, weights, epochs, settings, out)):
         raise ConfigError("--resume takes every setting from the run folder: give nothing beside it")
-    overrides = [*(settings or []), *([f"model.train_from={train_from}"] if train_from else [])]
     try:
         if resume is not None:
-            run = trainer.resume(resume, progress=in_terminal())
+            run = go_on(resume, progress=in_terminal())
         else:
-            run = trainer.train(
+            run = begin(
                 config,
                 data=data,
                 preset=preset,
                 weights=weights,
+                train_from=train_from,
                 epochs=epochs,
-                settings=overrides,
+                settings=settings or [],
                 out=out,
                 progress=in_terminal(),
             )
     except KeyboardInterrupt as stop:
         note("; ".join(["densekit: stopped", *getattr(stop, "__notes__", [])]))
         raise typer.Exit(130) from None
+    if not leads_the_team():
+        return
     _note_skipped(run.metrics["skipped"])
     if as_json:
         print_json({"run": str(run.folder), **run.metrics})
-        return
-    print(_told(run.report, "validation images"))
-    print(f"{run.metrics['seconds']:.1f} s; everything about this run is in {run.folder}")
+    else:
+        print(_told(run.report, "validation images"))
+        print(f"{run.metrics['seconds']:.1f} s; everything about this run is in {run.folder}")
+    if run.metrics["stopped"] == "asked":  # Ctrl-C; the training itself has said what is to be said
+        raise typer.Exit(130)
 
 
 def evaluate(
@@ -69,12 +86,18 @@ def evaluate(
     """Classify a whole split and write the report into the run folder."""
     from densekit.run import load_run
 
-    opened = load_run(run)
-    report, folder = opened.evaluate(data, split)
+    report, folder, outcome, missing = load_run(run).evaluation_of(data, split)
+    skipped = [problem.to_dict() for problem in outcome.skipped]
+    _note_skipped(skipped)
+    for path in missing[:10]:
+        note(f"{path} is not there any more, so it is not judged")
     if as_json:
-        print_json({"run": str(run), "report": str(folder), **report.to_dict()})
+        left_out = {"skipped": skipped, "missing": list(missing)}
+        print_json({"run": str(run), "report": str(folder), **report.to_dict(), **left_out})
         return
     print(_told(report, "images"))
+    if skipped or missing:
+        print(f"{len(skipped)} more could not be read, {len(missing)} are not there any more")
     print(f"tables and heat map are in {folder}")
 
 

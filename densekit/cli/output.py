@@ -1,6 +1,7 @@
 """What the commands share: how they answer, and a few options."""
 
 import json
+import os
 import sys
 from typing import Annotated, Any
 
@@ -41,6 +42,11 @@ def full_name(architecture: str) -> str:
 def in_terminal() -> bool:
     """Say whether somebody is watching, for whom a progress bar is worth drawing."""
     return sys.stderr.isatty()
+
+
+def leads_the_team() -> bool:
+    """Say whether this is the process that speaks for all, where `torchrun` has started several."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def exit_unless(good: bool) -> None:

@@ -7,6 +7,7 @@ the first frame. A file is read once: its hash and its pixels come from the same
 import hashlib
 import io
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -81,11 +82,29 @@ def content_hash(path: Path | str) -> str:
 
 def read_picture(path: Path) -> Picture | Problem:
     """Read, hash and decode an image file; the answer is a problem if that can't be done."""
+    picture = read_if_new(path, lambda content_hash: False)
+    assert not isinstance(picture, str)
+    return picture
+
+
+def read_if_new(path: Path, known: Callable[[str], bool]) -> Picture | Problem | str:
+    """Read and hash an image file, once, and decode it only if its hash is not known.
+
+    Args:
+        path: the file.
+        known: says of a hash whether the picture is not needed; called from the caller's thread.
+
+    Returns:
+        The picture, or its hash if that is known, or a problem if the file can't be read or decoded.
+    """
     data = _read_bytes(path)
     if isinstance(data, Problem):
         return data
     if not data:
         return Problem.of("corrupt-image", path, "the file is empty (0 bytes)")
+    content_hash = hashlib.sha256(data).hexdigest()
+    if known(content_hash):
+        return content_hash
     try:
         return _decode(path, data)
     except Exception as error:  # a damaged file can make a decoder raise anything

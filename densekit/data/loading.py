@@ -14,16 +14,17 @@ from functools import cached_property, partial
 from typing import TypeVar
 
 import torch
+from PIL import Image
 from torch import Tensor
 
-from densekit.data.decoding import content_hash, open_image, read_picture
+from densekit.data.decoding import content_hash, open_image, read_if_new
 from densekit.data.problems import Problem
 from densekit.data.scan import Sample
 from densekit.data.transforms import Preprocessing
 from densekit.devices import usable_cores
 from densekit.errors import ConfigError
 
-__all__ = ["Batch", "content_hash", "load_images", "map_ahead", "open_image"]
+__all__ = ["Batch", "Loaded", "content_hash", "load_each", "load_images", "map_ahead", "open_image"]
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -86,6 +87,42 @@ def load_images(
     return _batches(samples, preprocessing, batch_size, workers, report or _warn)
 
 
+@dataclass(frozen=True)
+class Loaded:
+    """One image that was read.
+
+    Args:
+        sample: where it comes from.
+        content_hash: SHA-256 of its file's bytes.
+        pixels: uint8, as `cut` returned them; None where the hash was known, so that nothing was decoded.
+    """
+
+    sample: Sample
+    content_hash: str
+    pixels: Tensor | None
+
+
+def load_each(
+    samples: Iterable[Sample],
+    cut: Callable[[Image.Image, str], Tensor],
+    workers: int | None = None,
+    ahead: int = 64,
+    known: Callable[[str], bool] = lambda content_hash: False,
+) -> Generator["Loaded | Problem", None, None]:
+    """Load images one by one, in order, while threads decode ahead. Each file is read once.
+
+    Args:
+        samples: the images.
+        cut: from a picture and the hash of its file to pixels, (..., 3, S, S).
+        workers: threads; as many as the process may use cores if not given.
+        ahead: images that are decoded in advance.
+        known: says of a hash whether that picture needs no decoding; called from the threads.
+    """
+    workers = usable_cores() if workers is None else workers
+    load = partial(_load, cut=cut, known=known)
+    return map_ahead(load, samples, workers, ahead + workers)
+
+
 def _batches(
     samples: Iterable[Sample],
     preprocessing: Preprocessing,
@@ -93,9 +130,9 @@ def _batches(
     workers: int,
     report: Callable[[Problem], None],
 ) -> Generator[Batch, None, None]:
-    loaded: list[_Loaded] = []
-    load = partial(_load, preprocessing=preprocessing)
-    with closing(map_ahead(load, samples, workers, ahead=batch_size + workers)) as answers:
+    loaded: list[Loaded] = []
+    answers = load_each(samples, lambda image, _: preprocessing.cut(image), workers, ahead=batch_size)
+    with closing(answers):
         for answer in answers:
             if isinstance(answer, Problem):
                 report(answer)
@@ -108,23 +145,20 @@ def _batches(
         yield _stack(loaded, preprocessing)
 
 
-@dataclass(frozen=True)
-class _Loaded:
-    pixels: Tensor  # uint8 (3, S, S)
-    sample: Sample
-    content_hash: str
-
-
-def _load(sample: Sample, preprocessing: Preprocessing) -> "_Loaded | Problem":
-    picture = read_picture(sample.path)
+def _load(
+    sample: Sample, cut: Callable[[Image.Image, str], Tensor], known: Callable[[str], bool]
+) -> Loaded | Problem:
+    picture = read_if_new(sample.path, known)
     if isinstance(picture, Problem):
         return picture
-    return _Loaded(preprocessing.cut(picture.image), sample, picture.content_hash)
+    if isinstance(picture, str):
+        return Loaded(sample, picture, None)
+    return Loaded(sample, picture.content_hash, cut(picture.image, picture.content_hash))
 
 
-def _stack(loaded: Sequence[_Loaded], preprocessing: Preprocessing) -> Batch:
+def _stack(loaded: Sequence[Loaded], preprocessing: Preprocessing) -> Batch:
     return Batch(
-        pixels=torch.stack([one.pixels for one in loaded]),
+        pixels=torch.stack([one.pixels for one in loaded if one.pixels is not None]),
         labels=torch.tensor([one.sample.label for one in loaded]),
         samples=tuple(one.sample for one in loaded),
         hashes=tuple(one.content_hash for one in loaded),

@@ -48,6 +48,10 @@ class Preprocessing:
 
     def cut(self, image: Image.Image) -> Tensor:
         """Return the resized and cropped picture as bytes, uint8 (3, crop, crop)."""
+        return as_pixels(self.cut_out(image))
+
+    def cut_out(self, image: Image.Image) -> Image.Image:
+        """Return the resized and cropped picture as a picture, RGB, crop × crop."""
         image = image if image.mode == "RGB" else image.convert("RGB")
         width, height = self._resized(*image.size)
         left, top = round((width - self.crop) / 2), round((height - self.crop) / 2)
@@ -56,11 +60,9 @@ class Preprocessing:
             # Resized as a whole, a strip of 1 × 1000 pixels would become one of 256 × 256 000.
             across, down = image.width / width, image.height / height
             box = (left * across, top * down, (left + self.crop) * across, (top + self.crop) * down)
-            square = image.resize((self.crop, self.crop), resampling, box=box)
-        else:
-            resized = image.resize((width, height), resampling)
-            square = resized.crop((left, top, left + self.crop, top + self.crop))
-        return torch.from_numpy(np.array(square)).permute(2, 0, 1).contiguous()  # (3, crop, crop)
+            return image.resize((self.crop, self.crop), resampling, box=box)
+        resized = image.resize((width, height), resampling)
+        return resized.crop((left, top, left + self.crop, top + self.crop))
 
     def _resized(self, width: int, height: int) -> tuple[int, int]:
         """Return width and height after resizing, rounded as torchvision's Resize rounds them."""
@@ -118,3 +120,8 @@ class Preprocessing:
             and min(self.std) > 0
             and self.interpolation in _RESAMPLING
         )
+
+
+def as_pixels(image: Image.Image) -> Tensor:
+    """Return an RGB picture as bytes, uint8 (3, H, W)."""
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()

@@ -29,17 +29,37 @@ from densekit.files import write_atomically
 from densekit.plots import confusion_heatmap, png
 from densekit.words import percent
 
+_HEAT_MAP = "heatmap.png"
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 
 
 def write_statistics(report: Report, folder: Path) -> None:
     """Write a report's four files into a folder, made if need be; each is there complete or not at all."""
+    write_tables(report, folder)
+    _write(Path(folder) / _HEAT_MAP, png(confusion_heatmap(report)))
+
+
+def write_tables(report: Report, folder: Path) -> None:
+    """Write a report's files without the heat map, which takes a hundred times as long as all the others."""
     folder = Path(folder)
     _write(folder / "statistics.csv", _csv(_statistics_rows(report)))
     _write(folder / "confusion.csv", _csv(_confusion_rows(report)))
-    _write(folder / "heatmap.png", png(confusion_heatmap(report)))
     metrics = json.dumps(report.to_dict(), ensure_ascii=False, allow_nan=False, indent=2)
     _write(folder / "metrics.json", f"{metrics}\n".encode())
+
+
+def draw_heat_map(folder: Path) -> None:
+    """Draw the heat map of a report from its tables.
+
+    Raises:
+        RunError: confusion.csv or metrics.json is missing or not what it should be.
+    """
+    _write(Path(folder) / _HEAT_MAP, png(confusion_heatmap(read_report(folder))))
+
+
+def has_heat_map(folder: Path) -> bool:
+    """Say whether the heat map of a report has been drawn."""
+    return (Path(folder) / _HEAT_MAP).is_file()
 
 
 def write_validation(report: Report, run_folder: Path, epoch: int, step: int) -> Path:

@@ -142,6 +142,11 @@ def draws_random_numbers(module: nn.Module) -> bool:
     )
 
 
+def has_batch_norm(module: nn.Module) -> bool:
+    """Say whether a module normalises by the statistics of a batch while it trains."""
+    return any(isinstance(one, nn.modules.batchnorm._BatchNorm) for one in module.modules())
+
+
 def _by_depth(module: nn.Module) -> Iterator[tuple[int, list[nn.Parameter]]]:
     """Yield parameters by depth: 0 for the head, 1 for the last block and what follows it, and so on."""
     features = getattr(module, "features", None)

@@ -2,69 +2,107 @@
 
 A run that is killed at any moment goes on from its last checkpoint and ends with the same weights as one that
 was never interrupted (same seed, same device), because everything that matters is in the file or follows from
-the seed.
+the seed. The checkpoint before the last one is kept as well: should the last one be damaged, the run goes on
+from there.
 """
 
-import json
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor
 
 from densekit.errors import RunError
-from densekit.files import write_atomically
-from densekit.training.state import Best, TrainingState, copy_weights
+from densekit.tensor_files import UnreadableError, read_tensors, write_tensors
+from densekit.training.state import Best, Counters, TrainingState
 
-_FORMAT = "densekit checkpoint 1"
+_FORMAT = "densekit checkpoint 2"
 
 
-def save_checkpoint(state: TrainingState, path: Path, identity: str) -> None:
-    """Write the state of a training.
+def save_checkpoint(
+    state: TrainingState, path: Path, identity: str, notes: Mapping[str, Any] | None = None
+) -> None:
+    """Write the state of a training; what was there before is kept beside it.
 
     Args:
         state: what to write.
         path: the file, replaced in one step.
         identity: a text that says which training this is; `load_checkpoint` refuses another.
+        notes: plain values for JSON that belong to this moment of the training.
     """
-    numbers, tensors = _split_optimizer(state.optimizer)
-    tensors |= {f"module.{name}": tensor for name, tensor in copy_weights(state.module).items()}
+    numbers, tensors = split_optimizer(state.optimizer)
+    tensors |= {f"module.{name}": tensor for name, tensor in state.module.state_dict().items()}
     tensors |= {f"best.{name}": tensor for name, tensor in state.best.weights.items()}
     best = state.best
     description = {
-        "epoch": state.epoch,
+        "identity": identity,
+        "counters": asdict(state.counters),
         "best": {"epoch": best.epoch, "step": best.step, "accuracy": best.accuracy, "loss": best.loss},
         "optimizer": numbers,
+        "notes": dict(notes or {}),
     }
-    metadata = {"format": _FORMAT, "identity": identity, "state": json.dumps(description)}
-    with write_atomically(path) as file:
-        file.write(safetensors.torch.save(tensors, metadata))
+    with suppress(FileNotFoundError):
+        path.replace(before(path))
+    write_tensors(path, _FORMAT, tensors, description)
 
 
-def load_checkpoint(state: TrainingState, path: Path, identity: str) -> None:
-    """Bring a training to the state of a checkpoint, in place.
+def load_checkpoint(state: TrainingState, path: Path, identity: str) -> tuple[dict[str, Any], list[str]]:
+    """Bring a training to the state of its last checkpoint that can be read, in place.
 
     Args:
         state: a training at its start, over the same module and optimiser.
         path: the file.
         identity: what was given when it was written.
 
+    Returns:
+        The notes that were saved with it, and what was wrong with checkpoints that could not be used, for people.
+
     Raises:
-        RunError: the file is damaged, or it belongs to another training.
+        FileNotFoundError: there is no checkpoint.
+        RunError: none can be read, or it belongs to another training.
     """
-    metadata, tensors = read_checkpoint_file(
-        path,
-        _FORMAT,
-        identity,
-        other="a training with other images or settings; put them back, or start a new run",
-    )
-    description = json.loads(metadata["state"])
+    tensors, description, complaints = _newest(path)
+    if description["identity"] != identity:
+        raise RunError(
+            f"{path} belongs to a training with other images or settings; put them back, or start a new run"
+        )
     state.module.load_state_dict(below("module.", tensors))
-    state.optimizer.load_state_dict(_join_optimizer(description["optimizer"], tensors))
-    state.epoch = description["epoch"]
+    state.optimizer.load_state_dict(join_optimizer(description["optimizer"], tensors))
+    _lay_out_alike(state.optimizer)
+    state.counters = Counters(**description["counters"])
     state.best = Best(**description["best"], weights=below("best.", tensors))
+    return description["notes"], complaints
+
+
+def read_notes(path: Path) -> dict[str, Any]:
+    """Return how far the last readable checkpoint is: its counters and its notes.
+
+    Raises:
+        FileNotFoundError: there is no checkpoint.
+        RunError: none can be read.
+    """
+    _, description, _ = _newest(path)
+    return {**description["notes"], "counters": description["counters"]}
+
+
+def before(path: Path) -> Path:
+    """Return where the checkpoint before the last one is kept."""
+    return path.with_stem(f"{path.stem}-before")
+
+
+def has_checkpoint(path: Path) -> bool:
+    """Say whether there is a checkpoint to go on from."""
+    return path.is_file() or before(path).is_file()
+
+
+def remove_checkpoints(path: Path) -> None:
+    """Delete the checkpoints of a training that is complete."""
+    for candidate in (path, before(path)):
+        candidate.unlink(missing_ok=True)
 
 
 def read_checkpoint_file(
@@ -100,22 +138,57 @@ def below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
-def _split_optimizer(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def split_optimizer(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Part an optimiser's state into plain values for JSON and tensors for safetensors."""
     whole = optimizer.state_dict()
     tensors, numbers = {}, {}
     for index, moments in whole["state"].items():
         for name, value in moments.items():
             if isinstance(value, Tensor):
-                tensors[f"optimizer.{index}.{name}"] = value.detach().cpu().contiguous()
-            else:
+                tensors[f"optimizer.{index}.{name}"] = value
+            elif value is not None:
                 numbers[f"{index}.{name}"] = value
     return {"groups": whole["param_groups"], "numbers": numbers}, tensors
 
 
-def _join_optimizer(description: dict[str, Any], tensors: dict[str, Tensor]) -> dict[str, Any]:
+def join_optimizer(description: dict[str, Any], tensors: dict[str, Tensor]) -> dict[str, Any]:
+    """Put together again what `split_optimizer` parted, for `load_state_dict`."""
     state: dict[int, dict[str, Any]] = {}
     for name, value in [*below("optimizer.", tensors).items(), *description["numbers"].items()]:
         index, _, key = name.partition(".")
         state.setdefault(int(index), {})[key] = value
     return {"state": state, "param_groups": description["groups"]}
+
+
+def _newest(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], list[str]]:
+    complaints: list[str] = []
+    for candidate in (path, before(path)):
+        try:
+            tensors, description = read_tensors(candidate, _FORMAT)
+        except FileNotFoundError:
+            continue
+        except UnreadableError as error:
+            complaints.append(f"the checkpoint {candidate} is of no use: {error}")
+            continue
+        return tensors, description, complaints
+    if not complaints:
+        raise FileNotFoundError(path)
+    raise RunError(
+        f"{'; '.join(complaints)}. Delete {' and '.join(map(str, _existing(path)))} and continue: the training "
+        "then begins anew, with the same settings and the features that are kept"
+    )
+
+
+def _existing(path: Path) -> Iterator[Path]:
+    return (candidate for candidate in (path, before(path)) if candidate.exists())
+
+
+def _lay_out_alike(optimizer: torch.optim.Optimizer) -> None:
+    """Give moments the memory layout of their parameters: the optimiser goes through both side by side.
+
+    The file has them in plain order; weights of convolutions may lie with the channels last.
+    """
+    for parameter, moments in optimizer.state.items():
+        for name, moment in moments.items():
+            if isinstance(moment, Tensor) and moment.shape == parameter.shape:
+                moments[name] = torch.empty_like(parameter).copy_(moment)

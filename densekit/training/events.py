@@ -1,7 +1,9 @@
 """What training tells while it runs.
 
-`for event in fit(...)` yields these. A progress bar, a live plot, a history file and an early stop are all
-readers of this one stream; to stop training is to stop reading.
+`for event in fit(...)` yields these. A progress bar, a live plot, a history file and a run folder are all
+readers of this one stream. To end a training early and properly, ask for it: `stop = Stop()`, `fit(...,
+stop=stop)`, and `stop.stop()` from wherever you are. Whoever simply stops reading leaves the training where it
+is.
 """
 
 from dataclasses import dataclass
@@ -70,13 +72,21 @@ class EpochDone(Event):
         loss: mean cross-entropy over the epoch, while the weights were changing.
         accuracy: share of the training samples that were classified rightly, while the weights were changing.
         learning_rate: the rate of the epoch.
-        seconds: time the epoch took, validations included.
+        seconds: time the epoch took, validations included; over all sessions, if it was interrupted.
     """
 
     loss: float
     accuracy: float
     learning_rate: float
     seconds: float
+
+
+@dataclass(frozen=True)
+class Stopping(Event):
+    """Somebody asked for the end, in the middle of an epoch or behind one.
+
+    The training can go on from here: the state is whole, and is left alone once this event has been read.
+    """
 
 
 @dataclass(frozen=True)
@@ -87,8 +97,10 @@ class Finished(Event):
         best_epoch: epoch of the best validation.
         best_step: step of the best validation.
         best_accuracy: its accuracy, 0 to 1.
+        stopped: whether it ended before all epochs were done.
     """
 
     best_epoch: int
     best_step: int
     best_accuracy: float
+    stopped: bool = False

@@ -5,39 +5,50 @@
             print(event.epoch, event.accuracy)
 
 Nothing is printed, written or plotted here; whoever reads the events does that. The loop does not know what it
-trains either: `module` is the part of the network behind the cut, and the inputs are whatever stands before it
-(embeddings for a head).
+trains either: `module` is the part of the network behind the cut, be it a head or the whole network, and a source
+hands it batches of what stands before the cut. Behind each event the state is whole: a training that goes on from
+there does what is left, and ends with the same weights.
 """
 
 import math
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import dataclass
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional as F
 
 from densekit.config import TrainingConfig
-from densekit.errors import DataError, TrainingError
+from densekit.devices import Compute
 from densekit.features import Features
-from densekit.training.events import BatchDone, EpochDone, Event, Finished, Saved, Validated
-from densekit.training.schedule import learning_rate_at, validates_at
-from densekit.training.state import Best, TrainingState, copy_weights, start
-
-_VALIDATION_BATCH = 1024
+from densekit.model.cut import draws_random_numbers, has_batch_norm
+from densekit.training.complaints import check_not_empty, diverged
+from densekit.training.events import BatchDone, EpochDone, Event, Finished, Stopping
+from densekit.training.randomness import drawn_for, shuffled
+from densekit.training.schedule import learning_rate_at, set_learning_rate, validates_at
+from densekit.training.source import Batch, Source, as_source
+from densekit.training.state import TrainingState, start
+from densekit.training.stop import Stop
+from densekit.training.team import ALONE, Team
+from densekit.training.validation import validate
 
 
 def fit(
     module: nn.Module,
-    train: Features,
-    val: Features,
+    train: Features | Source,
+    val: Features | Source,
     settings: TrainingConfig | None = None,
     state: TrainingState | None = None,
+    compute: Compute | None = None,
+    team: Team = ALONE,
+    stop: Stop | None = None,
 ) -> Iterator[Event]:
-    """Train a module on features, yielding an event for everything that happens.
+    """Train a module, yielding an event for everything that happens.
 
-    The module is trained in place, on the device that it and the features are on. When the events have all been
-    read, it holds the weights of the best validation; when the reader stops early, those of the moment.
+    The module is trained in place, on the device that it is on. When the events have all been read, it holds the
+    weights of the best validation, also if `stop` ended it early; when the reader just stops reading, those of
+    the moment.
 
     Args:
         module: from inputs, (N, ...), to logits, (N, classes).
@@ -45,6 +56,9 @@ def fit(
         val: what to judge by; never learned from.
         settings: the defaults if not given.
         state: where an interrupted training goes on; its module must be `module`.
+        compute: how precisely; as the module is if not given.
+        team: the processes that train together.
+        stop: whoever has it can end the training; it is looked at after each step.
 
     Raises:
         DataError: the training or the validation set is empty.
@@ -52,97 +66,90 @@ def fit(
     """
     settings = settings or TrainingConfig()
     state = state or start(module, settings)
-    _check_not_empty(train, val)
-    while state.epoch < settings.epochs:
-        yield from _one_epoch(state, train, val, settings)
+    compute = compute or Compute(next(module.parameters()).device, "fp32")
+    train, val = as_source(train), as_source(val)
+    check_not_empty(train, val)
+    draws, least = draws_random_numbers(module), 2 if has_batch_norm(module) else 1
+    loop = _Loop(state, train, val, settings, compute, team, stop or Stop(), team.wrap(module), draws, least)
+    last = state.counters.first_epoch + settings.epochs
+    while state.epoch < last and not loop.is_to_stop():
+        yield from loop.one_epoch()
+    stopped = state.epoch < last
+    if stopped:
+        yield Stopping(state.epoch, state.counters.step)
+    if not state.best.weights:
+        yield from validate(state, val, compute, team)
     module.load_state_dict(state.best.weights)
-    steps = settings.epochs * _batches_per_epoch(train, settings)
     best = state.best
-    yield Finished(settings.epochs, steps, best.epoch, best.step, best.accuracy)
+    yield Finished(state.epoch, state.counters.step, best.epoch, best.step, best.accuracy, stopped)
 
 
-def _one_epoch(
-    state: TrainingState, train: Features, val: Features, settings: TrainingConfig
-) -> Iterator[Event]:
-    began = time.perf_counter()
-    epoch = state.epoch + 1
-    learning_rate = learning_rate_at(epoch, settings)
-    for group in state.optimizer.param_groups:
-        group["lr"] = learning_rate
-    batches = _batches_per_epoch(train, settings)
-    total_loss, total_right = 0.0, 0
-    for number, chosen in enumerate(_shuffled(len(train), epoch, settings), start=1):
-        step = (epoch - 1) * batches + number
-        loss, right = _train_on(state, train.inputs[chosen], train.labels[chosen])
-        if not math.isfinite(loss):
-            raise TrainingError(_diverged(step, epoch, loss, learning_rate))
-        total_loss += loss * len(chosen)
-        total_right += right
-        yield BatchDone(epoch, step, loss, learning_rate)
-        if validates_at(number, batches, epoch, settings):
-            yield from _validate(state, val, epoch, step)
-    state.epoch = epoch
-    seconds = time.perf_counter() - began
-    yield EpochDone(
-        epoch, epoch * batches, total_loss / len(train), total_right / len(train), learning_rate, seconds
-    )
+@dataclass(frozen=True)
+class _Loop:
+    state: TrainingState
+    train: Source
+    val: Source
+    settings: TrainingConfig
+    compute: Compute
+    team: Team
+    stop: Stop
+    forward: nn.Module  # the module, or what a team wraps around it
+    draws: bool  # whether dropout is in it
+    least: int  # pictures in a batch: BatchNorm needs two
 
+    def one_epoch(self) -> Iterator[Event]:
+        """Go through what is left of an epoch."""
+        counters, settings = self.state.counters, self.settings
+        began = time.perf_counter() - counters.seconds
+        epoch = counters.epoch + 1
+        rate = learning_rate_at(epoch - counters.first_epoch, settings)
+        set_learning_rate(self.state.optimizer, rate)
+        order = shuffled(len(self.train.labels), settings.batch_size, epoch, settings.seed, self.least)
+        yield from self.validate_if_due(len(order))  # where a kill came between a step and its validation
+        left = order[counters.batch :]
+        with closing(self.train.batches([self.team.share(chosen) for chosen in left], epoch)) as batches:
+            for chosen, batch in zip(left, batches, strict=True):
+                loss, right = self.step(batch, len(chosen))
+                if not math.isfinite(loss):
+                    raise diverged(counters.step + 1, epoch, loss, rate)
+                counters.count_batch(loss, right, len(chosen))
+                counters.seconds = time.perf_counter() - began
+                yield BatchDone(epoch, counters.step, loss, rate)
+                yield from self.validate_if_due(len(order))
+                if counters.batch < len(order) and self.is_to_stop():
+                    return
+        seen, took = len(self.train.labels), time.perf_counter() - began
+        done = EpochDone(epoch, counters.step, counters.loss / seen, counters.right / seen, rate, took)
+        counters.begin_epoch()
+        yield done
 
-def _train_on(state: TrainingState, inputs: Tensor, labels: Tensor) -> tuple[float, int]:
-    """Take one step; return the loss before it and how many of the batch were classified rightly."""
-    state.module.train()
-    logits = state.module(inputs)  # (B, classes)
-    loss = F.cross_entropy(logits, labels)
-    state.optimizer.zero_grad()
-    loss.backward()
-    state.optimizer.step()
-    return loss.item(), int((logits.argmax(dim=1) == labels).sum())
+    def step(self, batch: Batch, pictures: int) -> tuple[float, int]:
+        """Take one step; return the mean loss before it, and how many of so many pictures were right."""
+        self.forward.train()
+        with self.chance(), self.compute.autocast():
+            logits = self.forward(batch.inputs)  # (B, classes)
+        loss = F.cross_entropy(logits.float(), batch.labels) * self.team.weight(pictures)
+        self.state.optimizer.zero_grad()
+        loss.backward()
+        self.state.optimizer.step()
+        right = (logits.argmax(dim=1) == batch.labels).sum()
+        return self.team.joined(loss.detach(), right, pictures)
 
+    def validate_if_due(self, batches: int) -> Iterator[Event]:
+        """Judge by the validation set, if it is time and hasn't been done behind this step."""
+        counters = self.state.counters
+        if counters.batch == 0 or counters.validated_at == counters.step:
+            return
+        epoch = counters.epoch + 1 - counters.first_epoch
+        if validates_at(counters.batch, batches, epoch, self.settings):
+            yield from validate(self.state, self.val, self.compute, self.team)
 
-def _validate(state: TrainingState, val: Features, epoch: int, step: int) -> Iterator[Event]:
-    logits = predict_logits(state.module, val.inputs)  # (N, classes)
-    loss = F.cross_entropy(logits, val.labels).item()
-    accuracy = (logits.argmax(dim=1) == val.labels).float().mean().item()
-    improved = state.best.is_beaten_by(accuracy, loss)
-    if improved:
-        state.best = Best(epoch, step, accuracy, loss, copy_weights(state.module))
-    yield Validated(epoch, step, loss, accuracy, logits, val.labels, improved)
-    if improved:
-        yield Saved(epoch, step, accuracy, state.best.weights)
+    def is_to_stop(self) -> bool:
+        """Say whether somebody asked for the end, or patience is lost; a team agrees on it."""
+        patience, waited = self.settings.patience, self.state.counters.not_better
+        return self.team.agree(self.stop.requested or (patience is not None and waited >= patience))
 
-
-@torch.no_grad()
-def predict_logits(module: nn.Module, inputs: Tensor) -> Tensor:
-    """Return the logits, (N, classes), of all inputs, with the module in evaluation mode."""
-    module.eval()
-    return torch.cat([module(part) for part in inputs.split(_VALIDATION_BATCH)])
-
-
-def _shuffled(count: int, epoch: int, settings: TrainingConfig) -> tuple[Tensor, ...]:
-    """Return the epoch's batches as indices; the last one may be smaller, and none is dropped.
-
-    The order depends on the seed and the epoch alone: a resumed run continues with the same batches.
-    """
-    generator = torch.Generator().manual_seed(settings.seed * 100_003 + epoch)
-    return torch.randperm(count, generator=generator).split(settings.batch_size)
-
-
-def _batches_per_epoch(train: Features, settings: TrainingConfig) -> int:
-    return math.ceil(len(train) / settings.batch_size)
-
-
-def _check_not_empty(train: Features, val: Features) -> None:
-    if len(train) == 0:
-        raise DataError("there are no training images: nothing to learn from")
-    if len(val) == 0:
-        raise DataError(
-            "there are no validation images: nothing to judge by. Give each class at least two images, or put "
-            "some into val/<class>/"
-        )
-
-
-def _diverged(step: int, epoch: int, loss: float, learning_rate: float) -> str:
-    return (
-        f"the loss became {loss} at step {step} (epoch {epoch}). The usual cause is a learning rate that is too "
-        f"high: it is {learning_rate:g}, try training.learning_rate={learning_rate / 10:g}"
-    )
+    def chance(self) -> AbstractContextManager[None]:
+        """Draw what belongs to the next step, where anything is drawn at all."""
+        step, device = self.state.counters.step + 1, self.compute.device
+        return drawn_for(step, self.settings.seed, self.team.rank, device) if self.draws else nullcontext()

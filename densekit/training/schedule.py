@@ -1,5 +1,7 @@
 """The learning rate as a plain function of the epoch, so that a resumed run needs no schedule to be restored."""
 
+import torch
+
 from densekit.config import TrainingConfig
 
 
@@ -16,6 +18,12 @@ def learning_rate_at(epoch: int, settings: TrainingConfig) -> float:
         return settings.learning_rate
     reductions = (epoch - 1) // settings.reduce_lr_every
     return settings.learning_rate * settings.reduce_lr_factor**reductions
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
+    """Set the rate of each group of parameters: its own multiple of the learning rate (`layer_decay`)."""
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate * group.get("multiplier", 1.0)
 
 
 def validates_at(step_in_epoch: int, steps_per_epoch: int, epoch: int, settings: TrainingConfig) -> bool:

@@ -37,16 +37,30 @@ class Standardiser:
 
     def apply(self, features: Features) -> Features:
         """Return the features standardised."""
-        return replace(features, inputs=(features.inputs - self.mean) / self.scale)
+        return replace(features, inputs=self.scaled(features.inputs))
+
+    def scaled(self, inputs: Tensor) -> Tensor:
+        """Return inputs, (N, D), standardised."""
+        return (inputs - self.mean) / self.scale
 
     def fold_into(self, head: nn.Linear) -> nn.Linear:
         """From a head over standardised features, return the equal head over the features as they are."""
-        # In float64, on the CPU, for not every device has it.
-        mean, scale, weight, bias = (
-            tensor.detach().to("cpu", torch.float64)
-            for tensor in (self.mean, self.scale, head.weight, head.bias)
-        )
+        mean, scale, weight, bias = self._in_double(head)
         weight = weight / scale  # (classes, D)
-        folded = nn.Linear(head.in_features, head.out_features)
-        folded.load_state_dict({"weight": weight, "bias": bias - weight @ mean})
-        return folded.to(head.weight.device)
+        return _like(head, weight, bias - weight @ mean)
+
+    def unfold(self, head: nn.Linear) -> nn.Linear:
+        """From a head over the features as they are, return the equal head over standardised features."""
+        mean, scale, weight, bias = self._in_double(head)
+        return _like(head, weight * scale, bias + weight @ mean)
+
+    def _in_double(self, head: nn.Linear) -> tuple[Tensor, ...]:
+        # In float64, on the CPU, for not every device has it.
+        tensors = (self.mean, self.scale, head.weight, head.bias)
+        return tuple(tensor.detach().to("cpu", torch.float64) for tensor in tensors)
+
+
+def _like(head: nn.Linear, weight: Tensor, bias: Tensor) -> nn.Linear:
+    made = nn.Linear(head.in_features, head.out_features)
+    made.load_state_dict({"weight": weight, "bias": bias})
+    return made.to(head.weight.device)

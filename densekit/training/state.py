@@ -1,7 +1,8 @@
-"""Everything that a training has to remember between two epochs, and how little that is.
+"""Everything that a training has to remember between two steps, and how little that is.
 
-The order of the batches and the learning rate are functions of the seed and the epoch, so they need no memory.
-What remains are the weights, the optimiser's moments, and the best weights so far.
+The order of the pictures, what becomes of them, dropout and the learning rate are functions of the seed and of
+how far the training is, so they need no memory. What remains are the weights, the optimiser's moments, the best
+weights so far, and some counters.
 """
 
 from dataclasses import dataclass, field
@@ -10,6 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from densekit.config import TrainingConfig
+from densekit.model.cut import parameter_groups
+
+_MOMENTUM = 0.9
 
 
 @dataclass
@@ -28,25 +32,71 @@ class Best:
 
 
 @dataclass
+class Counters:
+    """How far a training is.
+
+    Args:
+        phase: phases that are done.
+        epoch: epochs that are done, over all phases.
+        first_epoch: epochs that were done before the present phase.
+        step: steps that are done, over all phases.
+        batch: batches that are done in the epoch under way.
+        loss: sum of the cross-entropy over the pictures of the epoch under way.
+        right: how many of them were classified rightly.
+        seconds: time spent on the epoch under way, over all sessions.
+        validated_at: the step behind which the last validation was.
+        not_better: validations since the best one.
+    """
+
+    phase: int = 0
+    epoch: int = 0
+    first_epoch: int = 0
+    step: int = 0
+    batch: int = 0
+    loss: float = 0.0
+    right: int = 0
+    seconds: float = 0.0
+    validated_at: int = 0
+    not_better: int = 0
+
+    def count_batch(self, loss: float, right: int, pictures: int) -> None:
+        """Count a step that was taken, with the mean loss of its pictures."""
+        self.step += 1
+        self.batch += 1
+        self.loss += loss * pictures
+        self.right += right
+
+    def begin_epoch(self) -> None:
+        """Count an epoch as done."""
+        self.epoch += 1
+        self.batch, self.loss, self.right, self.seconds = 0, 0.0, 0, 0.0
+
+
+@dataclass
 class TrainingState:
     """The trained part, its optimiser, and how far they are.
 
     Args:
         module: the trained part of the network.
         optimizer: over the module's parameters.
-        epoch: epochs that are done.
+        counters: how far it is.
         best: the best validation so far.
     """
 
     module: nn.Module
     optimizer: torch.optim.Optimizer
-    epoch: int = 0
+    counters: Counters = field(default_factory=Counters)
     best: Best = field(default_factory=Best)
+
+    @property
+    def epoch(self) -> int:
+        """Epochs that are done."""
+        return self.counters.epoch
 
 
 def start(module: nn.Module, settings: TrainingConfig) -> TrainingState:
     """Return the state before the first epoch."""
-    return TrainingState(module, _optimizer(module, settings))
+    return TrainingState(module, make_optimizer(module, settings))
 
 
 def copy_weights(module: nn.Module) -> dict[str, Tensor]:
@@ -54,13 +104,12 @@ def copy_weights(module: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.detach().cpu().clone() for name, tensor in module.state_dict().items()}
 
 
-def _optimizer(module: nn.Module, settings: TrainingConfig) -> torch.optim.Optimizer:
-    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+def make_optimizer(module: nn.Module, settings: TrainingConfig) -> torch.optim.Optimizer:
+    """Return the optimiser that the settings name, over the parameters that ask for gradients."""
+    rate = settings.learning_rate
+    groups = parameter_groups(module, rate, settings.weight_decay, settings.layer_decay)
     if settings.optimizer == "sgd":
-        return torch.optim.SGD(
-            parameters,
-            lr=settings.learning_rate,
-            momentum=settings.momentum,
-            weight_decay=settings.weight_decay,
-        )
-    return torch.optim.Adam(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+        momentum = _MOMENTUM if settings.momentum is None else settings.momentum
+        return torch.optim.SGD(groups, lr=rate, momentum=momentum)
+    kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
+    return kind(groups, lr=rate)

@@ -53,7 +53,10 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
 def test_a_damaged_checkpoint_is_an_error_that_names_it(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "c.safetensors"
     path.write_bytes(content)
-    with pytest.raises(RunError, match=r"c\.safetensors can't be read"):
+    with pytest.raises(
+        RunError,
+        match=r"c\.safetensors is of no use: it can't be read .* Delete .*c\.safetensors and continue",
+    ):
         load_checkpoint(start(module(), TrainingConfig()), path, "mine")
 
 
@@ -62,5 +65,5 @@ def test_a_file_that_is_something_else_is_refused(tmp_path: Path) -> None:
 
     path = tmp_path / "c.safetensors"
     safetensors.torch.save_file({"weight": torch.zeros(1)}, path)
-    with pytest.raises(RunError, match="is not a checkpoint"):
+    with pytest.raises(RunError, match="it is something else, not a 'densekit checkpoint"):
         load_checkpoint(start(module(), TrainingConfig()), path, "mine")

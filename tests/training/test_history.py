@@ -52,15 +52,16 @@ def test_it_is_on_disk_after_each_epoch(tmp_path: Path) -> None:
     assert len(pd.read_csv(tmp_path / "history.csv")) == 2
 
 
-def test_a_resumed_history_drops_what_will_be_made_again_and_ends_equal(tmp_path: Path) -> None:
+def test_a_history_that_goes_on_from_its_rows_ends_equal(tmp_path: Path) -> None:
     read_all(History(tmp_path / "whole.csv"))
-    read_all(History(tmp_path / "resumed.csv"))
-    resumed = History.resumed(tmp_path / "resumed.csv", epoch=1)
-    assert len(resumed.rows) == 2
+    first = History(tmp_path / "resumed.csv")
+    for event in EVENTS[:5]:
+        first.read(event)
+    resumed = History(tmp_path / "resumed.csv", list(first.rows), first.learning_rate)
     for event in EVENTS[5:]:
         resumed.read(event)
     assert (tmp_path / "resumed.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
 
-def test_without_a_file_a_resumed_history_is_empty(tmp_path: Path) -> None:
-    assert History.resumed(tmp_path / "none.csv", epoch=3).rows == []
+def test_which_validations_were_saved_is_in_it() -> None:
+    assert list(read_all(History()).saved_at()) == [(1, 1)]

@@ -1,4 +1,5 @@
 from itertools import islice
+from pathlib import Path
 
 import pytest
 import torch
@@ -7,9 +8,12 @@ from torch import nn
 from densekit.config import TrainingConfig
 from densekit.errors import DataError, TrainingError
 from densekit.features import Features
-from densekit.training.events import BatchDone, EpochDone, Event, Finished, Saved, Validated
-from densekit.training.loop import fit, predict_logits
+from densekit.training.checkpoint import load_checkpoint, save_checkpoint
+from densekit.training.events import BatchDone, EpochDone, Event, Finished, Saved, Stopping, Validated
+from densekit.training.loop import fit
 from densekit.training.state import Best, start
+from densekit.training.stop import Stop
+from densekit.training.validation import predict_logits
 
 
 def blobs(count: int, seed: int) -> Features:
@@ -109,6 +113,126 @@ def test_a_training_goes_on_from_a_state_as_if_it_had_not_stopped() -> None:
     assert state.epoch == 2
     list(fit(interrupted, TRAIN, VAL, settings, state))
     assert torch.equal(whole.weight, interrupted.weight)
+
+
+class Dropping(nn.Module):
+    """A small network with everything that has a state or draws random numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.layers = nn.Sequential(
+            nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.5), nn.Linear(8, 3)
+        )
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.layers(inputs)
+
+
+class TestGoingOn:
+    @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+    def test_from_any_moment_it_ends_with_the_same_bits(self, tmp_path: Path, optimizer: str) -> None:
+        settings = TrainingConfig.model_validate(
+            {"epochs": 2, "optimizer": optimizer, "save_step": 2, "weight_decay": 0.01, "batch_size": 16}
+        )
+        whole = Dropping()
+        told = list(fit(whole, TRAIN, VAL, settings))
+        for moment in range(len(told) - 1):
+            module = Dropping()
+            state = start(module, settings)
+            events = fit(module, TRAIN, VAL, settings, state)
+            list(islice(events, moment + 1))
+            save_checkpoint(state, tmp_path / "c.safetensors", "mine")
+            torch.rand(moment)  # somebody else draws random numbers meanwhile
+
+            module = Dropping()
+            state = start(module, settings)
+            load_checkpoint(state, tmp_path / "c.safetensors", "mine")
+            rest = list(fit(module, TRAIN, VAL, settings, state))
+            assert all(
+                torch.equal(a, b) for a, b in zip(whole.parameters(), module.parameters(), strict=True)
+            )
+            assert rest[-1] == told[-1]
+            steps = [
+                (event.step, event.loss) for event in told[: moment + 1] + rest if type(event) is BatchDone
+            ]
+            assert steps == [(event.step, event.loss) for event in told if type(event) is BatchDone]
+
+    def test_the_loss_of_an_epoch_is_that_of_all_its_batches(self, tmp_path: Path) -> None:
+        settings = TrainingConfig(epochs=1)
+        *_, whole, _ = fit(head(), TRAIN, VAL, settings)
+        module = head()
+        state = start(module, settings)
+        list(islice(fit(module, TRAIN, VAL, settings, state), 3))
+        *_, continued, _ = fit(module, TRAIN, VAL, settings, state)
+        assert isinstance(whole, EpochDone) and isinstance(continued, EpochDone)
+        assert (continued.loss, continued.accuracy) == (whole.loss, whole.accuracy)
+
+
+class TestStopping:
+    def stopped_at(self, step: int, settings: TrainingConfig, module: nn.Module) -> list[Event]:
+        stop, told = Stop(), []
+        for event in fit(module, TRAIN, VAL, settings, stop=stop):
+            told.append(event)
+            if isinstance(event, BatchDone) and event.step == step:
+                stop.stop()
+        return told
+
+    def test_it_ends_with_the_best_weights(self) -> None:
+        module = head()
+        told = self.stopped_at(17, TrainingConfig(epochs=5, learning_rate=0.3), module)
+        assert [type(event) for event in told[-2:]] == [Stopping, Finished]
+        finished = told[-1]
+        assert isinstance(finished, Finished)
+        assert finished.stopped
+        assert (finished.epoch, finished.step) == (2, 17)
+        saved = [event for event in told if isinstance(event, Saved)][-1]
+        assert finished.best_step == saved.step
+        assert all(torch.equal(saved.weights[name], one) for name, one in module.state_dict().items())
+
+    def test_before_the_first_validation_it_validates_once(self) -> None:
+        told = self.stopped_at(1, TrainingConfig(epochs=5, min_epoch_to_save=3), head())
+        assert [type(event) for event in told] == [BatchDone, Stopping, Validated, Saved, Finished]
+
+    def test_behind_the_last_step_there_is_nothing_left_to_stop(self) -> None:
+        told = self.stopped_at(7, TrainingConfig(epochs=1), head())
+        assert [type(event) for event in told[-2:]] == [EpochDone, Finished]
+        assert told[-1].stopped is False  # type: ignore[attr-defined]
+
+    def test_before_it_begins_nothing_is_trained(self) -> None:
+        stop, module = Stop(), head()
+        stop.stop()
+        before = module.weight.detach().clone()
+        told = list(fit(module, TRAIN, VAL, stop=stop))
+        assert [type(event) for event in told] == [Stopping, Validated, Saved, Finished]
+        assert torch.equal(module.weight, before)
+
+    def test_patience_is_lost_after_so_many_validations_without_a_better_one(self) -> None:
+        settings = TrainingConfig(epochs=50, learning_rate=3.0, patience=3)
+        told = events_of(settings)
+        improved = [event.improved for event in told if isinstance(event, Validated)]
+        assert improved[-4:] == [True, False, False, False]
+        assert told[-1].stopped  # type: ignore[attr-defined]
+
+
+def test_a_single_picture_at_the_end_joins_the_batch_before_where_batch_norm_is_trained() -> None:
+    def sizes(module: nn.Module) -> list[int]:
+        seen: list[int] = []
+        module.register_forward_hook(
+            lambda one, inputs, _: seen.append(len(inputs[0])) if one.training else None
+        )
+        list(fit(module, blobs(17, 1), VAL, TrainingConfig(epochs=1, batch_size=8)))
+        return seen
+
+    assert sizes(head()) == [8, 8, 1]
+    assert sizes(Dropping()) == [8, 9]
+
+
+def test_dropout_takes_nothing_from_the_generator_of_others() -> None:
+    module = Dropping()
+    before = torch.random.get_rng_state()
+    list(fit(module, TRAIN, VAL, TrainingConfig(epochs=1)))
+    assert torch.equal(torch.random.get_rng_state(), before)
 
 
 def test_closing_the_stream_stops_training() -> None:

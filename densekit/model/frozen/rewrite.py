@@ -77,7 +77,7 @@ class FrozenDenseNet(nn.Module):
             raise ConfigError(f"nothing stands before the cut '{cut}', so there is nothing to rewrite")
         blocks = [stage for stage in before.values() if isinstance(stage, DenseBlock)]
         transitions = [stage for stage in before.values() if isinstance(stage, Transition)]
-        readers = [transition.norm for transition in transitions]  # one behind each block
+        readers: list[Any] = [transition.norm for transition in transitions]  # one behind each block
         readers += [stages.norm5] if cut == CLASSIFIER else []
         origins = [origin_of(block, reader, dtype) for block, reader in zip(blocks, readers, strict=True)]
         if cut != CLASSIFIER:  # the maps that enter the first trained block are handed out as they are

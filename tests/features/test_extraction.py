@@ -1,15 +1,20 @@
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 from PIL import Image
 
+from densekit.config import AugmentationConfig
 from densekit.data.folder import open_folder
 from densekit.data.loading import open_image
 from densekit.data.scan import Sample
 from densekit.devices import choose_compute
-from densekit.features import FeatureStore, extract_features, store_key
+from densekit.features import extract_features
+from densekit.features.extraction import AS_IT_IS, Views, extract, open_store
+from densekit.features.extractor import Extractor
 from densekit.model.densenet import DenseNet
+from densekit.model.frozen.rewrite import FrozenDenseNet
 from densekit.model.zoo import build
 
 
@@ -52,7 +57,7 @@ class TestExtraction:
         self, network: DenseNet, samples: tuple[Sample, ...], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         first = extract_features(network, samples)
-        monkeypatch.setattr("densekit.features.load_images", None)  # nothing may be loaded from here on
+        monkeypatch.setattr(FrozenDenseNet, "forward", None)  # nothing may be computed from here on
         again = extract_features(network, samples)
         assert torch.equal(first.inputs, again.inputs)
 
@@ -61,9 +66,9 @@ class TestExtraction:
     ) -> None:
         extract_features(network, samples[:3])
         extract_features(network, samples)
-        sizes = [len(FeatureStore(_key(network), own_cache / "features"))]
-        assert sizes == [len(samples)]
         assert len(cached_files(own_cache)) == 2
+        rows = [len(safetensors.torch.load_file(path)["rows"]) for path in cached_files(own_cache)]
+        assert sorted(rows) == [len(samples) - 3, 3]
 
     def test_without_a_cache_nothing_is_written(
         self, network: DenseNet, samples: tuple[Sample, ...], own_cache: Path
@@ -106,7 +111,7 @@ class TestStaleEntries:
     ) -> None:
         before = extract_features(network, samples[:1])
         moved = samples[0].path.rename(samples[0].path.with_name("moved.png"))
-        monkeypatch.setattr("densekit.features.load_images", None)
+        monkeypatch.setattr(FrozenDenseNet, "forward", None)
         assert torch.equal(extract_features(network, [Sample(moved, 0)]).inputs, before.inputs)
 
     def test_other_weights_sizes_and_precisions_have_other_keys(self, tiny_architecture: Path) -> None:
@@ -114,13 +119,22 @@ class TestStaleEntries:
         other = build(str(tiny_architecture), "none", 0, seed=1)
         fp32, bf16 = choose_compute("cpu", "fp32"), choose_compute("cpu", "bf16")
         larger = network.preprocessing.with_size(160)
-        keys = {
-            store_key(network, network.preprocessing, fp32),
-            store_key(other, network.preprocessing, fp32),
-            store_key(network, larger, fp32),
-            store_key(network, network.preprocessing, bf16),
-        }
-        assert len(keys) == 4
+        extractors = [
+            Extractor(network, "classifier", fp32),
+            Extractor(other, "classifier", fp32),
+            Extractor(network, "classifier", fp32, larger),
+            Extractor(network, "classifier", bf16),
+            Extractor(network, "denseblock4", fp32),
+            Extractor(network, "all", fp32),
+        ]
+        assert len({extractor.identity for extractor in extractors}) == len(extractors)
+
+    def test_what_is_trained_behind_the_cut_is_not_in_the_key(self, tiny_architecture: Path) -> None:
+        network = build(str(tiny_architecture), "none", 0)
+        before = Extractor(network, "denseblock3", choose_compute()).identity
+        with torch.no_grad():
+            network.features.denseblock3.denselayer1.conv1.weight.zero_()  # type: ignore[union-attr]
+        assert Extractor(network, "denseblock3", choose_compute()).identity == before
 
     def test_a_head_that_was_trained_does_not_make_the_features_stale(self, network: DenseNet) -> None:
         before = _key(network)
@@ -134,49 +148,65 @@ class TestStaleEntries:
         assert _key(network) != before
 
 
-class TestStore:
-    def test_it_reads_back_what_another_wrote(self, tmp_path: Path) -> None:
-        rows = torch.randn(2, 5)
-        FeatureStore("key", tmp_path).add(["a", "b"], rows)
-        store = FeatureStore("key", tmp_path)
-        assert torch.equal(store.rows(["b", "a"]), rows.flip(0))
-        assert "c" not in store
-
-    def test_a_store_with_another_key_does_not_see_them(self, tmp_path: Path) -> None:
-        FeatureStore("key", tmp_path).add(["a"], torch.zeros(1, 5))
-        assert "a" not in FeatureStore("other", tmp_path)
-
-    def test_in_memory_alone_nothing_is_written(self, tmp_path: Path) -> None:
-        store = FeatureStore("key")
-        store.add(["a"], torch.zeros(1, 5))
-        assert "a" in store
-        assert list(tmp_path.iterdir()) == []
-
-    @pytest.mark.parametrize("damage", ["cut", "flip", "empty", "other"])
-    def test_a_damaged_file_is_left_out(self, tmp_path: Path, damage: str) -> None:
-        FeatureStore("key", tmp_path).add(["a"], torch.ones(1, 5))
-        (path,) = tmp_path.glob("*/*.safetensors")
-        content = bytearray(path.read_bytes())
-        if damage == "flip":
-            content[-1] ^= 1  # one bit of one feature
-        path.write_bytes({"cut": content[:-3], "flip": content, "empty": b"", "other": b"x" * 64}[damage])
-        assert "a" not in FeatureStore("key", tmp_path)
-
-    def test_a_file_of_another_store_that_got_here_is_left_out(self, tmp_path: Path) -> None:
-        FeatureStore("key", tmp_path).add(["a"], torch.ones(1, 5))
-        FeatureStore("other", tmp_path).add(["b"], torch.ones(1, 5))
-        (path,) = (path for path in tmp_path.glob("*/*.safetensors") if "a" in _hashes(path))
-        (other,) = (path for path in tmp_path.glob("*/*.safetensors") if "b" in _hashes(path))
-        path.replace(other.with_name("strayed.safetensors"))
-        assert "a" not in FeatureStore("other", tmp_path)
-
-
 def _key(network: DenseNet) -> str:
-    return store_key(network, network.preprocessing, choose_compute())
+    return Extractor(network, "classifier", choose_compute()).identity
 
 
-def _hashes(path: Path) -> str:
-    from safetensors import safe_open
+class TestReading:
+    def test_each_file_is_read_once(
+        self, network: DenseNet, samples: tuple[Sample, ...], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        read: list[Path] = []
+        read_bytes = Path.read_bytes
+        monkeypatch.setattr(Path, "read_bytes", lambda path: read.append(path) or read_bytes(path))
+        extract_features(network, samples)
+        assert sorted(path for path in read if path.suffix == ".png") == sorted(one.path for one in samples)
 
-    with safe_open(path, framework="pt") as file:
-        return str(file.metadata()["hashes"])
+    def test_the_same_picture_twice_is_no_problem(
+        self, network: DenseNet, samples: tuple[Sample, ...]
+    ) -> None:
+        for _ in ("computed", "from the store"):
+            features = extract_features(network, [samples[0], samples[1], samples[0]])
+            assert torch.equal(features.inputs[0], features.inputs[2])
+
+    def test_an_interrupted_extraction_keeps_what_it_computed(
+        self, network: DenseNet, samples: tuple[Sample, ...], own_cache: Path
+    ) -> None:
+        extractor = Extractor(network, "denseblock4", choose_compute())
+
+        def control_c(images: int) -> None:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            extract(extractor, samples, open_store(extractor), batch_size=2, progress=control_c)
+        assert len(cached_files(own_cache)) == 1
+
+    def test_features_do_not_depend_on_the_batch_they_were_computed_in(
+        self, network: DenseNet, samples: tuple[Sample, ...]
+    ) -> None:
+        one = extract_features(network, samples, cache=False, batch_size=1)
+        four = extract_features(network, samples, cache=False, batch_size=4)
+        assert torch.equal(one.inputs, four.inputs)
+
+
+class TestViews:
+    def test_so_many_are_kept_of_each_picture_and_seen_in_turn(
+        self, network: DenseNet, samples: tuple[Sample, ...]
+    ) -> None:
+        views = Views(AugmentationConfig(resized_crop=0.3, flip=True, colour=0.3), seed=1, kept=3)
+        extractor = Extractor(network, "denseblock4", choose_compute())
+        store = open_store(extractor, views=views)
+        pictures = extract(extractor, samples, store, views)
+        content = pictures.hashes[0]
+        names = [views.name(content, epoch) for epoch in (1, 2, 3, 4)]
+        assert names[0] == names[3]
+        assert all(name in store for name in names)
+        rows = store.rows(names)
+        assert not torch.equal(rows[0], rows[1])
+
+    def test_their_store_is_not_that_of_the_pictures_as_they_are(self, network: DenseNet) -> None:
+        extractor = Extractor(network, "classifier", choose_compute())
+        flip, light = AugmentationConfig(flip=True), AugmentationConfig(colour=0.2)
+        keys = {open_store(extractor, views=Views(one, 0, 2)).key for one in (flip, light)}
+        keys |= {open_store(extractor, views=one).key for one in (AS_IT_IS, Views(flip, 1, 2))}
+        assert len(keys) == 4

@@ -56,9 +56,12 @@ class TestPredicting:
 
 class TestEvaluating:
     def test_the_validation_split_gives_the_report_of_the_training_again(self, run: Run) -> None:
+        before = (run.folder / "evaluation" / "metrics.json").stat()
         report, folder = run.evaluate()
         assert report.accuracy == run.metrics["val_accuracy"]
-        assert folder == run.folder / "evaluation"
+        assert folder == run.folder / "evaluation" / "val"
+        after = (run.folder / "evaluation" / "metrics.json").stat()
+        assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
 
     def test_another_split_has_a_folder_of_its_own(self, run: Run) -> None:
         before = (run.folder / "evaluation" / "metrics.json").read_bytes()

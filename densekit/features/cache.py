@@ -1,0 +1,135 @@
+"""All stores of features together: what they take, and which one goes when there are too many.
+
+A store is a folder below `features/` in the cache. Everything in it can be computed again, so the store that
+was not used for the longest time is deleted when the sum grows above a limit: 5 GB, or $DENSEKIT_CACHE_GB.
+"""
+
+import json
+import os
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from densekit.errors import ConfigError
+from densekit.files import cache_folder, write_atomically
+
+_ABOUT = "about.json"
+_DEFAULT_GB = 5.0
+_GB = 10**9
+
+
+@dataclass(frozen=True)
+class StoreInfo:
+    """What is known of a store from outside.
+
+    Args:
+        folder: where it lies.
+        description: what is in it, for people.
+        bytes: what its files take.
+        last_used: when it was opened last, in seconds since 1970.
+    """
+
+    folder: Path
+    description: str
+    bytes: int
+    last_used: float
+
+    def to_dict(self) -> dict[str, object]:
+        """Return plain values for JSON."""
+        when = datetime.fromtimestamp(self.last_used).astimezone().isoformat(timespec="seconds")
+        return {
+            "folder": str(self.folder),
+            "description": self.description,
+            "bytes": self.bytes,
+            "last_used": when,
+        }
+
+
+def stores_folder() -> Path:
+    """Return the folder of all stores."""
+    return cache_folder() / "features"
+
+
+def limit_in_bytes() -> int:
+    """Return how much all stores together may take.
+
+    Raises:
+        ConfigError: $DENSEKIT_CACHE_GB is not a number of gigabytes.
+    """
+    text = os.environ.get("DENSEKIT_CACHE_GB", str(_DEFAULT_GB))
+    try:
+        limit = float(text)
+    except ValueError:
+        limit = -1.0
+    if not 0 <= limit < float("inf"):
+        raise ConfigError(f"DENSEKIT_CACHE_GB is '{text}': expected a number of gigabytes, such as 5")
+    return int(limit * _GB)
+
+
+def stores(root: Path) -> list[StoreInfo]:
+    """Return all stores, the one that was used last at the end."""
+    if not root.is_dir():
+        return []
+    found = [_info(folder) for folder in root.iterdir() if folder.is_dir() and not folder.is_symlink()]
+    return sorted(found, key=lambda info: info.last_used)
+
+
+def make_room(root: Path, needed: int, keep: Path) -> bool:
+    """Delete the stores that were not used for longest until there is room for so many bytes.
+
+    Args:
+        root: the folder of all stores.
+        needed: bytes to be written.
+        keep: the store that they are for, which is never deleted.
+
+    Returns:
+        Whether there is room now.
+    """
+    limit = limit_in_bytes()
+    known = stores(root)
+    taken = sum(info.bytes for info in known)
+    for info in known:
+        if taken + needed <= limit:
+            break
+        if info.folder != keep:
+            shutil.rmtree(info.folder, ignore_errors=True)
+            taken -= info.bytes
+    return taken + needed <= limit
+
+
+def clear(root: Path) -> int:
+    """Delete all stores; return how many bytes that freed."""
+    freed = 0
+    for info in stores(root):
+        shutil.rmtree(info.folder)
+        freed += info.bytes
+    return freed
+
+
+def introduce(folder: Path, key: str, description: str) -> None:
+    """Say in a store's folder what it holds, if nobody did yet."""
+    if not (folder / _ABOUT).is_file():
+        with write_atomically(folder / _ABOUT, "w") as file:
+            json.dump({"description": description, "key": key}, file, indent=2)
+
+
+def touch(folder: Path) -> None:
+    """Note that a store is used now."""
+    with suppress(OSError):  # a cache that may be read but not written
+        os.utime(folder / _ABOUT)
+
+
+def _info(folder: Path) -> StoreInfo:
+    total = 0
+    for path in folder.iterdir():
+        with suppress(OSError):  # somebody else deletes it just now
+            total += path.stat().st_size
+    about = folder / _ABOUT
+    try:
+        description = str(json.loads(about.read_text(encoding="utf-8"))["description"])
+        last_used = about.stat().st_mtime
+    except (OSError, ValueError, KeyError, TypeError):
+        description, last_used = "not known: an earlier version of densekit made it", 0.0
+    return StoreInfo(folder, description, total, last_used)

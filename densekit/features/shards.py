@@ -1,0 +1,80 @@
+"""A shard: one file of rows that is written once and never changed, and read without being loaded.
+
+It is a safetensors file. Its header, which is all that is read when it is opened, says what the rows are called
+and what their checksums are; the rows themselves are mapped into memory, and come from the disk when they are
+asked for.
+"""
+
+import hashlib
+import json
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from densekit.files import write_atomically
+
+_FORMAT = "densekit features 2"
+
+
+class Shard:
+    """An open shard.
+
+    Args:
+        names: what its rows are called, in their order.
+        rows: all of them, (N, ...), mapped into memory.
+        checksums: CRC-32 of each row's bytes.
+    """
+
+    def __init__(self, names: Sequence[str], rows: Tensor, checksums: Sequence[int]) -> None:
+        self.names = names
+        self.rows = rows
+        self.checksums = checksums
+
+    def is_sound(self, position: int) -> bool:
+        """Say whether a row has the bytes that were written."""
+        return checksum(self.rows[position]) == self.checksums[position]
+
+
+def checksum(row: Tensor) -> int:
+    """Return the CRC-32 of a row's bytes: enough to notice damage, and faster than a disk."""
+    return zlib.crc32(row.contiguous().view(-1).view(torch.uint8).numpy().data)
+
+
+def write_shard(folder: Path, key: str, names: Sequence[str], rows: Tensor) -> None:
+    """Write rows, (N, ...), into a new file, which is there complete or not at all.
+
+    Args:
+        folder: where.
+        key: of the store that they belong to.
+        names: what each row is called.
+        rows: on the CPU.
+    """
+    rows = rows.contiguous()
+    description = {
+        "format": _FORMAT,
+        "key": key,
+        "names": json.dumps(list(names)),
+        "crc32": json.dumps([checksum(row) for row in rows]),
+    }
+    name = hashlib.sha256("\n".join(names).encode()).hexdigest()[:32]
+    with write_atomically(folder / f"{name}.safetensors") as file:
+        file.write(safetensors.torch.save({"rows": rows}, description))
+
+
+def open_shard(path: Path, key: str) -> Shard | None:
+    """Open a shard; None if it is damaged, or belongs to another store."""
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            description = file.metadata() or {}
+            if description.get("format") != _FORMAT or description.get("key") != key:
+                return None
+            rows = file.get_tensor("rows")
+        names, checksums = json.loads(description["names"]), json.loads(description["crc32"])
+    except (OSError, ValueError, KeyError, safetensors.SafetensorError):
+        return None
+    return Shard(names, rows, checksums) if len(names) == len(checksums) == len(rows) else None

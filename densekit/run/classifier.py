@@ -1,0 +1,281 @@
+"""A live classifier: a run, opened once, that predicts and evaluates."""
+
+import json
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from densekit.config import RunConfig
+from densekit.data.folder import DataFolder, open_folder
+from densekit.data.loading import load_images
+from densekit.data.problems import Problem
+from densekit.data.scan import Sample, scan_folder
+from densekit.devices import choose_compute
+from densekit.errors import DataError, RunError, nearest
+from densekit.evaluation.files import read_report, write_statistics
+from densekit.evaluation.outcome import Outcome
+from densekit.evaluation.report import Report
+from densekit.features.extraction import extract, features_of, open_store
+from densekit.features.extractor import Extractor
+from densekit.model.cut import CLASSIFIER
+from densekit.model.densenet import DenseNet
+from densekit.model.zoo import build
+from densekit.run.artefact import attach, load_artefact, whole_network
+from densekit.run.folder import EVALUATION, HEAD, HISTORY, METRICS, MODEL, SPLIT, Split, read_config
+from densekit.run.held_back import held_back
+from densekit.run.reports import report_folder
+from densekit.training.validation import predict_logits
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a classifier says of one picture: classes and their probabilities, the likeliest first."""
+
+    path: Path
+    classes: tuple[str, ...]
+    probabilities: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a classifier says of several pictures, and which of them could not be read."""
+
+    made: tuple[Prediction, ...]
+    skipped: tuple[Problem, ...]
+
+
+class Evaluation(NamedTuple):
+    """What came out of an evaluation.
+
+    Args:
+        report: what is right and wrong.
+        folder: where its tables and heat map are.
+        outcome: what the classifier says of each picture.
+        missing: pictures that the run had held back, and that are not in its data folder any more.
+    """
+
+    report: Report
+    folder: Path
+    outcome: Outcome
+    missing: tuple[str, ...] = ()
+
+
+def load_run(folder: Path | str) -> "Run":
+    """Open a run folder.
+
+    Raises:
+        RunError: it holds no run, or one that is not complete.
+    """
+    folder = Path(folder)
+    config = read_config(folder)
+    metrics = _read_metrics(folder)
+    if metrics is None:
+        raise RunError(
+            f"the run {folder} is not complete: continue it with `densekit train --resume {folder}`"
+        )
+    return Run(folder, config, metrics)
+
+
+def is_done(folder: Path) -> bool:
+    """Say whether a run has nothing left to do; one that was stopped by hand has."""
+    metrics = _read_metrics(folder)
+    return metrics is not None and metrics.get("stopped") != "asked"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained classifier with everything that is known about it.
+
+    What it is made of is built when it is first asked for, and once: the second prediction takes milliseconds.
+
+    Args:
+        folder: where it is kept.
+        config: what it was made with.
+        metrics: what came out (metrics.json).
+    """
+
+    folder: Path
+    config: RunConfig
+    metrics: dict[str, Any]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of the logits."""
+        return tuple(self.metrics["classes"])
+
+    @cached_property
+    def network(self) -> DenseNet:
+        """The whole network as it was trained, in evaluation mode."""
+        if self.metrics["train_from"] != CLASSIFIER:
+            return whole_network(load_artefact(self.folder / MODEL)).eval()
+        network = backbone(self.config, len(self.classes))
+        attach(network, load_artefact(self.folder / HEAD))
+        return network.eval()
+
+    @cached_property
+    def extractor(self) -> Extractor:
+        """Everything before the classifier, rewritten, as a function from pixels to embeddings."""
+        settings = self.config.compute
+        return Extractor(self.network, CLASSIFIER, choose_compute(settings.device, settings.precision))
+
+    @property
+    def history(self) -> Any:
+        """The table of validations and epochs (history.csv), as pandas reads it."""
+        import pandas as pd
+
+        return pd.read_csv(self.folder / HISTORY)
+
+    @cached_property
+    def report(self) -> Report:
+        """The report on the best validation."""
+        return read_report(self.folder / EVALUATION)
+
+    def predict(self, images: Iterable[Path | str], top: int = 3) -> Predictions:
+        """Classify pictures; those that can't be read are listed in `skipped`.
+
+        Args:
+            images: the files.
+            top: how many classes to name for each, the likeliest first.
+        """
+        outcome = self.look_at([Path(image) for image in images])
+        probabilities, order = outcome.probabilities.sort(dim=1, descending=True)
+        made = tuple(
+            Prediction(sample.path, tuple(self.classes[index] for index in ranked[:top]), tuple(shares[:top]))
+            for sample, ranked, shares in zip(
+                outcome.samples, order.tolist(), probabilities.tolist(), strict=True
+            )
+        )
+        return Predictions(made, outcome.skipped)
+
+    def look_at(self, images: Sequence[Path]) -> Outcome:
+        """Classify pictures of which no class is known (their labels are 0); nothing is kept of them."""
+        skipped: list[Problem] = []
+        samples: list[Sample] = []
+        logits = [torch.empty(0, len(self.classes))]
+        wanted = [Sample(path, 0) for path in images]
+        batches = load_images(wanted, self.network.preprocessing, report=skipped.append)
+        with closing(batches):
+            for batch in batches:
+                logits.append(self._classified(self.extractor(batch.pixels)))
+                samples += batch.samples
+        labels = torch.zeros(len(samples), dtype=torch.int64)
+        return Outcome(self.classes, tuple(samples), labels, torch.cat(logits), tuple(skipped))
+
+    def evaluate(self, data: Path | str | None = None, split: str | None = None) -> tuple[Report, Path]:
+        """Classify a whole split, and write the report into the run's evaluation folder.
+
+        Of the run's own folder, 'val' and 'train' are exactly the pictures that it held back and learned from,
+        whatever has been added since.
+
+        Args:
+            data: another folder of images with the same classes; the run's own if not given.
+            split: 'train', 'val', 'test' or 'all'. If not given: 'val' of the run's own folder; of another folder
+                'test' if it has one, else 'val', or all images if it isn't split.
+
+        Returns:
+            The report, and the folder with its tables and heat map. The run's first report stays as it is.
+
+        Raises:
+            DataError: no such split, no images in it that can be read, or classes that the run does not know.
+        """
+        done = self.evaluation_of(data, split)
+        return done.report, done.folder
+
+    def evaluation_of(self, data: Path | str | None = None, split: str | None = None) -> Evaluation:
+        """Evaluate as `evaluate` does; return everything that came out."""
+        root = Path(data).resolve() if data is not None else self.config.data.folder
+        split, samples, missing = self._samples(root, data is None, split)
+        outcome = self.outcome_of(samples)
+        if len(outcome) == 0:
+            raise DataError(
+                f"none of the {len(samples)} {split} images in {root} can be read: {outcome.skipped[0]}"
+            )
+        folder = report_folder(self.folder / EVALUATION, None if data is None else root, split)
+        report = outcome.report
+        write_statistics(report, folder)
+        return Evaluation(report, folder, outcome, missing)
+
+    def outcome_of(self, samples: Sequence[Sample]) -> Outcome:
+        """Classify pictures whose classes are known; their features are kept, as the configuration says."""
+        store = open_store(self.extractor, self.config.data.cache_features)
+        features = features_of(extract(self.extractor, samples, store), store)
+        logits = self._classified(features.inputs) if len(features) else torch.empty(0, len(self.classes))
+        return Outcome(self.classes, features.samples, features.labels, logits, features.skipped)
+
+    def _classified(self, embeddings: Tensor) -> Tensor:
+        """Return logits, (N, classes), on the CPU."""
+        head = self.network.classifier
+        return predict_logits(head, embeddings.to(next(head.parameters()).device))
+
+    def _samples(
+        self, root: Path, is_own: bool, split: str | None
+    ) -> tuple[str, list[Sample], tuple[str, ...]]:
+        """Return which split, its pictures with the labels of this run, and those that are not there any more."""
+        remembered = Split.read(self.folder / SPLIT) if is_own else None
+        if remembered is not None and split in (None, "val", "train"):
+            part = split or "val"
+            samples, missing = held_back(remembered, root, part)
+            return part, samples, missing
+        settings = self.config.data
+        folder = open_folder(root, settings.val_fraction, settings.split_seed)
+        split = split or _natural_split(folder, is_own)
+        return split, self._relabelled(folder, split), ()
+
+    def _relabelled(self, folder: DataFolder, split: str) -> list[Sample]:
+        """Give the samples of a folder the labels that their classes have in this run."""
+        splits = {**folder.splits, "all": (*folder.train, *folder.val, *folder.test)}
+        if split not in splits:
+            raise DataError(f"no split '{split}': {nearest(split, splits)}")
+        if not splits[split]:
+            raise DataError(f"{folder.root} has no {split} images")
+        for name in folder.classes:
+            if name not in self.classes:
+                raise DataError(
+                    f"{folder.root} has a class '{name}' that the run does not know: "
+                    f"{nearest(name, self.classes)}"
+                )
+        labels = [self.classes.index(name) for name in folder.classes]
+        return [Sample(sample.path, labels[sample.label]) for sample in splits[split]]
+
+
+def backbone(config: RunConfig, num_classes: int, seed: int | None = None) -> DenseNet:
+    """Build the network that a configuration names, with a fresh head, prepared for its image size.
+
+    Args:
+        config: of a run.
+        num_classes: outputs of the head.
+        seed: of what is random; the configuration's own if not given.
+    """
+    model = config.model
+    seed = config.plan[0].training.seed if seed is None else seed
+    network = build(model.architecture, model.weights, num_classes, model.drop_rate, seed=seed)
+    if config.data.image_size is not None:
+        network.preprocessing = network.preprocessing.with_size(config.data.image_size)
+    return network
+
+
+def _natural_split(folder: DataFolder, is_own: bool) -> str:
+    """Choose what to evaluate on, where nobody says: images that were not learned from, as many as there are."""
+    if is_own:
+        return "val"
+    if folder.test:
+        return "test"
+    return "all" if scan_folder(folder.root).layout == "flat" else "val"
+
+
+def _read_metrics(folder: Path) -> dict[str, Any] | None:
+    try:
+        metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise RunError(f"{folder / METRICS} is damaged: {error}") from error
+    if not isinstance(metrics, dict):
+        raise RunError(f"{folder / METRICS} is damaged: it holds no numbers")
+    return metrics

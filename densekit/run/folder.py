@@ -1,0 +1,184 @@
+"""A run folder: whose it is, what lies where in it, and which pictures it learned from."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from densekit.config import RunConfig, load_config
+from densekit.data.scan import Sample
+from densekit.errors import ConfigError, RunError, nearest, one_line
+from densekit.features.extraction import Pictures
+from densekit.files import write_atomically
+
+CONFIG = "config.yaml"
+SPLIT = "split.json"
+HISTORY = "history.csv"
+HEAD = "head.safetensors"
+MODEL = "model.safetensors"
+CHECKPOINT = "checkpoint.safetensors"
+METRICS = "metrics.json"
+EVALUATION = "evaluation"
+_LOCK = ".lock"
+
+
+@contextmanager
+def claimed(out: Path | None, name: str) -> Iterator[Path]:
+    """Have a new run folder for oneself, whoever else looks for one at the same moment.
+
+    Args:
+        out: the folder; a new one below runs/ if not given.
+        name: what to call that one: tabletop-1, tabletop-2 and so on.
+
+    Raises:
+        RunError: the folder holds a run already, or another process is at work in it.
+    """
+    folder = _made(out) if out else _next_free(Path("runs"), name)
+    with locked(folder):
+        if (folder / CONFIG).exists():
+            raise RunError(
+                f"{folder} holds a run already: name another folder, or continue it with --resume {folder}"
+            )
+        yield folder
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other processes from training in a run folder. The lock ends with the process, however that ends.
+
+    Raises:
+        RunError: another process is at work in it.
+    """
+    try:
+        with FileLock(folder / _LOCK, timeout=0):
+            yield
+    except Timeout as error:
+        raise RunError(
+            f"another process is training in {folder}: wait for its end, or name another folder"
+        ) from error
+
+
+def read_config(folder: Path) -> RunConfig:
+    """Read the configuration of a run folder.
+
+    Raises:
+        RunError: the folder is missing, holds no run, or its configuration can't be read.
+    """
+    path = folder / CONFIG
+    if not path.is_file():
+        siblings = [run.parent.name for run in folder.parent.glob(f"*/{CONFIG}")]
+        hint = f": {nearest(folder.name, siblings)}" if siblings else ""
+        raise RunError(f"there is no run in {folder}, as it has no {CONFIG}{hint}")
+    try:
+        return load_config(path)
+    except ConfigError as error:
+        raise RunError(f"the run {folder} can't be used: {error}") from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, which appears complete or not at all."""
+    with write_atomically(path, "w") as file:
+        file.write(text)
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """A picture of a run.
+
+    Args:
+        path: below the data folder, with slashes; absolute if it lies elsewhere.
+        name: of its class.
+        sha256: of its file.
+    """
+
+    path: str
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which pictures a run learned from, and which were held back.
+
+    Args:
+        classes: names of the classes, in the order of the labels.
+        train: learned from.
+        val: held back.
+        left_out: files that could not be used, as `Problem.to_dict` tells them.
+    """
+
+    classes: tuple[str, ...]
+    train: tuple[Remembered, ...]
+    val: tuple[Remembered, ...]
+    left_out: tuple[dict[str, Any], ...] = ()
+
+    @classmethod
+    def of(cls, root: Path, classes: tuple[str, ...], train: Pictures, val: Pictures) -> "Split":
+        """Remember the pictures of a training."""
+        return cls(classes, _remembered(root, classes, train), _remembered(root, classes, val))
+
+    def samples(self, root: Path, part: str) -> list[Sample]:
+        """Return the pictures of 'train' or 'val' where they were, below a data folder."""
+        pictures: tuple[Remembered, ...] = getattr(self, part)
+        return [Sample(root / one.path, self.classes.index(one.name)) for one in pictures]
+
+    def write(self, path: Path) -> None:
+        """Write it as JSON."""
+        write_text(path, json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n")
+
+    @classmethod
+    def read(cls, path: Path) -> "Split | None":
+        """Read what `write` wrote; None if there is no such file.
+
+        Raises:
+            RunError: it is damaged.
+        """
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            train, val = (tuple(Remembered(**one) for one in values[part]) for part in ("train", "val"))
+            return cls(tuple(values["classes"]), train, val, tuple(values["left_out"]))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RunError(
+                f"{path} is damaged ({one_line(error)}), so nobody knows which pictures this run held back: "
+                "put the file back, or start a new run"
+            ) from error
+
+
+def _remembered(root: Path, classes: tuple[str, ...], pictures: Pictures) -> tuple[Remembered, ...]:
+    return tuple(
+        Remembered(
+            sample.path.relative_to(root).as_posix()
+            if sample.path.is_relative_to(root)
+            else sample.path.as_posix(),
+            classes[sample.label],
+            content_hash,
+        )
+        for sample, content_hash in zip(pictures.samples, pictures.hashes, strict=True)
+    )
+
+
+def _made(folder: Path) -> Path:
+    if folder.is_file():
+        raise RunError(f"{folder} is a file: name a folder for the run")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _next_free(parent: Path, name: str) -> Path:
+    """Make a new folder: two processes that do so at once get two."""
+    parent.mkdir(parents=True, exist_ok=True)
+    for number in count(1):
+        folder = parent / f"{name}-{number}"
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        return folder
+    raise AssertionError("unreachable")

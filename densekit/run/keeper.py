@@ -1,0 +1,104 @@
+"""The reader of a training's events that writes what must not be lost.
+
+Tables are written as soon as a validation is the best so far. Heat maps, which take far longer to draw than a
+head takes to learn, are drawn when the training is over, from the tables: also those of a run that was killed
+and continued.
+"""
+
+import shutil
+import time
+from pathlib import Path
+
+from densekit.evaluation.files import draw_heat_map, has_heat_map, validation_folder, write_tables
+from densekit.evaluation.report import Report
+from densekit.run.folder import CHECKPOINT, EVALUATION, HISTORY
+from densekit.training.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
+from densekit.training.events import BatchDone, EpochDone, Event, Stopping, Validated
+from densekit.training.history import History
+from densekit.training.state import TrainingState
+
+_SHARE = 20
+"""A checkpoint is saved once the training has gone on for so many times as long as saving takes, so it costs 5 %."""
+
+
+class Keeper:
+    """Keeps a training in a run folder.
+
+    Args:
+        folder: the run folder.
+        classes: names of the classes.
+        writes: whether this process is the one that writes.
+    """
+
+    identity: str = ""
+    """Which training this is (`densekit.training.checkpoint`); known once its pictures are."""
+
+    def __init__(self, folder: Path, classes: tuple[str, ...], writes: bool = True) -> None:
+        self.folder = folder
+        self.classes = classes
+        self.writes = writes
+        self.history = History(folder / HISTORY if writes else None)
+        self.earlier = 0.0  # seconds of earlier sessions
+        self._began = time.perf_counter()
+        self._saved, self._saving = self._began, 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Time spent on this run so far, over all sessions."""
+        return self.earlier + time.perf_counter() - self._began
+
+    def resume(self, state: TrainingState) -> list[str]:
+        """Bring a state to the last checkpoint, if there is one; return what was wrong with damaged ones."""
+        path = self.folder / CHECKPOINT
+        if not has_checkpoint(path):
+            return []
+        notes, complaints = load_checkpoint(state, path, self.identity)
+        self.history.rows = notes["history"]
+        self.history.learning_rate = notes["learning_rate"]
+        self.earlier = notes["seconds"]
+        if self.writes:
+            self._forget_later_validations()
+        return complaints
+
+    def read(self, event: Event, state: TrainingState) -> None:
+        """Take an event in, and the state behind it."""
+        self.history.read(event)
+        if not self.writes:
+            return
+        match event:
+            case Validated(improved=True):
+                report = Report.from_logits(event.labels, event.logits, self.classes)
+                write_tables(report, validation_folder(self.folder, event.epoch, event.step))
+            case Stopping():
+                self.save(state)
+            case EpochDone() | BatchDone() if self._is_time():
+                self.save(state)
+
+    def save(self, state: TrainingState) -> None:
+        """Save a checkpoint."""
+        began = time.perf_counter()
+        notes = {
+            "history": self.history.rows,
+            "learning_rate": self.history.learning_rate,
+            "seconds": self.seconds,
+        }
+        save_checkpoint(state, self.folder / CHECKPOINT, self.identity, notes)
+        self._saved = time.perf_counter()
+        self._saving = self._saved - began
+
+    def draw_heat_maps(self) -> None:
+        """Draw the heat map of each validation that was the best so far and has none yet."""
+        for epoch, step in self.history.saved_at():
+            folder = validation_folder(self.folder, epoch, step)
+            if not has_heat_map(folder):
+                draw_heat_map(folder)
+
+    def _is_time(self) -> bool:
+        return time.perf_counter() - self._saved >= _SHARE * self._saving
+
+    def _forget_later_validations(self) -> None:
+        """Delete reports on validations behind the checkpoint, which will be made again or not at all."""
+        known = {validation_folder(self.folder, *one) for one in self.history.saved_at()}
+        for folder in (self.folder / EVALUATION).glob("epoch-*-step-*"):
+            if folder not in known:
+                shutil.rmtree(folder)

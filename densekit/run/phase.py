@@ -1,0 +1,204 @@
+"""One phase of a training made ready: what is trained, and where its batches come from."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeVar, cast
+
+from torch import Tensor, nn
+
+from densekit.config import PhaseConfig, RunConfig
+from densekit.data.scan import Sample
+from densekit.devices import Compute
+from densekit.errors import ConfigError
+from densekit.features.extraction import (
+    AS_IT_IS,
+    Features,
+    Pictures,
+    Progress,
+    Views,
+    extract,
+    features_of,
+    open_store,
+    survey,
+)
+from densekit.features.extractor import Extractor
+from densekit.model.cut import CLASSIFIER, TrainedPart, behind, cuts
+from densekit.model.densenet import DenseNet
+from densekit.training.source import MappedSource, PictureSource, Source, TensorSource
+from densekit.training.standardise import Standardiser
+from densekit.training.team import Team
+from densekit.training.validation import logits_of, predict_logits
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Material:
+    """What all phases of a run have in common.
+
+    Args:
+        config: of the run.
+        network: the whole network, on the device; training changes it.
+        compute: where, and how precisely.
+        team: the processes that train together.
+        train: samples to learn from.
+        val: samples to judge by.
+        progress: called with a number of images each time that many are read.
+    """
+
+    config: RunConfig
+    network: DenseNet
+    compute: Compute
+    team: Team
+    train: tuple[Sample, ...]
+    val: tuple[Sample, ...]
+    progress: Progress
+
+    def in_turn(self, work: Callable[[], Answer]) -> Answer:
+        """Do the same work in all processes, in one first: the others find in the store what it has computed."""
+        if self.team.leads:
+            answer = work()
+            self.team.wait()
+            return answer
+        self.team.wait()
+        return work()
+
+
+@dataclass(frozen=True)
+class Phase:
+    """What one phase trains, and on what.
+
+    Args:
+        config: from where, and how.
+        module: the trained part.
+        compute: how precisely it is trained: a head in float32, whatever its embeddings were computed in.
+        extractor: what stands before it.
+        train, val: batches to learn from and to judge by.
+        learned_from, held_back: the pictures in them.
+        standardiser: the scale that a head is trained with; None if there is none.
+        judged: embeddings of the held-back pictures as they are, where a head is trained.
+    """
+
+    config: PhaseConfig
+    module: TrainedPart
+    compute: Compute
+    extractor: Extractor
+    train: Source
+    val: Source
+    learned_from: Pictures
+    held_back: Pictures
+    standardiser: Standardiser | None = None
+    judged: Features | None = None
+
+    def final_logits(self) -> Tensor:
+        """Return what the trained classifier says of the held-back pictures, (N, classes), after `leave`."""
+        if self.judged is not None:
+            return predict_logits(self.module.classifier, self.judged.inputs)
+        return logits_of(self.module, self.val, self.compute)
+
+    def enter(self, is_first: bool) -> None:
+        """Bring a head that is there already to the scale of the features that it is trained with."""
+        if self.standardiser is not None and not is_first:
+            self._replace_head(self.standardiser.unfold)
+
+    def leave(self) -> None:
+        """Fold the scale of the features into the head, which then works on the network's own features."""
+        if self.standardiser is not None:
+            self._replace_head(self.standardiser.fold_into)
+
+    def _replace_head(self, change: Callable[[nn.Linear], nn.Linear]) -> None:
+        head = cast(nn.Linear, self.module.classifier)
+        head.load_state_dict(change(head).state_dict())
+
+
+def check_plan(config: RunConfig, network: DenseNet) -> None:
+    """Refuse phases that can't follow one another, before anything is computed.
+
+    Raises:
+        ConfigError: a cut that the network doesn't have, a phase that freezes what one before it trained, or
+        batches of
+            one picture where BatchNorm is trained.
+    """
+    known = cuts(network.config)
+    depth = 0
+    for number, phase in enumerate(config.plan):
+        where = f"phases.{number}.train_from" if config.phases else "model.train_from"
+        if phase.train_from not in known:
+            raise ConfigError(
+                f"{where} is '{phase.train_from}', but {config.model.architecture} has "
+                f"{len(network.stages)} blocks: expected one of {', '.join(known)}"
+            )
+        if known.index(phase.train_from) < depth:
+            raise ConfigError(
+                f"{where} is '{phase.train_from}', which would freeze what the phase before it has trained: "
+                "a phase may train as much as the one before it, or more"
+            )
+        depth = known.index(phase.train_from)
+        if phase.training.batch_size == 1 and phase.train_from != CLASSIFIER:
+            raise ConfigError(
+                "training.batch_size is 1, but BatchNorm needs two pictures or more to tell how much they vary: "
+                "expected 2 or more, unless the classifier alone is trained"
+            )
+
+
+def make_ready(config: PhaseConfig, material: Material) -> Phase:
+    """Compute, or find in the store, what stands before the cut, and give the trained part its sources."""
+    network, cut = material.network, config.train_from
+    extractor = Extractor(network, cut, material.compute)
+    data = material.config.data
+    views = AS_IT_IS
+    if data.augmentation.changes_anything:
+        views = Views(data.augmentation, config.training.seed, data.stored_views)
+    module = behind(network, cut)
+    if cut == CLASSIFIER:
+        return _head_phase(config, material, extractor, module, views)
+    learned_from, train = _picture_source(material, extractor, material.train, views)
+    held_back, val = _picture_source(material, extractor, material.val, AS_IT_IS)
+    return Phase(config, module, material.compute, extractor, train, val, learned_from, held_back)
+
+
+def _head_phase(
+    config: PhaseConfig, material: Material, extractor: Extractor, module: TrainedPart, views: Views
+) -> Phase:
+    compute = replace(material.compute, precision="fp32")
+    cache = material.config.data.cache_features
+    store = material.in_turn(lambda: open_store(extractor, cache))
+
+    def read(samples: tuple[Sample, ...]) -> Pictures:
+        return extract(extractor, samples, store, progress=material.progress)
+
+    learned_from, held_back = material.in_turn(lambda: (read(material.train), read(material.val)))
+    plain, judged = (features_of(one, store).to(compute.device) for one in (learned_from, held_back))
+    train: Source = TensorSource(plain.inputs, plain.labels)
+    val: Source = TensorSource(judged.inputs, judged.labels)
+    if views is not AS_IT_IS:
+        learned_from, train = _picture_source(material, extractor, material.train, views)
+    standardiser = None
+    if config.training.standardise and len(plain) > 0:
+        standardiser = Standardiser.of(plain)
+        train, val = standardised(train, standardiser), standardised(val, standardiser)
+    return Phase(
+        config, module, compute, extractor, train, val, learned_from, held_back, standardiser, judged
+    )
+
+
+def standardised(source: Source, standardiser: Standardiser) -> Source:
+    """Return a source whose inputs are brought to one scale: once, if they are in memory."""
+    if isinstance(source, TensorSource):
+        return replace(source, inputs=standardiser.scaled(source.inputs))
+    return MappedSource(source, standardiser.scaled)
+
+
+def _picture_source(
+    material: Material, extractor: Extractor, samples: tuple[Sample, ...], views: Views
+) -> tuple[Pictures, PictureSource]:
+    if not (material.config.data.cache_features and views.can_be_stored):
+        pictures = survey(samples, material.progress)
+        return pictures, PictureSource(pictures, extractor, views)
+
+    def stored() -> tuple[Pictures, PictureSource]:
+        store = open_store(extractor, True, views)
+        pictures = extract(extractor, samples, store, views, progress=material.progress)
+        return pictures, PictureSource(pictures, extractor, views, store)
+
+    return material.in_turn(stored)

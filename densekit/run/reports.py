@@ -1,0 +1,34 @@
+"""Where the report on an evaluation goes, so that no report takes another one's place."""
+
+from itertools import count
+from pathlib import Path
+
+from densekit.files import write_atomically
+
+_ORIGIN = "data.txt"
+
+
+def report_folder(evaluation: Path, data: Path | None, split: str) -> Path:
+    """Return, made if need be, the folder for the report on a split.
+
+    The run's own report on its best validation stands at the top and is never written again. A later one on the
+    run's own pictures is called after the split, one on another folder after that folder as well; two folders
+    of the same name are told apart by a number.
+
+    Args:
+        evaluation: the run's evaluation folder.
+        data: the folder of images, absolute; None for the run's own.
+        split: which part of it.
+    """
+    if data is None:
+        return evaluation / split
+    for number in count(1):
+        folder = evaluation / (f"{data.name}-{split}" if number == 1 else f"{data.name}-{split}-{number}")
+        origin = folder / _ORIGIN
+        if origin.is_file() and origin.read_text(encoding="utf-8") == f"{data}\n":
+            return folder
+        if not folder.exists():
+            with write_atomically(origin, "w") as file:
+                file.write(f"{data}\n")
+            return folder
+    raise AssertionError("unreachable")

@@ -1,0 +1,254 @@
+"""One sitting over a run: from its beginning, or from where an earlier sitting ended."""
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from tqdm.auto import tqdm
+
+from densekit.config import RunConfig
+from densekit.data.folder import open_folder
+from densekit.devices import choose_compute
+from densekit.errors import DataError, RunError, listed
+from densekit.evaluation.files import write_statistics
+from densekit.evaluation.report import Report
+from densekit.model.cut import CLASSIFIER
+from densekit.run.artefact import Artefact
+from densekit.run.classifier import backbone
+from densekit.run.folder import (
+    CHECKPOINT,
+    CONFIG,
+    EVALUATION,
+    HEAD,
+    METRICS,
+    MODEL,
+    SPLIT,
+    Split,
+    write_text,
+)
+from densekit.run.keeper import Keeper
+from densekit.run.phase import Material, Phase, check_plan, make_ready
+from densekit.training.checkpoint import has_checkpoint, read_notes, remove_checkpoints
+from densekit.training.events import Event, Finished
+from densekit.training.loop import fit
+from densekit.training.progress import ProgressBar
+from densekit.training.state import Best, Counters, TrainingState, copy_weights, start
+from densekit.training.stop import Stop, stopped_by_interrupt
+from densekit.training.team import Team
+
+Listener = Callable[[Event], None]
+
+
+class Session:
+    """A training with everything that it needs.
+
+    Args:
+        config: of the run, with absolute paths.
+        team: the processes that train together.
+        progress: show progress bars.
+        on_event: called with each event.
+        stop: whoever has it can end the training properly.
+        split: the pictures of a run that goes on; those of the data folder if not given.
+
+    Raises:
+        DensekitError: images, network or settings can't be used.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        team: Team,
+        progress: bool = True,
+        on_event: Listener | None = None,
+        stop: Stop | None = None,
+        split: Split | None = None,
+    ) -> None:
+        self.config, self.team, self.split = config, team, split
+        self.progress = progress and team.leads
+        self.on_event = on_event or (lambda event: None)
+        self.stop = stop or Stop()
+        self.compute = choose_compute(config.compute.device, config.compute.precision)
+        root, data = config.data.folder, config.data
+        if split is None:
+            opened = open_folder(root, data.val_fraction, data.split_seed)
+            self.classes, self.train, self.val = opened.classes, opened.train, opened.val
+            self.left_out = [problem.to_dict() for problem in opened.skipped]
+        else:
+            self.classes, self.left_out = split.classes, list(split.left_out)
+            self.train, self.val = (tuple(split.samples(root, part)) for part in ("train", "val"))
+        self.network = backbone(config, len(self.classes), config.plan[0].training.seed)
+        check_plan(config, self.network)
+        self.compute.place(self.network)
+
+    def carry_out(self, folder: Path) -> None:
+        """Do what is left to do: read, extract, train, report."""
+        try:
+            if self.team.leads and not (folder / CONFIG).exists():
+                write_text(folder / CONFIG, self.config.to_yaml())
+            finished, phase, keeper = self._all_phases(folder)
+            if self.team.leads:
+                self._complete(folder, finished, phase, keeper)
+            self.team.wait()
+        except KeyboardInterrupt as interrupt:
+            interrupt.add_note(f"continue with `densekit train --resume {folder}`")
+            raise
+
+    def _all_phases(self, folder: Path) -> tuple[Finished, Phase, Keeper]:
+        checkpoint = folder / CHECKPOINT
+        first = read_notes(checkpoint)["counters"]["phase"] if has_checkpoint(checkpoint) else 0
+        keeper = Keeper(folder, self.classes, writes=self.team.leads)
+        earlier: TrainingState | None = None
+        for number in range(first, len(self.config.plan)):
+            phase = self._ready(number)
+            if number == first:
+                self._agree_on_pictures(folder, phase)
+                keeper.identity = self._identity(phase)
+            state = start(phase.module, phase.config.training)
+            if earlier is None:
+                for complaint in keeper.resume(state):
+                    self._tell(f"{complaint}; going on from the one before")
+            else:
+                state.counters, state.best = _carried_over(earlier, phase)
+            finished = self._one_phase(phase, state, keeper)
+            earlier = state
+            if finished.stopped:
+                break
+        return finished, phase, keeper
+
+    def _ready(self, number: int) -> Phase:
+        total = len(self.train) + len(self.val)
+        bar = tqdm(total=total, desc="features", unit="image", disable=not self.progress, file=sys.stderr)
+        with bar:
+            material = Material(
+                self.config,
+                self.network,
+                self.compute,
+                self.team,
+                self.train,
+                self.val,
+                lambda done: _advance(bar, done),
+            )
+            phase = make_ready(self.config.plan[number], material)
+        phase.enter(is_first=number == 0)
+        return phase
+
+    def _one_phase(self, phase: Phase, state: TrainingState, keeper: Keeper) -> Finished:
+        settings = phase.config.training
+        events = fit(
+            phase.module, phase.train, phase.val, settings, state, phase.compute, self.team, self.stop
+        )
+        epochs = sum(one.training.epochs for one in self.config.plan)
+        with (
+            stopped_by_interrupt(self.stop),
+            ProgressBar(epochs, state.epoch, shown=self.progress) as bar,
+        ):
+            for event in events:
+                keeper.read(event, state)
+                bar.read(event)
+                self.on_event(event)
+        assert isinstance(event, Finished)  # the loop's last word
+        phase.leave()
+        return event
+
+    def _agree_on_pictures(self, folder: Path, phase: Phase) -> None:
+        """Remember the pictures of a new run; refuse to go on with others than those of an old one."""
+        split = Split.of(self.config.data.folder, self.classes, phase.learned_from, phase.held_back)
+        skipped = (*phase.learned_from.skipped, *phase.held_back.skipped)
+        if self.split is not None and (split.train, split.val) != (self.split.train, self.split.val):
+            changed = f": {skipped[0]}" if skipped else ""
+            raise RunError(
+                f"the run {folder} belongs to a training with other images or settings{changed}; put them back "
+                "as they were, or start a new run"
+            )
+        if self.split is None:
+            self._check_classes(phase)
+            self.left_out += [problem.to_dict() for problem in skipped]
+            if self.team.leads:
+                replace(split, left_out=tuple(self.left_out)).write(folder / SPLIT)
+
+    def _check_classes(self, phase: Phase) -> None:
+        """Stop if a class has lost all its images because none of them can be read."""
+        left = set(phase.learned_from.labels.tolist())
+        lost = [name for label, name in enumerate(self.classes) if label not in left]
+        if lost:
+            raise DataError(
+                f"no training image of {listed(lost)} can be read, so there is nothing to learn it from: "
+                f"`densekit doctor {self.config.data.folder}` says what is wrong with each"
+            )
+
+    def _identity(self, phase: Phase) -> str:
+        """Return a text that is equal for two trainings exactly if one can go on where the other stopped."""
+        data = self.config.data
+        told = [
+            [one.model_dump() for one in self.config.plan],
+            [data.augmentation.model_dump(), data.stored_views, self.config.model.drop_rate],
+            [asdict(self.network.config), self.network.weights.sha256, self.network.preprocessing.identity],
+            [self.compute.precision, self.classes],
+            *[(part.hashes, part.labels.tolist()) for part in (phase.learned_from, phase.held_back)],
+        ]
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+    def _complete(self, folder: Path, finished: Finished, phase: Phase, keeper: Keeper) -> None:
+        """Write the classifier, the reports, and then the numbers."""
+        cut = phase.config.train_from
+        artefact = Artefact.of(self.network, self.classes, cut, phase.extractor.fingerprint)
+        artefact.save(folder / (HEAD if cut == CLASSIFIER else MODEL))
+        report = Report.from_logits(phase.held_back.labels, phase.final_logits(), self.classes)
+        keeper.draw_heat_maps()
+        write_statistics(report, folder / EVALUATION)
+        metrics = self._metrics(finished, report, phase, keeper.seconds)
+        write_text(folder / METRICS, json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
+        if metrics["stopped"] != "asked":
+            remove_checkpoints(folder / CHECKPOINT)
+            return
+        self._tell(
+            f"stopped after {finished.epoch} of {metrics['epochs']} epochs, at step {finished.step}: the run "
+            f"in {folder} is complete, with the best weights so far; continue with "
+            f"`densekit train --resume {folder}`"
+        )
+
+    def _metrics(self, finished: Finished, report: Report, phase: Phase, seconds: float) -> dict[str, Any]:
+        plan = self.config.plan
+        n_train = len(phase.learned_from)
+        stopped = ("asked" if self.stop.requested else "patience") if finished.stopped else None
+        return {
+            "val_accuracy": report.accuracy,
+            "val_loss": report.loss,
+            "best_epoch": finished.best_epoch,
+            "best_step": finished.best_step,
+            "epochs": sum(one.training.epochs for one in plan),
+            "epochs_done": finished.epoch,
+            "stopped": stopped,
+            "seconds": round(seconds, 3),
+            # training images seen in a second, everything included, over all sessions
+            "images_per_second": round(n_train * finished.epoch / seconds, 1),
+            "n_train": n_train,
+            "n_val": len(phase.held_back),
+            "classes": list(self.classes),
+            "skipped": self.left_out,
+            "device": str(self.compute.device),
+            "precision": self.compute.precision,
+            "architecture": self.config.model.architecture,
+            "weights": self.config.model.weights,
+            "weights_sha256": self.network.weights.sha256,
+            "train_from": phase.config.train_from,
+        }
+
+    def _tell(self, text: str) -> None:
+        if self.team.leads:
+            print(f"densekit: {text}", file=sys.stderr)
+
+
+def _carried_over(earlier: TrainingState, phase: Phase) -> tuple[Counters, Best]:
+    """Go on counting where the phase before ended; its best weights, which the network has, are to be beaten."""
+    before, best = earlier.counters, earlier.best
+    counters = Counters(before.phase + 1, before.epoch, before.epoch, before.step, validated_at=before.step)
+    return counters, replace(best, weights=copy_weights(phase.module))
+
+
+def _advance(bar: Any, images: int) -> None:
+    bar.update(images)

@@ -1,0 +1,128 @@
+"""From a configuration to a complete run folder (`densekit.run` says what is in it)."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from densekit.config import RunConfig, load_config, read_overrides
+from densekit.model.architectures import ARCHITECTURES
+from densekit.model.weights import WEIGHTS
+from densekit.run.classifier import Run, is_done, load_run
+from densekit.run.folder import SPLIT, Split, claimed, locked, read_config
+from densekit.run.session import Listener, Session
+from densekit.training.stop import Stop
+from densekit.training.team import Team, called_team
+
+
+def train(
+    config: RunConfig | Path | str | None = None,
+    *,
+    data: Path | str | None = None,
+    preset: str | None = None,
+    weights: Path | str | None = None,
+    train_from: str | None = None,
+    epochs: int | None = None,
+    settings: Mapping[str, Any] | Iterable[str] = (),
+    out: Path | str | None = None,
+    progress: bool = True,
+    on_event: Listener | None = None,
+    stop: Stop | None = None,
+) -> Run:
+    """Train a classifier on a folder of images and keep everything about it in a run folder.
+
+    >>> run = train(data="data_samples/tabletop", epochs=5)
+    >>> run.metrics["val_accuracy"]
+
+    Ctrl-C, or a notebook's stop button, ends the training properly: the best weights so far are kept, the run
+    folder is complete, and `resume` can go on. A second Ctrl-C ends it at once; then `resume` has to go on.
+
+    Args:
+        config: a configuration, or the YAML file of one; the preset alone if not given.
+        data: the folder of images, `DIR/<class>/<image>` or `DIR/{train,val[,test]}/<class>/<image>`.
+        preset: the configuration to start from.
+        weights: 'embedded', 'imagenet', 'none' or a file.
+        train_from: everything before it is frozen: 'classifier', 'denseblock4' to 'denseblock1', or 'all'.
+        epochs: how often each image is seen.
+        settings: any other setting: `{"training.batch_size": 16}` or `["training.batch_size=16"]`.
+        out: the run folder, which must not hold a run yet; a new one below runs/ if not given.
+        progress: show progress bars.
+        on_event: called with each event of the training (see `densekit.training.events`).
+        stop: whoever has it can end the training properly.
+
+    Raises:
+        DensekitError: the configuration, the images or the weights can't be used; the message says why.
+    """
+    named = {
+        "data.folder": data,
+        "model.weights": weights,
+        "model.train_from": train_from,
+        "training.epochs": epochs,
+    }
+    overrides = {
+        **read_overrides(settings),
+        **{key: value for key, value in named.items() if value is not None},
+    }
+    if isinstance(config, RunConfig):
+        resolved = config.with_overrides(overrides)
+    else:
+        resolved = load_config(config, preset, overrides)
+    resolved = _with_absolute_paths(resolved)
+    with called_team() as team:
+        # What can't be used is told before anything is written.
+        session = Session(resolved, team, progress, on_event, stop)
+        with _claimed(team, Path(out) if out is not None else None, resolved.data.folder.name) as folder:
+            session.carry_out(folder)
+    return load_run(folder)
+
+
+def resume(
+    folder: Path | str,
+    progress: bool = True,
+    on_event: Listener | None = None,
+    stop: Stop | None = None,
+) -> Run:
+    """Go on with a run that was interrupted or stopped; it ends as if it had not been.
+
+    A run whose epochs are all done is returned as it is.
+
+    Raises:
+        RunError: the folder holds no run, another process is at work in it, or its images have changed since.
+    """
+    folder = Path(folder)
+    config = read_config(folder)
+    with called_team() as team, _locked(team, folder):
+        if not is_done(folder):
+            Session(config, team, progress, on_event, stop, Split.read(folder / SPLIT)).carry_out(folder)
+    return load_run(folder)
+
+
+@contextmanager
+def _claimed(team: Team, out: Path | None, name: str) -> Iterator[Path]:
+    """Have a new run folder for a team: its first process claims it and tells the others."""
+    if not team.leads:
+        yield team.told(Path())
+        return
+    with claimed(out, name) as folder:
+        yield team.told(folder)
+
+
+@contextmanager
+def _locked(team: Team, folder: Path) -> Iterator[None]:
+    if not team.leads:
+        yield
+        return
+    with locked(folder):
+        yield
+
+
+def _with_absolute_paths(config: RunConfig) -> RunConfig:
+    """Make the paths absolute, so that the run can be used from every folder. Known names are no paths."""
+    absolute: dict[str, Any] = {"data.folder": str(config.data.folder.expanduser().resolve())}
+    for key, value, known in (
+        ("model.weights", config.model.weights, WEIGHTS),
+        ("model.architecture", config.model.architecture, ARCHITECTURES),
+    ):
+        if value not in known and Path(value).is_file():
+            absolute[key] = str(Path(value).resolve())
+    return config.with_overrides(absolute)

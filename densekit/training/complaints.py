@@ -1,0 +1,27 @@
+"""What the loop says when it can't go on."""
+
+from densekit.errors import DataError, TrainingError
+from densekit.training.source import Source
+
+
+def check_not_empty(train: Source, val: Source) -> None:
+    """Refuse to train on nothing.
+
+    Raises:
+        DataError: the training or the validation set is empty.
+    """
+    if len(train.labels) == 0:
+        raise DataError("there are no training images: nothing to learn from")
+    if len(val.labels) == 0:
+        raise DataError(
+            "there are no validation images: nothing to judge by. Give each class at least two images, or put "
+            "some into val/<class>/"
+        )
+
+
+def diverged(step: int, epoch: int, loss: float, learning_rate: float) -> TrainingError:
+    """Return the error for a loss that is no number."""
+    return TrainingError(
+        f"the loss became {loss} at step {step} (epoch {epoch}). The usual cause is a learning rate that is too "
+        f"high: it is {learning_rate:g}, try training.learning_rate={learning_rate / 10:g}"
+    )

@@ -1,0 +1,208 @@
+"""Several processes that train one network together.
+
+`torchrun --nproc-per-node=2 -m densekit train …` starts them, on one machine or on several; each has the whole
+network, takes its share of every batch, and their gradients are averaged by DistributedDataParallel, over nccl
+between GPUs and over gloo between processors. Two processes take the steps that one would take with the joined
+batch.
+
+BatchNorm is the exception: its statistics are those of a process's own share of the batch, unless the device has
+SyncBatchNorm, which only GPUs have. The running statistics are those of the first process, handed to all.
+
+On a machine that others use too, threads that wait for each other waste most of their time. There, processes with
+one thread each, which meet once a step, are the steadiest way to train on a CPU.
+"""
+
+import multiprocessing
+import os
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException, spawn
+from torch.nn.parallel import DistributedDataParallel
+
+from densekit.errors import TrainingError
+
+Value = TypeVar("Value")
+
+_LONGEST_WAIT = timedelta(hours=6)  # for one process that computes features while the others wait
+
+
+@dataclass(frozen=True)
+class Team:
+    """The processes that work together, as one of them sees it.
+
+    Args:
+        rank: the number of this process, from 0.
+        size: how many there are.
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the one process that writes files and shows progress."""
+        return self.rank == 0
+
+    def share(self, chosen: Tensor) -> Tensor:
+        """Return this process's share of some numbers, (N,): every `size`-th one.
+
+        Where there are too few for all, those who go without get the first one, which counts for nothing.
+        """
+        return chosen[self.rank :: self.size] if self.has_share(chosen) else chosen[:1]
+
+    def has_share(self, chosen: Tensor) -> bool:
+        """Say whether some numbers, (N,), are enough for this process to have a share of its own."""
+        return self.rank < len(chosen)
+
+    def weight(self, pictures: int) -> float:
+        """Return by what to multiply the mean loss of this process's share of so many pictures.
+
+        Then the average over the processes is the mean over all pictures, also where they don't divide evenly.
+        """
+        return len(range(self.rank, pictures, self.size)) * self.size / pictures
+
+    def joined(self, loss: Tensor, right: Tensor, pictures: int) -> tuple[float, int]:
+        """Return the mean loss over a batch, and how many of its pictures were right, over all processes.
+
+        Args:
+            loss: of this process's share, weighted.
+            right: pictures of the share that were classified rightly.
+            pictures: in the whole batch.
+        """
+        if self.size == 1:
+            return loss.item(), int(right)
+        counted = right if self.rank < pictures else torch.zeros_like(right)
+        total, all_right = self.sum(torch.stack([loss, counted.to(loss.dtype)])).tolist()
+        return total / self.size, round(all_right)
+
+    def wrap(self, module: nn.Module) -> nn.Module:
+        """Return a module that computes what this one computes, and averages gradients on the way back."""
+        if self.size == 1:
+            return module
+        on_gpu = next(module.parameters()).is_cuda
+        if on_gpu:
+            module = nn.SyncBatchNorm.convert_sync_batchnorm(module)
+        return DistributedDataParallel(module)
+
+    def average(self, tensors: Sequence[Tensor]) -> None:
+        """Replace tensors by their average over all processes, in place; each has the same shapes."""
+        if self.size == 1:
+            return
+        flat = torch.cat([tensor.detach().reshape(-1) for tensor in tensors])
+        dist.all_reduce(flat)
+        flat /= self.size
+        parts = flat.split([tensor.numel() for tensor in tensors])
+        for tensor, part in zip(tensors, parts, strict=True):
+            tensor.copy_(part.view(tensor.shape))
+
+    def sum(self, tensor: Tensor) -> Tensor:
+        """Return the sum of a tensor over all processes."""
+        if self.size > 1:
+            tensor = tensor.clone()
+            dist.all_reduce(tensor)
+        return tensor
+
+    def agree(self, wish: bool) -> bool:
+        """Return True in every process if it is wished in any of them."""
+        if self.size == 1:
+            return wish
+        device = torch.device("cuda") if dist.get_backend() == "nccl" else torch.device("cpu")
+        votes = torch.tensor([float(wish)], device=device)
+        dist.all_reduce(votes)
+        return bool(votes.item() > 0)
+
+    def told(self, value: Value) -> Value:
+        """Return the first process's value in all of them."""
+        if self.size == 1:
+            return value
+        values = [value]
+        dist.broadcast_object_list(values)
+        return values[0]
+
+    def wait(self) -> None:
+        """Wait until all processes are here."""
+        if self.size > 1:
+            dist.barrier()
+
+
+ALONE = Team()
+"""One process by itself."""
+
+
+@contextmanager
+def called_team() -> Iterator[Team]:
+    """Join the team that `torchrun` has called together; without it, be alone."""
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1 or dist.is_initialized():
+        yield Team(dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else ALONE
+        return
+    on_gpu = torch.cuda.is_available()
+    if on_gpu:
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    dist.init_process_group("nccl" if on_gpu else "gloo", timeout=_LONGEST_WAIT)
+    try:
+        yield Team(dist.get_rank(), dist.get_world_size())
+    finally:
+        dist.destroy_process_group()
+
+
+def run_together(size: int, threads: int | None, work: Callable[..., None], *arguments: Any) -> None:
+    """Call `work(team, *arguments)` in so many processes, or in this one if it is one, and wait for the end.
+
+    Args:
+        size: number of processes.
+        threads: of each process; torch's choice if not given and there is one process, else 1.
+        work: a function that can be imported; it is called in each process.
+        arguments: for it; they must be picklable if there are several processes.
+
+    Raises:
+        TrainingError: one of several processes ended before the others.
+    """
+    if size == 1:
+        if threads is not None:
+            torch.set_num_threads(threads)
+        work(ALONE, *arguments)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        meeting = Path(folder, "meeting").as_uri()
+        try:
+            spawn(_member, (size, threads or 1, meeting, work, arguments), nprocs=size)
+        except ProcessExitedException as error:
+            raise TrainingError(
+                f"process {error.error_index} of {size} was ended from outside: the same command goes on from "
+                "the last checkpoint"
+            ) from error
+        except ProcessRaisedException as error:
+            raise TrainingError(f"a process failed: {error}") from error
+
+
+def _member(
+    rank: int, size: int, threads: int, meeting: str, work: Callable[..., None], arguments: tuple[Any, ...]
+) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    torch.set_num_threads(threads)
+    if Path("/sys/class/net/lo").exists():  # they never leave this machine
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+    dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=size)
+    try:
+        work(Team(rank, size), *arguments)
+    finally:
+        dist.destroy_process_group()
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone, however it went: nobody would stop it then."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

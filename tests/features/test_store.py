@@ -1,0 +1,162 @@
+"""Rows by name: found again, checked when they are read, and never in the way."""
+
+import os
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from densekit.errors import ConfigError
+from densekit.features import store as store_module
+from densekit.features.cache import clear, limit_in_bytes, stores
+from densekit.features.store import FeatureStore
+
+
+def written(key: str, root: Path, names: list[str], rows: torch.Tensor) -> FeatureStore:
+    store = FeatureStore(key, root, "a description")
+    store.add(names, rows)
+    store.flush()
+    return store
+
+
+def shards(root: Path) -> list[Path]:
+    return sorted(root.glob("*/*.safetensors"))
+
+
+class TestRows:
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.uint8])
+    def test_it_reads_back_what_another_wrote(self, tmp_path: Path, dtype: torch.dtype) -> None:
+        rows = torch.arange(24).reshape(2, 3, 2, 2).to(dtype)
+        written("key", tmp_path, ["a", "b"], rows)
+        store = FeatureStore("key", tmp_path)
+        assert "a" in store and "b" in store and "c" not in store
+        assert torch.equal(store.rows(["b", "a"]), rows.flip(0))
+
+    def test_a_store_with_another_key_does_not_see_them(self, tmp_path: Path) -> None:
+        written("key", tmp_path, ["a"], torch.zeros(1, 5))
+        assert "a" not in FeatureStore("other", tmp_path)
+
+    def test_in_memory_alone_nothing_is_written(self, tmp_path: Path) -> None:
+        store = FeatureStore("key")
+        store.add(["a"], torch.zeros(1, 5))
+        store.flush()
+        assert "a" in store
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_shard_is_written_as_soon_as_it_is_full(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(store_module, "SHARD", 100)
+        store = FeatureStore("key", tmp_path)
+        for number in range(10):
+            store.add([str(number)], torch.full((1, 10), float(number)))  # 40 bytes each
+        assert len(shards(tmp_path)) == 3  # killed here, it would lose one row
+        reopened = FeatureStore("key", tmp_path)
+        assert [str(number) in reopened for number in range(10)] == [True] * 9 + [False]
+        assert torch.equal(store.rows(["9", "0"])[:, 0], torch.tensor([9.0, 0.0]))
+
+    def test_opening_reads_no_row(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        written("key", tmp_path, ["a"], torch.zeros(1, 5))
+        asked: list[int] = []
+        monkeypatch.setattr(
+            "densekit.features.shards.Shard.is_sound", lambda shard, position: asked.append(position) or True
+        )
+        store = FeatureStore("key", tmp_path)
+        assert asked == []
+        assert "a" in store
+        assert asked == [0]
+
+
+class TestDamage:
+    @pytest.mark.parametrize("damage", ["cut", "flip", "empty", "other"])
+    def test_a_damaged_file_is_left_out(self, tmp_path: Path, damage: str) -> None:
+        written("key", tmp_path, ["a"], torch.ones(1, 5))
+        (path,) = shards(tmp_path)
+        content = bytearray(path.read_bytes())
+        if damage == "flip":
+            content[-1] ^= 1  # one bit of one feature
+        path.write_bytes({"cut": content[:-3], "flip": content, "empty": b"", "other": b"x" * 64}[damage])
+        assert "a" not in FeatureStore("key", tmp_path)
+
+    def test_a_damaged_row_costs_no_other_and_can_be_made_again(self, tmp_path: Path) -> None:
+        written("key", tmp_path, ["a", "b"], torch.ones(2, 5))
+        (path,) = shards(tmp_path)
+        content = bytearray(path.read_bytes())
+        content[-1] ^= 1
+        path.write_bytes(content)
+        store = FeatureStore("key", tmp_path)
+        assert "a" in store and "b" not in store
+        store.add(["b"], torch.full((1, 5), 2.0))
+        store.flush()
+        assert "b" in store
+        for touched in (path, *[one for one in shards(tmp_path) if one != path]):  # whichever is read last
+            os.utime(touched)
+            again = FeatureStore("key", tmp_path)
+            assert "b" in again
+            assert torch.equal(again.rows(["b"]), torch.full((1, 5), 2.0))
+
+    def test_a_file_of_another_store_that_got_here_is_left_out(self, tmp_path: Path) -> None:
+        written("key", tmp_path, ["a"], torch.ones(1, 5))
+        written("other", tmp_path, ["b"], torch.ones(1, 5))
+        (path,) = (path for path in shards(tmp_path) if _key(path) == "key")
+        (other,) = (path for path in shards(tmp_path) if _key(path) == "other")
+        path.replace(other.with_name("strayed.safetensors"))
+        assert "a" not in FeatureStore("other", tmp_path)
+
+
+class TestRoom:
+    def test_the_one_that_was_not_used_for_longest_goes_first(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("DENSEKIT_CACHE_GB", "0.00001")  # 10 kB
+        for number, key in enumerate(("old", "newer")):
+            folder = written(key, tmp_path, ["a"], torch.zeros(1, 1000)).folder  # 4 kB each
+            assert folder is not None
+            os.utime(folder / "about.json", (number, number))
+        FeatureStore("old", tmp_path)  # opening is using
+        written("third", tmp_path, ["a"], torch.zeros(1, 1000))
+        kept = {key: "a" in FeatureStore(key, tmp_path) for key in ("old", "newer", "third")}
+        assert kept == {"old": True, "newer": False, "third": True}
+
+    def test_maps_for_which_there_is_no_room_are_not_kept_and_embeddings_in_memory_alone(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("DENSEKIT_CACHE_GB", "0")
+        maps = written("maps", tmp_path, ["a"], torch.zeros(1, 2, 3, 3))
+        assert "a" not in maps
+        embeddings = written("embeddings", tmp_path, ["a"], torch.zeros(1, 5))
+        assert "a" in embeddings
+        assert stores(tmp_path) == []
+
+    def test_a_folder_that_can_not_be_written_costs_one_warning(self, tmp_path: Path) -> None:
+        (tmp_path / "features").write_text("a file, where a folder is due")
+        store = FeatureStore("key", tmp_path / "features")
+        with pytest.warns(UserWarning, match="can't be kept in .*DENSEKIT_CACHE"):
+            store.add(["a"], torch.zeros(1, 5))
+            store.flush()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            store.add(["b"], torch.zeros(1, 5))
+            store.flush()
+        assert "a" in store and "b" in store
+
+    def test_what_is_there_is_listed_and_cleared(self, tmp_path: Path) -> None:
+        written("key", tmp_path, ["a"], torch.zeros(1, 1000))
+        (info,) = stores(tmp_path)
+        assert info.description == "a description"
+        assert info.bytes > 4000
+        assert clear(tmp_path) == info.bytes
+        assert stores(tmp_path) == []
+
+    @pytest.mark.parametrize("text", ["much", "-1", "nan", "inf"])
+    def test_an_impossible_limit_is_refused(self, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("DENSEKIT_CACHE_GB", text)
+        with pytest.raises(ConfigError, match=f"DENSEKIT_CACHE_GB is '{text}'"):
+            limit_in_bytes()
+
+
+def _key(path: Path) -> str:
+    with safe_open(path, framework="pt") as file:
+        return str(file.metadata()["key"])
