@@ -12,13 +12,13 @@ from pathlib import Path
 from densekit.evaluation.files import draw_heat_map, has_heat_map, validation_folder, write_tables
 from densekit.evaluation.report import Report
 from densekit.run.folder import CHECKPOINT, EVALUATION, HISTORY
-from densekit.training.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
+from densekit.training.checkpoint import load_checkpoint, save_checkpoint
 from densekit.training.events import BatchDone, EpochDone, Event, Stopping, Validated
 from densekit.training.history import History
 from densekit.training.state import TrainingState
 
 _SHARE = 20
-"""A checkpoint is saved once the training has gone on for so many times as long as saving takes, so it costs 5 %."""
+"""A checkpoint is saved once the training has gone on for so many times as long as saving takes, so 5 %."""
 
 
 class Keeper:
@@ -49,16 +49,17 @@ class Keeper:
 
     def resume(self, state: TrainingState) -> list[str]:
         """Bring a state to the last checkpoint, if there is one; return what was wrong with damaged ones."""
-        path = self.folder / CHECKPOINT
-        if not has_checkpoint(path):
-            return []
-        notes, complaints = load_checkpoint(state, path, self.identity)
+        notes, complaints = load_checkpoint(state, self.folder / CHECKPOINT, self.identity)
+        if notes is None:
+            return [
+                f"{complaint}. It was the first one: the training begins anew" for complaint in complaints
+            ]
         self.history.rows = notes["history"]
         self.history.learning_rate = notes["learning_rate"]
         self.earlier = notes["seconds"]
         if self.writes:
             self._forget_later_validations()
-        return complaints
+        return [f"{complaint}. The training goes on from the one before" for complaint in complaints]
 
     def read(self, event: Event, state: TrainingState) -> None:
         """Take an event in, and the state behind it."""

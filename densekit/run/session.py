@@ -32,7 +32,7 @@ from densekit.run.folder import (
 )
 from densekit.run.keeper import Keeper
 from densekit.run.phase import Material, Phase, check_plan, make_ready
-from densekit.training.checkpoint import has_checkpoint, read_notes, remove_checkpoints
+from densekit.training.checkpoint import read_notes, remove_checkpoints
 from densekit.training.events import Event, Finished
 from densekit.training.loop import fit
 from densekit.training.progress import ProgressBar
@@ -98,8 +98,7 @@ class Session:
             raise
 
     def _all_phases(self, folder: Path) -> tuple[Finished, Phase, Keeper]:
-        checkpoint = folder / CHECKPOINT
-        first = read_notes(checkpoint)["counters"]["phase"] if has_checkpoint(checkpoint) else 0
+        first = read_notes(folder / CHECKPOINT).get("counters", {}).get("phase", 0)
         keeper = Keeper(folder, self.classes, writes=self.team.leads)
         earlier: TrainingState | None = None
         for number in range(first, len(self.config.plan)):
@@ -110,7 +109,7 @@ class Session:
             state = start(phase.module, phase.config.training)
             if earlier is None:
                 for complaint in keeper.resume(state):
-                    self._tell(f"{complaint}; going on from the one before")
+                    self._tell(complaint)
             else:
                 state.counters, state.best = _carried_over(earlier, phase)
             finished = self._one_phase(phase, state, keeper)

@@ -50,7 +50,9 @@ def save_checkpoint(
     write_tensors(path, _FORMAT, tensors, description)
 
 
-def load_checkpoint(state: TrainingState, path: Path, identity: str) -> tuple[dict[str, Any], list[str]]:
+def load_checkpoint(
+    state: TrainingState, path: Path, identity: str
+) -> tuple[dict[str, Any] | None, list[str]]:
     """Bring a training to the state of its last checkpoint that can be read, in place.
 
     Args:
@@ -60,12 +62,14 @@ def load_checkpoint(state: TrainingState, path: Path, identity: str) -> tuple[di
 
     Returns:
         The notes that were saved with it, and what was wrong with checkpoints that could not be used, for people.
+        Where there is no checkpoint, or the very first one is damaged, the notes are None: it begins anew.
 
     Raises:
-        FileNotFoundError: there is no checkpoint.
         RunError: none can be read, or it belongs to another training.
     """
     tensors, description, complaints = _newest(path)
+    if description is None:
+        return None, complaints
     if description["identity"] != identity:
         raise RunError(
             f"{path} belongs to a training with other images or settings; put them back, or start a new run"
@@ -79,24 +83,18 @@ def load_checkpoint(state: TrainingState, path: Path, identity: str) -> tuple[di
 
 
 def read_notes(path: Path) -> dict[str, Any]:
-    """Return how far the last readable checkpoint is: its counters and its notes.
+    """Return how far the last readable checkpoint is, its counters and its notes; nothing if there is none.
 
     Raises:
-        FileNotFoundError: there is no checkpoint.
         RunError: none can be read.
     """
     _, description, _ = _newest(path)
-    return {**description["notes"], "counters": description["counters"]}
+    return {} if description is None else {**description["notes"], "counters": description["counters"]}
 
 
 def before(path: Path) -> Path:
     """Return where the checkpoint before the last one is kept."""
     return path.with_stem(f"{path.stem}-before")
-
-
-def has_checkpoint(path: Path) -> bool:
-    """Say whether there is a checkpoint to go on from."""
-    return path.is_file() or before(path).is_file()
 
 
 def remove_checkpoints(path: Path) -> None:
@@ -160,7 +158,7 @@ def join_optimizer(description: dict[str, Any], tensors: dict[str, Tensor]) -> d
     return {"state": state, "param_groups": description["groups"]}
 
 
-def _newest(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], list[str]]:
+def _newest(path: Path) -> tuple[dict[str, Tensor], dict[str, Any] | None, list[str]]:
     complaints: list[str] = []
     for candidate in (path, before(path)):
         try:
@@ -171,8 +169,8 @@ def _newest(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], list[str]]:
             complaints.append(f"the checkpoint {candidate} is of no use: {error}")
             continue
         return tensors, description, complaints
-    if not complaints:
-        raise FileNotFoundError(path)
+    if len(complaints) < 2:  # none, or the first one of all, from the beginning of the training
+        return {}, None, complaints
     raise RunError(
         f"{'; '.join(complaints)}. Delete {' and '.join(map(str, _existing(path)))} and continue: the training "
         "then begins anew, with the same settings and the features that are kept"

@@ -1,3 +1,5 @@
+import hashlib
+import json
 import shutil
 from pathlib import Path
 
@@ -6,7 +8,7 @@ from PIL import Image
 
 from densekit.data.folder import open_folder
 from densekit.errors import DataError, FingerprintError, RunError
-from densekit.run import Run, load_run
+from densekit.run import Run, load_run, train
 
 
 @pytest.fixture
@@ -143,3 +145,140 @@ def test_the_data_folder_may_be_gone_for_predicting(run: Run, pictures: Path, tm
     pictures.rename(tmp_path / "moved")
     assert len(load_run(run.folder).predict([kept]).made) == 1
     assert open_folder(tmp_path / "moved").classes == run.classes
+
+
+class TestOnce:
+    def test_the_same_picture_twice_is_told_twice(self, run: Run, pictures: Path) -> None:
+        picture = pictures / "red" / "00.png"
+        first, second = run.predict([picture, picture]).made
+        assert first == second
+
+    def test_network_and_rewrite_are_made_once(self, run: Run, pictures: Path) -> None:
+        run.predict([pictures / "red" / "00.png"])
+        network, model = run.network, run.extractor.model
+        run.predict([pictures / "red" / "01.png"])
+        run.evaluate()
+        assert run.network is network
+        assert run.extractor.model is model
+
+
+class TestHeldBack:
+    def outcome(self, run: Run) -> dict[str, int]:
+        return {sample.path.name: sample.label for sample in run.evaluation_of().outcome.samples}
+
+    def split(self, run: Run) -> list[dict[str, str]]:
+        values: list[dict[str, str]] = json.loads((run.folder / "split.json").read_text())["val"]
+        return values
+
+    def test_the_run_remembers_both_parts_with_their_hashes(self, run: Run, pictures: Path) -> None:
+        values = json.loads((run.folder / "split.json").read_text())
+        assert (len(values["train"]), len(values["val"])) == (30, 6)
+        one = values["train"][0]
+        assert hashlib.sha256((pictures / one["path"]).read_bytes()).hexdigest() == one["sha256"]
+
+    def test_pictures_that_were_added_since_change_nothing(self, run: Run, pictures: Path) -> None:
+        before = [sample.path for sample in run.evaluation_of().outcome.samples]
+        for number in range(30):
+            Image.new("RGB", (40, 40), (number, 0, 0)).save(pictures / "red" / f"{number:02}-new.png")
+        assert [sample.path for sample in run.evaluation_of().outcome.samples] == before
+        learned = run.evaluation_of(split="train").outcome.samples
+        assert len(learned) == 30
+        assert not any("new" in sample.path.name for sample in learned)
+
+    def test_a_picture_that_was_renamed_or_moved_is_found(self, run: Run, pictures: Path) -> None:
+        report, _ = run.evaluate()
+        path = pictures / self.split(run)[0]["path"]
+        path.rename(path.with_name("another name.png"))
+        again = run.evaluation_of()
+        assert again.report.confusion.tolist() == report.confusion.tolist()
+        assert again.missing == ()
+
+    def test_a_picture_that_is_gone_or_another_one_is_told(self, run: Run, pictures: Path) -> None:
+        gone, replaced, *_ = self.split(run)
+        (pictures / gone["path"]).unlink()
+        Image.new("RGB", (40, 40)).save(pictures / replaced["path"])
+        done = run.evaluation_of()
+        assert done.missing == (gone["path"], replaced["path"])
+        assert done.report.total == 4
+
+    def test_two_pictures_with_the_same_bytes_are_both_judged(self, run: Run, pictures: Path) -> None:
+        first, second = (pictures / one["path"] for one in self.split(run)[:2])
+        second.write_bytes(first.read_bytes())
+        assert run.evaluation_of().report.total == 5
+
+    def test_where_none_is_left_the_message_says_what_to_do(self, run: Run, pictures: Path) -> None:
+        for one in self.split(run):
+            (pictures / one["path"]).unlink()
+        with pytest.raises(DataError, match=r"none of the 6 pictures of this run's val split .* --data"):
+            run.evaluate()
+
+    def test_a_damaged_split_is_told(self, run: Run) -> None:
+        (run.folder / "split.json").write_text("{")
+        with pytest.raises(RunError, match=r"split.json is damaged"):
+            run.evaluate()
+
+
+class TestReports:
+    def test_folders_of_the_same_name_have_reports_of_their_own(
+        self, run: Run, pictures: Path, tmp_path: Path
+    ) -> None:
+        other = tmp_path / "elsewhere" / "pictures"
+        shutil.copytree(pictures, other)
+        (next((other / "red").iterdir())).unlink()
+        folders = [run.evaluate(data)[1].name for data in (pictures, other, pictures, other)]
+        assert folders == ["pictures-all", "pictures-all-2"] * 2
+        reports = [run.evaluate(data)[0].total for data in (pictures, other)]
+        assert reports == [36, 35]
+
+    def test_unreadable_pictures_are_counted_and_of_those_alone_there_is_no_report(
+        self, run: Run, pictures: Path, tmp_path: Path
+    ) -> None:
+        other = tmp_path / "other"
+        shutil.copytree(pictures, other)
+        broken = sorted((other / "red").iterdir())
+        for path in broken:
+            path.write_bytes(b"\x89PNG")
+        done = run.evaluation_of(other)
+        assert (done.report.total, len(done.outcome.skipped)) == (24, 12)
+        for path in other.rglob("*.png"):
+            path.write_bytes(b"\x89PNG")
+        with pytest.raises(DataError, match="none of the 36 all images in .* can be read"):
+            run.evaluate(other)
+
+
+class TestNamesAndPaths:
+    def settings(self, tmp_path: Path, pictures: Path) -> dict[str, object]:
+        shape = {"growth_rate": 8, "block_config": [1, 1, 1, 1], "num_init_features": 16}
+        (tmp_path / "tiny.json").write_text(json.dumps(shape))
+        settings = {"model.weights": "none", "model.architecture": "tiny.json", "data.image_size": 32}
+        return {**settings, "data.folder": str(pictures), "training.epochs": 1}
+
+    def test_a_relative_architecture_file_is_found_from_elsewhere(
+        self, tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        folder = train(settings=self.settings(tmp_path, pictures), out="run", progress=False).folder.resolve()
+        (tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        assert len(load_run(folder).predict([pictures / "red" / "00.png"]).made) == 1
+
+    @pytest.mark.parametrize("seed", [0, 7])
+    @pytest.mark.parametrize("cut", ["classifier", "denseblock4"])
+    def test_random_weights_of_any_seed_predict_what_they_reported(
+        self, tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch, seed: int, cut: str
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        more = {"training.seed": seed, "model.train_from": cut, "training.epochs": 2}
+        run = train(settings={**self.settings(tmp_path, pictures), **more}, out="run", progress=False)
+        report, _ = load_run(run.folder).evaluate()
+        assert report.confusion.tolist() == run.report.confusion.tolist()
+
+    @pytest.mark.parametrize("name", ["none", "embedded", "densenet121"])
+    def test_a_file_that_is_called_like_weights_is_not_taken_for_them(
+        self, tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / name).write_text("something else")
+        run = train(settings=self.settings(tmp_path, pictures), out="run", progress=False)
+        assert run.config.model.weights == "none"
+        assert len(load_run(run.folder).predict([pictures / "red" / "00.png"]).made) == 1

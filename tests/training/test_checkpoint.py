@@ -1,13 +1,14 @@
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 from torch import nn
 
 from densekit.config import TrainingConfig
 from densekit.errors import RunError
 from densekit.features import Features
-from densekit.training.checkpoint import load_checkpoint, save_checkpoint
+from densekit.training.checkpoint import before, load_checkpoint, save_checkpoint
 from densekit.training.events import EpochDone
 from densekit.training.loop import fit
 from densekit.training.state import start
@@ -50,20 +51,42 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\x10\x00\x00\x00\x00\x00\x00\x00{", b"not a checkpoint at all"])
-def test_a_damaged_checkpoint_is_an_error_that_names_it(tmp_path: Path, content: bytes) -> None:
+def test_where_none_can_be_read_the_error_names_them_and_has_a_remedy(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "c.safetensors"
     path.write_bytes(content)
+    before(path).write_bytes(content)
     with pytest.raises(
-        RunError,
-        match=r"c\.safetensors is of no use: it can't be read .* Delete .*c\.safetensors and continue",
+        RunError, match=r"c\.safetensors is of no use: it can't be read .* Delete .*and continue"
     ):
         load_checkpoint(start(module(), TrainingConfig()), path, "mine")
 
 
-def test_a_file_that_is_something_else_is_refused(tmp_path: Path) -> None:
-    import safetensors.torch
+def test_the_one_before_is_used_where_the_last_is_damaged_or_gone(tmp_path: Path) -> None:
+    path, state = tmp_path / "c.safetensors", start(module(), TrainingConfig())
+    state.counters.step = 1
+    save_checkpoint(state, path, "mine", {"told": "first"})
+    state.counters.step = 2
+    save_checkpoint(state, path, "mine", {"told": "second"})
 
+    def step_of(path: Path) -> tuple[int, object, int]:
+        fresh = start(module(), TrainingConfig())
+        notes, complaints = load_checkpoint(fresh, path, "mine")
+        return fresh.counters.step, notes, len(complaints)
+
+    assert step_of(path) == (2, {"told": "second"}, 0)
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    assert step_of(path) == (1, {"told": "first"}, 1)
+    path.unlink()
+    assert step_of(path) == (1, {"told": "first"}, 0)
+    before(path).unlink()
+    assert step_of(path) == (0, None, 0)
+
+
+def test_a_file_that_is_something_else_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "c.safetensors"
-    safetensors.torch.save_file({"weight": torch.zeros(1)}, path)
+    for candidate in (path, before(path)):
+        safetensors.torch.save_file({"weight": torch.zeros(1)}, candidate)
     with pytest.raises(RunError, match="it is something else, not a 'densekit checkpoint"):
         load_checkpoint(start(module(), TrainingConfig()), path, "mine")

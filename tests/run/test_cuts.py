@@ -1,0 +1,245 @@
+"""Training from every cut: what is frozen stays what it is to the bit, what is trained is trained."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from densekit.config import load_config
+from densekit.data.folder import open_folder
+from densekit.data.loading import open_image
+from densekit.errors import ConfigError
+from densekit.features.extractor import frozen_fingerprint
+from densekit.model.cut import frozen_modules
+from densekit.model.densenet import DenseNet
+from densekit.run.artefact import load_artefact, whole_network
+from densekit.run.classifier import Run, backbone
+from densekit.run.trainer import resume, train
+from densekit.training.events import BatchDone, Event, Finished, Validated
+
+CUTS = ("classifier", "denseblock4", "denseblock3", "denseblock2", "denseblock1", "all")
+PARTIAL = CUTS[1:]
+Settings = dict[str, object]
+
+
+@pytest.fixture
+def settings(tiny_architecture: Path, pictures: Path) -> Settings:
+    return {
+        "data.folder": str(pictures),
+        "data.image_size": 64,
+        "model.architecture": str(tiny_architecture),
+        "model.weights": "none",
+        "training.epochs": 2,
+        "training.learning_rate": 0.003,
+    }
+
+
+def trained(settings: Settings, out: Path, **more: object) -> Run:
+    return train(settings={**settings, **more}, out=out, progress=False)
+
+
+def validation_logits(settings: Settings, out: Path, **more: object) -> Tensor:
+    seen: list[Tensor] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Validated):
+            seen.append(event.logits)
+
+    train(settings={**settings, **more}, out=out, progress=False, on_event=listen)
+    return torch.stack(seen)
+
+
+def first_network(settings: Settings) -> DenseNet:
+    """The network as a run begins with it."""
+    return backbone(load_config(overrides=settings), 3)
+
+
+class TestEveryCut:
+    @pytest.mark.parametrize("cut", CUTS)
+    def test_it_ends_in_a_report_and_predicts_what_it_reported(
+        self, settings: Settings, tmp_path: Path, cut: str
+    ) -> None:
+        run = trained(settings, tmp_path / "run", **{"model.train_from": cut})
+        assert run.metrics["train_from"] == cut
+        assert (run.folder / "evaluation" / "heatmap.png").is_file()
+        assert (run.folder / "head.safetensors").exists() == (cut == "classifier")
+        assert (run.folder / "model.safetensors").exists() == (cut != "classifier")
+        report, _ = run.evaluate()
+        assert report.confusion.tolist() == run.report.confusion.tolist()
+
+    @pytest.mark.parametrize("cut", PARTIAL)
+    def test_what_it_leaves_is_the_plain_network(self, settings: Settings, tmp_path: Path, cut: str) -> None:
+        run = trained(settings, tmp_path / "run", **{"model.train_from": cut})
+        network = whole_network(load_artefact(run.folder / "model.safetensors")).eval()
+        samples = open_folder(settings["data.folder"]).val  # type: ignore[arg-type]
+        images = torch.stack([network.preprocessing(open_image(sample.path)) for sample in samples])
+        with torch.no_grad():
+            expected = network(images)
+        torch.testing.assert_close(run.outcome_of(samples).logits, expected, rtol=1e-4, atol=1e-4)
+
+
+def changed(before: DenseNet, after: DenseNet, cut: str) -> tuple[list[str], list[str]]:
+    """Return the names of tensors before the cut that changed, and of those behind it that did not."""
+    frozen = frozen_modules(before, cut)
+    old, new = before.state_dict(), after.state_dict()
+    is_frozen = {name: name.removeprefix("features.").partition(".")[0] in frozen for name in old}
+    equal = {name: torch.equal(old[name], new[name]) for name in old}
+    return (
+        [name for name in old if is_frozen[name] and not equal[name]],
+        [name for name in old if not is_frozen[name] and equal[name]],
+    )
+
+
+class TestFrozenPart:
+    @pytest.mark.parametrize("cut", PARTIAL)
+    @pytest.mark.parametrize("stored", [True, False])
+    def test_no_bit_of_it_changes_and_all_behind_it_does(
+        self, settings: Settings, tmp_path: Path, cut: str, stored: bool
+    ) -> None:
+        more = {"model.train_from": cut, "data.cache_features": stored}
+        run = trained(settings, tmp_path / "run", **more)
+        in_front, behind = changed(first_network(settings), run.network, cut)
+        assert in_front == []
+        assert behind == []  # also BatchNorm's statistics: the trained part was in training mode
+
+    def test_of_a_head_nothing_but_the_classifier_is_trained(
+        self, settings: Settings, tmp_path: Path
+    ) -> None:
+        networks: list[DenseNet] = []
+        build = backbone
+
+        def remember(*arguments: object) -> DenseNet:
+            networks.append(build(*arguments))  # type: ignore[arg-type]
+            return networks[-1]
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("densekit.run.session.backbone", remember)
+            trained(settings, tmp_path / "run")
+        (network,) = networks  # the very one that went through the training
+        in_front, behind = changed(first_network(settings), network, "classifier")
+        assert (in_front, behind) == ([], [])
+
+    @pytest.mark.parametrize("cut", PARTIAL[:-1])
+    def test_the_comparison_sees_a_part_that_was_not_frozen(self, settings: Settings, cut: str) -> None:
+        before, after = first_network(settings), first_network(settings)
+        for name, module in frozen_modules(after, cut).items():
+            if name == "norm0":
+                assert isinstance(module, nn.BatchNorm2d)
+                module.running_mean.add_(1e-6)  # type: ignore[union-attr]
+        in_front, behind = changed(before, after, cut)
+        assert in_front == ["features.norm0.running_mean"]
+        assert behind != []  # nothing was trained
+
+    @pytest.mark.parametrize("cut", PARTIAL)
+    def test_its_fingerprint_is_in_the_file(self, settings: Settings, tmp_path: Path, cut: str) -> None:
+        run = trained(settings, tmp_path / "run", **{"model.train_from": cut})
+        told = load_artefact(run.folder / "model.safetensors").backbone_fingerprint
+        assert told == frozen_fingerprint(first_network(settings), cut)
+        assert bool(told) == (cut != "all")
+
+
+class TestStore:
+    @pytest.mark.parametrize("cut", CUTS)
+    def test_stored_and_unstored_trainings_give_equal_results(
+        self, settings: Settings, tmp_path: Path, cut: str
+    ) -> None:
+        more = {"model.train_from": cut}
+        cold = validation_logits(settings, tmp_path / "cold", **more)
+        warm = validation_logits(settings, tmp_path / "warm", **more)
+        without = validation_logits(settings, tmp_path / "none", **more, **{"data.cache_features": False})
+        assert torch.equal(cold, warm)
+        torch.testing.assert_close(without, cold, rtol=1e-5, atol=1e-5)
+
+    @pytest.mark.parametrize("cut", ["classifier", "denseblock4", "all"])
+    def test_stored_views_are_those_that_are_made_each_time(
+        self, settings: Settings, tmp_path: Path, cut: str
+    ) -> None:
+        more = {
+            "model.train_from": cut,
+            "data.augmentation": {"flip": True, "resized_crop": 0.5, "colour": 0.2},
+            "data.stored_views": 2,
+        }
+        stored = validation_logits(settings, tmp_path / "stored", **more)
+        without = validation_logits(settings, tmp_path / "none", **more, **{"data.cache_features": False})
+        torch.testing.assert_close(without, stored, rtol=1e-5, atol=1e-5)
+
+
+class TestPhases:
+    def plan(self, settings: Settings, *phases: dict[str, object]) -> Settings:
+        return {**settings, "phases": list(phases)}
+
+    def test_head_then_full_counts_on_and_begins_with_the_trained_head(
+        self, settings: Settings, tmp_path: Path
+    ) -> None:
+        told: list[Event] = []
+        plan = self.plan(
+            settings,
+            {"train_from": "classifier", "training": {"epochs": 3, "learning_rate": 0.03}},
+            {"train_from": "all", "training": {"epochs": 2, "learning_rate": 1e-6}},
+        )
+        run = train(settings=plan, out=tmp_path / "run", progress=False, on_event=told.append)
+        steps = [event.step for event in told if isinstance(event, BatchDone)]
+        assert steps == list(range(1, len(steps) + 1))
+        assert [event.epoch for event in told if isinstance(event, Finished)] == [3, 5]
+        assert run.history["epoch"].tolist() == [1, 2, 3, 4, 5]
+        accuracy = {event.epoch: event.accuracy for event in told if isinstance(event, Validated)}
+        assert abs(accuracy[4] - accuracy[3]) < 0.2  # the head came along
+        assert run.metrics["train_from"] == "all"
+        assert run.metrics["val_accuracy"] == max(accuracy.values())
+
+    def test_an_earlier_phase_may_keep_the_best_weights(self, settings: Settings, tmp_path: Path) -> None:
+        plan = self.plan(
+            settings,
+            {"train_from": "classifier", "training": {"epochs": 5, "learning_rate": 0.03}},
+            {
+                "train_from": "denseblock4",
+                "training": {"epochs": 1, "optimizer": "sgd", "learning_rate": 1e-9},
+            },
+        )
+        run = train(settings=plan, out=tmp_path / "run", progress=False)
+        report, _ = run.evaluate()
+        assert report.accuracy == run.metrics["val_accuracy"] == run.history["val_accuracy"].max()
+
+    def test_interrupted_in_the_second_phase_it_ends_the_same(
+        self, settings: Settings, tmp_path: Path
+    ) -> None:
+        plan = self.plan(settings, {"train_from": "classifier"}, {"train_from": "denseblock4"})
+        plan["model.drop_rate"] = 0.2
+        train(settings=plan, out=tmp_path / "whole", progress=False)
+
+        class PlugPulled(Exception):  # noqa: N818
+            pass
+
+        def pull(event: Event) -> None:
+            if isinstance(event, BatchDone) and event.step == 13:
+                raise PlugPulled
+
+        with pytest.raises(PlugPulled):
+            train(settings=plan, out=tmp_path / "part", progress=False, on_event=pull)
+        resume(tmp_path / "part", progress=False)
+        for name in ("model.safetensors", "history.csv", "evaluation/confusion.csv"):
+            assert (tmp_path / "part" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+    def test_a_phase_may_not_freeze_what_was_trained(self, settings: Settings, tmp_path: Path) -> None:
+        plan = self.plan(settings, {"train_from": "all"}, {"train_from": "classifier"})
+        with pytest.raises(ConfigError, match=r"phases.1.train_from is 'classifier', which would freeze"):
+            train(settings=plan, out=tmp_path / "run", progress=False)
+        assert not (tmp_path / "run").exists()
+
+
+class TestMistakes:
+    def test_a_block_that_the_network_lacks_is_refused_before_anything_is_written(
+        self, settings: Settings, tmp_path: Path
+    ) -> None:
+        with pytest.raises(ConfigError, match=r"model.train_from is 'denseblock9', but .* has 4 blocks"):
+            trained(settings, tmp_path / "run", **{"model.train_from": "denseblock9"})
+        assert not (tmp_path / "run").exists()
+
+    def test_batches_of_one_are_refused_where_batch_norm_is_trained(
+        self, settings: Settings, tmp_path: Path
+    ) -> None:
+        one = {"training.batch_size": 1}
+        with pytest.raises(ConfigError, match="batch_size is 1, but BatchNorm needs two"):
+            trained(settings, tmp_path / "run", **one, **{"model.train_from": "all"})
+        assert trained(settings, tmp_path / "head", **one).metrics["epochs"] == 2

@@ -1,0 +1,252 @@
+"""Stopping a run, by Ctrl-C or a button: complete or to be continued, and one line says which."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from densekit.config import load_config
+from densekit.errors import RunError
+from densekit.run.classifier import load_run
+from densekit.run.folder import claimed, locked
+from densekit.run.trainer import resume, train
+from densekit.training.events import BatchDone, Event
+from densekit.training.stop import Stop
+
+Settings = dict[str, object]
+
+
+@pytest.fixture
+def settings(tiny_architecture: Path, pictures: Path) -> Settings:
+    return {
+        "data.folder": str(pictures),
+        "data.image_size": 32,
+        "model.architecture": str(tiny_architecture),
+        "model.weights": "none",
+        "training.epochs": 6,
+        "training.learning_rate": 0.01,
+    }
+
+
+def interrupting_at(*steps: int) -> Callable[[Event], None]:
+    """A listener that presses Ctrl-C at these steps."""
+
+    def listen(event: Event) -> None:
+        if isinstance(event, BatchDone) and event.step in steps:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    return listen
+
+
+class TestControlC:
+    def test_once_leaves_a_complete_run_that_can_be_continued(
+        self, settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        whole, part = (tmp_path / name for name in ("whole", "part"))
+        train(settings=settings, out=whole, progress=False)
+        run = train(settings=settings, out=part, progress=False, on_event=interrupting_at(10))
+        assert run.metrics["stopped"] == "asked"
+        assert (run.metrics["epochs"], run.metrics["epochs_done"]) == (6, 2)
+        assert len(run.predict([tmp_path / "pictures" / "red" / "00.png"]).made) == 1
+        told = capsys.readouterr().err
+        assert told.count("\n") == 1
+        assert (
+            f"is complete, with the best weights so far; continue with `densekit train --resume {part}`"
+            in told
+        )
+
+        assert resume(part, progress=False).metrics["stopped"] is None
+        for name in (
+            "head.safetensors",
+            "history.csv",
+            "evaluation/heatmap.png",
+            "evaluation/statistics.csv",
+        ):
+            assert (whole / name).read_bytes() == (part / name).read_bytes(), name
+        folders = [{path.name for path in (run / "evaluation").iterdir()} for run in (whole, part)]
+        assert folders[0] == folders[1]
+
+    def test_twice_ends_it_at_once_and_it_can_be_continued(self, settings: Settings, tmp_path: Path) -> None:
+        press = interrupting_at(10)
+
+        def twice(event: Event) -> None:
+            press(event)
+            press(event)
+
+        with pytest.raises(KeyboardInterrupt) as caught:
+            train(settings=settings, out=tmp_path / "run", progress=False, on_event=twice)
+        assert caught.value.__notes__ == [f"continue with `densekit train --resume {tmp_path / 'run'}`"]
+        assert resume(tmp_path / "run", progress=False).metrics["epochs_done"] == 6
+
+    def test_afterwards_it_means_what_it_meant(self, settings: Settings, tmp_path: Path) -> None:
+        before = signal.getsignal(signal.SIGINT)
+        train(settings=settings, out=tmp_path / "run", progress=False, on_event=interrupting_at(3))
+        assert signal.getsignal(signal.SIGINT) is before
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
+    def test_on_the_command_line_the_status_is_130(self, settings: Settings, tmp_path: Path) -> None:
+        many = {**settings, "training.epochs": 100_000}
+        arguments = [part for key, value in many.items() for part in ("--set", f"{key}={value}")]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "densekit", "train", *arguments, "--out", str(tmp_path / "run")],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        while not (tmp_path / "run" / "checkpoint.safetensors").exists() and process.poll() is None:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        out, told = process.communicate(timeout=60)
+        assert process.returncode == 130, told
+        assert "continue with `densekit train --resume" in told
+        assert "Traceback" not in told
+        assert "validation images" in out
+        assert load_run(tmp_path / "run").metrics["stopped"] == "asked"
+
+
+class TestStopObject:
+    def test_any_thread_can_stop_a_run(self, settings: Settings, tmp_path: Path) -> None:
+        stop = Stop()
+
+        def press(event: Event) -> None:
+            if isinstance(event, BatchDone) and event.step == 5:
+                button = threading.Thread(target=stop.stop)
+                button.start()
+                button.join()
+
+        run = train(settings=settings, out=tmp_path / "run", progress=False, on_event=press, stop=stop)
+        assert run.metrics["stopped"] == "asked"
+        assert run.metrics["epochs_done"] == 1
+
+    def test_a_training_in_another_thread_leaves_signals_alone(
+        self, settings: Settings, tmp_path: Path
+    ) -> None:
+        runs = []
+        thread = threading.Thread(
+            target=lambda: runs.append(train(settings=settings, out=tmp_path / "run", progress=False))
+        )
+        thread.start()
+        thread.join()
+        assert runs[0].metrics["stopped"] is None
+
+    def test_lost_patience_is_an_end_and_nothing_to_go_on_from(
+        self, settings: Settings, tmp_path: Path
+    ) -> None:
+        impatient = {"training.patience": 1, "training.learning_rate": 3.0, "training.epochs": 50}
+        run = train(settings={**settings, **impatient}, out=tmp_path / "run", progress=False)
+        assert run.metrics["stopped"] == "patience"
+        before = (run.folder / "metrics.json").read_bytes()
+        resume(run.folder, progress=False)
+        assert (run.folder / "metrics.json").read_bytes() == before
+
+
+class TestOneFolderOneRun:
+    def test_two_that_look_for_a_folder_at_once_get_two(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        folders: list[Path] = []
+        begin = threading.Barrier(8)
+
+        def claim() -> None:
+            begin.wait()
+            with claimed(None, "pictures") as folder:
+                folders.append(folder)
+
+        threads = [threading.Thread(target=claim) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(folders) == [Path(f"runs/pictures-{number}") for number in range(1, 9)]
+
+    def test_the_second_in_one_folder_is_refused(self, settings: Settings, tmp_path: Path) -> None:
+        out = tmp_path / "run"
+        out.mkdir()
+        with locked(out):
+            with pytest.raises(RunError, match="another process is training in"):
+                train(settings=settings, out=out, progress=False)
+            (out / "config.yaml").write_text(load_config(overrides=settings).to_yaml())
+            with pytest.raises(RunError, match="another process is training in"):
+                resume(out, progress=False)
+        assert resume(out, progress=False).metrics["epochs_done"] == 6
+
+    def test_a_killed_process_leaves_no_lock(self, tmp_path: Path) -> None:
+        code = (
+            "import sys, os; from pathlib import Path; from densekit.run.folder import locked\n"
+            "with locked(Path(sys.argv[1])): os.kill(os.getpid(), 9)"
+        )
+        subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+        with locked(tmp_path):
+            pass
+
+
+class TestCheckpoints:
+    def stopped(self, settings: Settings, folder: Path) -> Path:
+        train(settings=settings, out=folder, progress=False, on_event=interrupting_at(16))
+        return folder / "checkpoint.safetensors"
+
+    def test_a_damaged_one_falls_back_to_the_one_before_and_says_so(
+        self, settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        train(settings=settings, out=tmp_path / "whole", progress=False)
+        checkpoint = self.stopped(settings, tmp_path / "run")
+        content = bytearray(checkpoint.read_bytes())
+        content[-1] ^= 1
+        checkpoint.write_bytes(content)
+        capsys.readouterr()
+        resume(tmp_path / "run", progress=False)
+        told = capsys.readouterr().err
+        assert "checkpoint.safetensors is of no use: its checksum does not fit" in told
+        assert "The training goes on from the one before" in told
+        for name in ("head.safetensors", "history.csv"):
+            assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "run" / name).read_bytes()
+
+    def test_where_the_very_first_one_is_damaged_the_training_begins_anew_and_says_so(
+        self, settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        checkpoint = self.stopped(settings, tmp_path / "run")
+        checkpoint.with_name("checkpoint-before.safetensors").unlink(missing_ok=True)
+        checkpoint.write_bytes(b"x")
+        capsys.readouterr()
+        assert resume(tmp_path / "run", progress=False).metrics["epochs_done"] == 6
+        assert "It was the first one: the training begins anew" in capsys.readouterr().err
+
+    def test_where_none_can_be_read_the_message_has_a_remedy_that_works(
+        self, settings: Settings, tmp_path: Path
+    ) -> None:
+        checkpoint = self.stopped(settings, tmp_path / "run")
+        before = checkpoint.with_name("checkpoint-before.safetensors")
+        for path in (checkpoint, before):
+            path.write_bytes(b"x")
+        with pytest.raises(RunError, match=r"Delete .*checkpoint.safetensors and .*before.* and continue"):
+            resume(tmp_path / "run", progress=False)
+        checkpoint.unlink()
+        before.unlink()
+        assert resume(tmp_path / "run", progress=False).metrics["epochs_done"] == 6
+
+    def test_seconds_and_rates_count_all_sessions(self, settings: Settings, tmp_path: Path) -> None:
+        press = interrupting_at(16)
+
+        def slowly(event: Event) -> None:
+            if isinstance(event, BatchDone) and event.step <= 16:
+                time.sleep(0.05)
+            press(event)
+
+        first = train(settings=settings, out=tmp_path / "run", progress=False, on_event=slowly).metrics
+        assert first["seconds"] >= 16 * 0.05
+        second = resume(tmp_path / "run", progress=False).metrics
+        assert second["seconds"] > 16 * 0.05
+        assert second["images_per_second"] == pytest.approx(
+            6 * second["n_train"] / second["seconds"], rel=0.01
+        )
+
+    def test_a_complete_run_keeps_none(self, settings: Settings, tmp_path: Path) -> None:
+        run = train(settings=settings, out=tmp_path / "run", progress=False)
+        assert list(run.folder.glob("checkpoint*")) == []
