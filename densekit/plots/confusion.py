@@ -46,7 +46,6 @@ def confusion_heatmap(report: ConfusionCounts, normalise: bool = True) -> Figure
     counts = np.asarray(report.confusion)  # (C, C)
     totals = counts.sum(axis=1)  # (C,)
     shares = np.divide(counts, totals[:, None], out=np.full(counts.shape, np.nan), where=totals[:, None] > 0)
-    number = len(report.classes)
     labels = label_names(report.classes)
     with styled():
         figure = new_figure(*_figure_size(labels))
@@ -61,10 +60,9 @@ def confusion_heatmap(report: ConfusionCounts, normalise: bool = True) -> Figure
         bar.set_label("% of the true class" if normalise else "images")
         bar.outline.set_visible(False)
         _name_axes(axes, labels, totals)
-        if number <= _NUMBERS_UP_TO:
-            _write_numbers(axes, counts, image.to_rgba(values), normalise)
-        figure.suptitle(f"Confusion of {counted(number, 'class', 'classes')}: {_score(counts)}")
-    return describe(figure, _words(report, counts, totals))
+        _write_numbers(axes, counts, image.to_rgba(values), normalise)
+        figure.suptitle(title_of(counts))
+    return describe(figure, words_of(report, counts, totals))
 
 
 def cell_text(count: int, total: int, normalise: bool = True) -> str:
@@ -124,28 +122,43 @@ def _write_numbers(
     colours: NDArray[np.float64],
     normalise: bool,
 ) -> None:
-    number = len(counts)
-    size = min(10.0, 30.0 * _cell_size(number))
+    size = number_size(len(counts))
     totals = counts.sum(axis=1)
     for row, column in np.ndindex(counts.shape):
-        count, total = int(counts[row, column]), int(totals[row])
-        if count == 0 and total and number > _ZEROS_UP_TO:
+        if not is_written(counts, row, column):
             continue
-        colour = GREY if count == 0 else readable_on(tuple(colours[row, column]))
-        text = axes.text(
+        text = cell_text(int(counts[row, column]), int(totals[row]), normalise)
+        written = axes.text(
             column,
             row,
-            cell_text(count, total, normalise),
+            text,
             ha="center",
             va="center",
-            color=colour,
+            color=number_colour(counts, colours, row, column),
             fontsize=size,
             fontweight="bold" if row == column else "normal",
         )
-        text.set_in_layout(False)  # it lies inside the axes: leaving it out makes the layout fast
+        written.set_in_layout(False)  # it lies inside the axes: leaving it out makes the layout fast
 
 
-def _words(report: ConfusionCounts, counts: NDArray[np.int64], totals: NDArray[np.int64]) -> str:
+def number_size(classes: int) -> float:
+    """Return the size of the numbers in the cells, in points."""
+    return min(10.0, 30.0 * _cell_size(classes))
+
+
+def is_written(counts: NDArray[np.int64], row: int, column: int) -> bool:
+    """Say whether a number stands in a cell: there is room for it, and it isn't one zero among many."""
+    if len(counts) > _NUMBERS_UP_TO:
+        return False
+    return bool(counts[row, column] > 0 or counts[row].sum() == 0 or len(counts) <= _ZEROS_UP_TO)
+
+
+def number_colour(counts: NDArray[np.int64], colours: NDArray[np.float64], row: int, column: int) -> str:
+    """Return the colour of a cell's number: grey where there is nothing to tell, else readable on its colour."""
+    return GREY if counts[row, column] == 0 else readable_on(tuple(colours[row, column]))
+
+
+def words_of(report: ConfusionCounts, counts: NDArray[np.int64], totals: NDArray[np.int64]) -> str:
     total = int(totals.sum())
     text = (
         f"Confusion heat map of {counted(len(counts), 'class', 'classes')}, {counted(total, 'image')}: "
@@ -170,6 +183,10 @@ def _class_words(classes: tuple[str, ...], counts: NDArray[np.int64], totals: ND
     shares = [counts[row, row] / total if total else np.inf for row, total in enumerate(totals)]
     lowest = np.argsort(shares, kind="stable")[:5]
     return f"Lowest classes: {', '.join(scores[row] for row in lowest)}."
+
+
+def title_of(counts: NDArray[np.int64]) -> str:
+    return f"Confusion of {counted(len(counts), 'class', 'classes')}: {_score(counts)}"
 
 
 def _score(counts: NDArray[np.int64]) -> str:

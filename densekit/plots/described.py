@@ -16,6 +16,7 @@ from IPython.display import display
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -77,20 +78,26 @@ def png(figure: Figure, dpi: float = CSS_PIXELS_PER_INCH) -> bytes:
 
     The same figure made again gives the same bytes: neither date nor version is written into them.
     """
+    return as_png(_drawn(figure, dpi), str(getattr(figure, "alt_text", "")))
+
+
+def as_png(pixels: NDArray[np.uint8], words: str) -> bytes:
+    """Return pixels, uint8 (H, W, 4), as the bytes of a PNG file with a description."""
     notes = PngInfo()
-    notes.add_itxt("Description", str(getattr(figure, "alt_text", "")))
+    notes.add_itxt("Description", words)
     buffer = io.BytesIO()
-    _drawn(figure, dpi).save(buffer, format="png", pnginfo=notes)
+    Image.fromarray(pixels).convert("RGB").save(buffer, format="png", pnginfo=notes)
     return buffer.getvalue()
 
 
 def _jpeg(figure: Figure, dpi: float) -> bytes:
     buffer = io.BytesIO()
-    _drawn(figure, dpi).save(buffer, format="jpeg", quality=90, subsampling=0)  # letters keep their edges
+    image = Image.fromarray(_drawn(figure, dpi)).convert("RGB")
+    image.save(buffer, format="jpeg", quality=90, subsampling=0)  # letters keep their edges
     return buffer.getvalue()
 
 
-def _drawn(figure: Figure, dpi: float) -> Image.Image:
+def _drawn(figure: Figure, dpi: float) -> NDArray[np.uint8]:
     before = figure.dpi
     with styled():
         figure.set_dpi(dpi)
@@ -98,7 +105,7 @@ def _drawn(figure: Figure, dpi: float) -> Image.Image:
         canvas.draw()  # type: ignore[no-untyped-call]  # once; savefig draws a second time, for the layout
         pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
     figure.set_dpi(before)
-    return Image.fromarray(pixels).convert("RGB")
+    return pixels
 
 
 def show(figure: Figure, alt: str | None = None, in_words: bool = True) -> None:

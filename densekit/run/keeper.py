@@ -9,7 +9,7 @@ import shutil
 import time
 from pathlib import Path
 
-from densekit.evaluation.files import draw_heat_map, has_heat_map, validation_folder, write_tables
+from densekit.evaluation.files import draw_heat_maps, has_heat_map, validation_folder, write_tables
 from densekit.evaluation.report import Report
 from densekit.run.folder import CHECKPOINT, EVALUATION, HISTORY
 from densekit.training.checkpoint import load_checkpoint, save_checkpoint
@@ -88,11 +88,10 @@ class Keeper:
         self._saving = self._saved - began
 
     def draw_heat_maps(self) -> None:
-        """Draw the heat map of each validation that was the best so far and has none yet."""
-        for epoch, step in self.history.saved_at():
-            folder = validation_folder(self.folder, epoch, step)
-            if not has_heat_map(folder):
-                draw_heat_map(folder)
+        """Draw the heat map of the last report, and of each validation that was the best so far and has none."""
+        folders = (validation_folder(self.folder, *one) for one in self.history.saved_at())
+        missing = [folder for folder in folders if not has_heat_map(folder)]
+        draw_heat_maps([*missing, self.folder / EVALUATION])
 
     def _is_time(self) -> bool:
         return time.perf_counter() - self._saved >= _SHARE * self._saving

@@ -14,7 +14,7 @@ from densekit.config import RunConfig
 from densekit.data.folder import open_folder
 from densekit.devices import choose_compute
 from densekit.errors import DataError, RunError, listed
-from densekit.evaluation.files import write_statistics
+from densekit.evaluation.files import write_tables
 from densekit.evaluation.report import Report
 from densekit.model.cut import CLASSIFIER
 from densekit.run.artefact import Artefact
@@ -197,8 +197,8 @@ class Session:
         artefact = Artefact.of(self.network, self.classes, cut, phase.extractor.fingerprint)
         artefact.save(folder / (HEAD if cut == CLASSIFIER else MODEL))
         report = Report.from_logits(phase.held_back.labels, phase.final_logits(), self.classes)
+        write_tables(report, folder / EVALUATION)
         keeper.draw_heat_maps()
-        write_statistics(report, folder / EVALUATION)
         metrics = self._metrics(finished, report, phase, keeper.seconds)
         write_text(folder / METRICS, json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
         if metrics["stopped"] != "asked":

@@ -242,7 +242,7 @@ class TestReports:
         assert (done.report.total, len(done.outcome.skipped)) == (24, 12)
         for path in other.rglob("*.png"):
             path.write_bytes(b"\x89PNG")
-        with pytest.raises(DataError, match="none of the 36 all images in .* can be read"):
+        with pytest.raises(DataError, match=r"none of the 36 all images in .* can be read"):
             run.evaluate(other)
 
 
