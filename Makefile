@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup course test lint types unit notebooks lab bench picture samples weights clean
+.PHONY: help setup course test lint types unit notebooks chaos lab bench picture samples weights clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -40,9 +40,17 @@ unit: $(READY)
 notebooks: $(READY)  ## run every notebook without a network, compare all outputs with the stored ones
 	$(SHARED) $(BIN)/pytest -n 2 -m notebooks
 
+chaos: $(READY)  ## kill trainings at every moment and see what becomes of them (half an hour)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'ckpt-chaos==0.1.8'
+	$(SHARED) DENSEKIT_KILLS=40 $(BIN)/pytest -q tests/run/test_killed.py
+	$(SHARED) $(BIN)/ckpt-chaos run --work runs/chaos --modes before,torn,unsynced --max-points 100 \
+		--result-file '{out}/model.safetensors' -- $(BIN)/python tests/chaos/train.py {out}
+
 bench: $(READY)  ## time densekit against the usual ways, side by side
 	OMP_WAIT_POLICY=ACTIVE $(BIN)/python benchmarks/extraction.py
 	OMP_WAIT_POLICY=ACTIVE $(BIN)/python benchmarks/head_only.py
+	OMP_WAIT_POLICY=ACTIVE $(BIN)/python benchmarks/warm_head.py
+	OMP_WAIT_POLICY=ACTIVE $(BIN)/python benchmarks/partial.py --set data.image_size=224 training.batch_size=32
 
 samples: $(READY)  ## remake data_samples/tabletop, picture by picture (about 3 minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m workshop.samples tabletop --out data_samples/tabletop

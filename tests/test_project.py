@@ -1,14 +1,20 @@
 """The files that set densekit up agree with each other and with what is told about them."""
 
+import ast
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
+from rooms import between_rooms, circles, import_graph, modules, room
+
+import densekit
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -78,38 +84,93 @@ class TestMakefile:
 
 
 class TestRooms:
-    """CONTRIBUTING.md lists the rooms from top to bottom; none imports from one above."""
+    """CONTRIBUTING.md lists the rooms from top to bottom: no imports from above, and no circles."""
 
     LEVELS = (
-        {"cli", "widgets", "course", "exercises"},
-        {"trainer", "run"},
-        {"training", "features", "evaluation"},
-        {"data", "model", "plots"},
-        {"config", "presets", "devices", "vision", "files", "errors", "words", "intervals"},
+        ("__main__",),
+        ("cli",),
+        ("widgets",),
+        ("exercises",),
+        ("course",),
+        ("run",),
+        ("training",),
+        ("features", "evaluation"),
+        ("plots",),
+        ("model.proof", "model.frozen"),
+        ("model",),
+        ("data",),
+        ("config",),
+        ("tensor_files",),
+        ("devices", "vision", "files", "intervals"),
+        ("errors", "words"),
+        ("densekit",),
     )
+    DEEPER: ClassVar = {
+        "densekit.model.proof": "model.proof",
+        "densekit.model.frozen": "model.frozen",
+    }
 
-    @classmethod
-    def upward_imports(cls, room: str, text: str) -> list[str]:
-        level = {name: number for number, names in enumerate(cls.LEVELS) for name in names}
-        imported = re.findall(r"^\s*(?:from|import) densekit\.(\w+)", text, flags=re.MULTILINE)
-        return [name for name in imported if room in level and level.get(name, 99) < level[room]]
+    def upward(self, trees: Mapping[str, ast.Module]) -> list[tuple[str, str]]:
+        """Return the imports from a room above, or beside."""
+        level = {name: number for number, names in enumerate(self.LEVELS) for name in names}
+        rooms = between_rooms(import_graph(trees, densekit._HOMES), self.DEEPER)
+        return sorted(
+            (mine, other) for mine, others in rooms.items() for other in others if level[other] <= level[mine]
+        )
 
-    def test_no_module_imports_from_a_room_above_its_own(self) -> None:
-        package = ROOT / "densekit"
-        wrong = {
-            str(path.relative_to(package)): upward
-            for path in package.rglob("*.py")
-            if (
-                upward := self.upward_imports(
-                    path.relative_to(package).parts[0].removesuffix(".py"), path.read_text("utf-8")
-                )
-            )
+    def test_no_room_imports_from_one_above_or_beside(self) -> None:
+        assert self.upward(modules(ROOT / "densekit")) == []
+
+    def test_every_room_has_its_level(self) -> None:
+        known = {name for names in self.LEVELS for name in names}
+        found = {room(name, self.DEEPER) for name in modules(ROOT / "densekit")}
+        assert found <= known
+
+    def test_no_modules_and_no_rooms_import_each_other(self) -> None:
+        graph = import_graph(modules(ROOT / "densekit"), densekit._HOMES)
+        assert circles(graph) == []
+        assert circles(between_rooms(graph, self.DEEPER)) == []
+
+    def test_the_package_knows_nothing_of_the_workshop(self) -> None:
+        texts = [path.read_text(encoding="utf-8") for path in (ROOT / "densekit").rglob("*.py")]
+        assert not [text for text in texts if re.search(r"^\s*(from|import) workshop", text, re.MULTILINE)]
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "from densekit.run.classifier import load_run",
+            "import densekit.run.classifier",
+            "from densekit import run",
+            "from densekit import load_run",
+            "from ..run import load_run",
+            "def late():\n    from densekit.run import load_run",
+            "try:\n    import densekit.run.classifier\nexcept ImportError:\n    pass",
+        ],
+    )
+    def test_an_import_upwards_is_seen_however_it_is_written(self, text: str) -> None:
+        trees = {
+            "densekit": ast.parse(""),
+            "densekit.run": ast.parse(""),
+            "densekit.run.classifier": ast.parse(""),
+            "densekit.model": ast.parse(""),
+            "densekit.model.zoo": ast.parse(text),
         }
-        assert wrong == {}
+        assert self.upward(trees) == [("model", "run")]
 
-    def test_an_import_upwards_would_be_seen(self) -> None:
-        text = "import torch\nfrom densekit.errors import DataError\nfrom densekit.run import load_run\n"
-        assert self.upward_imports("model", text) == ["run"]
+    def test_an_import_for_type_checkers_alone_is_none(self) -> None:
+        text = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from densekit.run import Run"
+        assert self.upward({"densekit.run": ast.parse(""), "densekit.model": ast.parse(text)}) == []
+
+    def test_an_import_beside_and_a_circle_of_three_are_seen(self) -> None:
+        trees = {
+            "densekit.files": ast.parse("from densekit import vision"),
+            "densekit.vision": ast.parse("import densekit.devices"),
+            "densekit.devices": ast.parse("from densekit.files import cache_folder"),
+        }
+        assert len(self.upward(trees)) == 3
+        graph = import_graph(trees)
+        assert circles(graph) == [["densekit.devices", "densekit.files", "densekit.vision"]]
+        assert circles(between_rooms(graph)) == [["devices", "files", "vision"]]
 
 
 class TestDocuments:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pictures import DIRT_LEFT_OUT, class_folders, dirty_folder, save
 
+from densekit.data import image_files, layout, scan
 from densekit.data.image_files import find_images, judge
 from densekit.data.problems import KINDS, Problem, printable
 from densekit.data.scan import Scan, scan_folder
@@ -283,3 +284,21 @@ class TestProblems:
         before = {path: path.lstat().st_mtime_ns for path in root.rglob("*")}
         scan_folder(root)
         assert {path: path.lstat().st_mtime_ns for path in root.rglob("*")} == before
+
+
+def test_many_classes_are_looked_at_a_few_times_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for split in ("train", "val"):
+        for number in range(60):
+            save(tmp_path / split / f"class {number}" / "a.png")
+            save(tmp_path / split / f"class {number}" / "b.png")
+    listed: list[Path] = []
+    list_folder = image_files.list_folder
+
+    def count(folder: Path) -> tuple[list[Path], list[Path]]:
+        listed.append(folder)
+        return list_folder(folder)
+
+    for module in (image_files, layout, scan):
+        monkeypatch.setattr(module, "list_folder", count)
+    assert len(scan_folder(tmp_path).classes) == 60
+    assert len(listed) < 4 * 2 * 60  # each class folder a few times, and never once for every other class

@@ -16,9 +16,9 @@ from densekit.course.build import read_notebook
 from densekit.course.outputs import problems_of_outputs, shows_false
 from densekit.course.parameters import parameters_of
 from densekit.course.places import VERSIONS, Course, Version, open_course
+from densekit.course.results import CHECK_MIME
 from densekit.course.sources import FALSE_TAG, IGNORE_TAG, Source, generate, read_source
 from densekit.errors import CourseError
-from densekit.exercises.display import CHECK_MIME
 
 _SKIPPING = ("nbval-skip", "raises-exception", "nbval-raises-exception")
 _COMMENT_MARKERS = ("NBVAL_", "PYTEST_VALIDATE_IGNORE_OUTPUT")

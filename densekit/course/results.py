@@ -5,14 +5,18 @@ record_result(val_accuracy=0.94, classes=8)
 """
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from IPython.display import display
-from nbformat import NotebookNode
 
 from densekit.errors import CourseError
 
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
 MIME = "application/vnd.densekit.result+json"
+CHECK_MIME = "application/vnd.densekit.check+json"
+"""Under this name the output of an exercise's check says how it went: {"exercise": 1, "state": "passed"}."""
 
 
 def record_result(**values: Any) -> None:
@@ -38,7 +42,7 @@ def result_line(values: dict[str, Any]) -> str:
     return " · ".join(f"{name} {_short(value)}" for name, value in values.items())
 
 
-def read_result(notebook: NotebookNode) -> dict[str, Any] | None:
+def read_result(notebook: "NotebookNode") -> dict[str, Any] | None:
     """Return the result that an executed notebook recorded last, or None."""
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     recorded = [output.data[MIME] for output in outputs if MIME in output.get("data", {})]

@@ -8,12 +8,13 @@ import hashlib
 import io
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from densekit.data.image_files import DECODERS
 from densekit.data.problems import Problem
@@ -22,17 +23,6 @@ from densekit.errors import ImageError, one_line
 MAX_PIXELS = 1024**3 // 4 // 3
 """A picture with more pixels than this (89 million, a quarter of a gigabyte as RGB) is refused: a small file that
 claims to be so large is more often an attack, a decompression bomb, than a photograph."""
-
-_ORIENTATION = 0x0112  # the EXIF entry that says which way up a picture was taken
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 # Too many pixels and damaged EXIF entries are dealt with below; Pillow need not warn of them as well.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning, module=r"PIL\.")
@@ -125,19 +115,14 @@ def _decode(path: Path, data: bytes) -> Picture | Problem:
     found = "JPEG" if image.format == "MPO" else str(image.format)
     frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
     image.load()
-    upright = _turn(image, _orientation(image))
-    return Picture(_to_rgb(upright), hashlib.sha256(data).hexdigest(), found, frames)
+    _turn_upright(image)
+    return Picture(_to_rgb(image), hashlib.sha256(data).hexdigest(), found, frames)
 
 
-def _orientation(image: Image.Image) -> int:
-    try:
-        return int(image.getexif().get(_ORIENTATION, 1))
-    except Exception:  # a damaged EXIF entry is no reason to lose a good picture
-        return 1
-
-
-def _turn(image: Image.Image, orientation: int) -> Image.Image:
-    return image.transpose(_TURNS[orientation]) if orientation in _TURNS else image
+def _turn_upright(image: Image.Image) -> None:
+    """Turn a picture as its EXIF entry says, in place; a damaged entry is no reason to lose a good picture."""
+    with suppress(Exception):
+        ImageOps.exif_transpose(image, in_place=True)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

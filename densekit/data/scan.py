@@ -127,18 +127,21 @@ def _class_problems(layout: Layout, images: dict[str, dict[str, tuple[Path, ...]
     ]
     used = {split: classes for split, classes in images.items() if any(classes.values())}
     known = sorted(name for name, paths in images[learned_from].items() if paths)
+    folders = {split: _class_folders(layout.splits[split]) for split in used}
     for name in sorted({name for classes in images.values() for name in classes}):
         counts = {split: len(classes.get(name, ())) for split, classes in used.items()}
-        problems += _problems_of_class(layout, name, counts, known)
+        there = {split: folders[split].get(name, layout.splits[split] / name) for split in used}
+        problems += _problems_of_class(there, name, counts, known)
     if len(known) == 1:
         message = f"'{known[0]}' is the only class with images"
         problems.append(Problem.of("one-class-only", layout.splits[learned_from], message))
     return problems
 
 
-def _problems_of_class(layout: Layout, name: str, counts: dict[str, int], known: list[str]) -> list[Problem]:
+def _problems_of_class(
+    folders: dict[str, Path], name: str, counts: dict[str, int], known: list[str]
+) -> list[Problem]:
     learned_from = next(iter(counts))
-    folders = {split: _class_folder(layout.splits[split], name) for split in counts}
     if not any(counts.values()):
         there = [folder for folder in folders.values() if folder.is_dir()]
         return [
@@ -159,6 +162,6 @@ def _problems_of_class(layout: Layout, name: str, counts: dict[str, int], known:
     return problems
 
 
-def _class_folder(split: Path, name: str) -> Path:
-    """Return the folder of a class, by the name that the file system has for it."""
-    return next((folder for folder in visible_folders(split) if class_name(folder) == name), split / name)
+def _class_folders(split: Path) -> dict[str, Path]:
+    """Return the class folders of a split by the names of the classes, which it may spell otherwise."""
+    return {class_name(folder): folder for folder in reversed(visible_folders(split))}

@@ -12,7 +12,7 @@ from typing import Any
 
 from IPython.display import display
 
-CHECK_MIME = "application/vnd.densekit.check+json"
+from densekit.course.results import CHECK_MIME
 
 _SIGNS = {"todo": "○", "passed": "✓", "not yet": "✗", "hint": "→", "guess": "○", "told": "→"}
 _COLOURS = {  # of Okabe and Ito, who chose them so that they differ for colour-blind eyes, too

@@ -177,7 +177,8 @@ class Exercise:
         """Show a solution, as it stands in the solved notebook."""
         from densekit.exercises.solutions import find_solution  # brings the readers of notebooks
 
-        show(Card(f"{self._heading()} · a solution", "hint", "one way to do it:", code=find_solution(self)))
+        code = find_solution(self.checker)
+        show(Card(f"{self._heading()} · a solution", "hint", "one way to do it:", code=code))
 
     def _heading(self) -> str:
         return f"Exercise {self.number} · {self.title}"

@@ -1,25 +1,21 @@
 """The solution of an exercise, read from the source of its notebook, so there is no second copy."""
 
+from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
-from typing import TYPE_CHECKING
 
 from densekit.course.blanking import solutions
 from densekit.course.places import Course, open_course
 from densekit.course.sources import read_source
 from densekit.errors import CourseError
 
-if TYPE_CHECKING:
-    from densekit.exercises.framework import Exercise
 
+def find_solution(checker: Callable[..., object], folder: Path | None = None) -> str:
+    """Return the code between the markers in the cell that calls an exercise's checker.
 
-def find_solution(exercise: "Exercise", folder: Path | None = None) -> str:
-    """Return the code between the markers in the cell that calls the exercise's check.
-
-    An exercise of `start_here`, which is a module or a package, belongs to the notebook that ends in
+    A checker of `start_here`, which is a module or a package, belongs to the notebook that ends in
     `_start_here`, of the course in `folder` or of the one that comes with densekit.
     """
-    checker = exercise.checker
     try:
         course = open_course(folder)
         name = _notebook_of(checker.__module__, course)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
@@ -54,9 +54,13 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         RunError: another process is at work in it.
     """
+    lock = folder / _LOCK
     try:
-        with FileLock(folder / _LOCK, timeout=0):
+        with FileLock(lock, timeout=0):
             yield
+            if (folder / METRICS).exists():  # nothing is left to lock; whoever comes now finds it complete
+                with suppress(OSError):
+                    lock.unlink()
     except Timeout as error:
         raise RunError(
             f"another process is training in {folder}: wait for its end, or name another folder"

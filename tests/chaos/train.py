@@ -5,6 +5,7 @@ It trains a tiny network, with dropout and changing views, on pictures that it d
 
 import json
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,10 @@ def main() -> None:
     if (out / "config.yaml").exists():
         resume(out, progress=False)
         return
-    material = out.with_name(f"{out.name}-material")
+    material = Path(
+        tempfile.gettempdir(), "densekit-chaos"
+    )  # the same for all runs: its path is in their files
+    material.mkdir(exist_ok=True)
     draw_pictures(material / "pictures")
     shape = material / "tiny.json"
     shape.write_text(json.dumps({"growth_rate": 8, "block_config": [1, 1, 1, 1], "num_init_features": 16}))

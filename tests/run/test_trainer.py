@@ -38,7 +38,7 @@ class TestRunFolder:
         self, pictures: Path, settings: dict[str, object], tmp_path: Path
     ) -> None:
         run = train(data=pictures, settings=settings, out=tmp_path / "run", progress=False)
-        names = {path.name for path in run.folder.iterdir() if path.name != ".lock"}
+        names = {path.name for path in run.folder.iterdir()}
         assert names == {
             "config.yaml",
             "history.csv",
