@@ -15,6 +15,7 @@ from time import perf_counter
 import torch
 
 from densekit.devices import bf16_is_fast, usable_cores
+from densekit.tables import text_table
 
 Candidate = Callable[[], float | None]
 """Something to time. It may return seconds of its own measuring; else the whole call is timed."""
@@ -75,13 +76,7 @@ def machine() -> str:
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print rows below a header: the first column to the left, the others to the right."""
-    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
-    for row in (header, ["-" * width for width in widths], *rows):
-        cells = [
-            row[0].ljust(widths[0]),
-            *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)),
-        ]
-        print("  ".join(cells))
+    print("\n".join(text_table(header, rows, ruled=True)))
 
 
 def load() -> str:

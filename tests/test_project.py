@@ -101,7 +101,7 @@ class TestRooms:
         ("data",),
         ("config",),
         ("tensor_files",),
-        ("devices", "vision", "files", "intervals"),
+        ("devices", "vision", "files", "intervals", "tables"),
         ("errors", "words"),
         ("densekit",),
     )

@@ -30,6 +30,7 @@ from densekit.course.parameters import assign_parameters
 from densekit.course.places import Version, open_course
 from densekit.course.results import read_result, result_line
 from densekit.errors import CourseError
+from densekit.tables import text_table
 
 Status = Literal["ok", "failed"]
 
@@ -71,13 +72,8 @@ class CourseReport:
         """The report as a table for the terminal."""
         if not self.rows:
             return "no notebooks, so nothing to run"
-        cells = [("notebook", "status", "seconds", "key result")]
-        cells += [(row.notebook, row.status, f"{row.seconds:.1f}", _key_result(row)) for row in self.rows]
-        widths = [max(len(line[column]) for line in cells) for column in range(3)]
-        lines = [
-            f"{name:<{widths[0]}}  {status:<{widths[1]}}  {seconds:>{widths[2]}}  {key}".rstrip()
-            for name, status, seconds, key in cells
-        ]
+        cells = [(row.notebook, row.status, f"{row.seconds:.1f}", _key_result(row)) for row in self.rows]
+        lines = text_table(("notebook", "status", "seconds", "key result"), cells, columns="<<><")
         failed = [f"see {row.executed}" for row in self.rows if row.status == "failed"]
         return "\n".join([*lines, *failed])
 

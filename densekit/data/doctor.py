@@ -17,8 +17,8 @@ from densekit.data.image_files import FORMATS
 from densekit.data.loading import map_ahead
 from densekit.data.problems import KINDS, Problem, printable
 from densekit.data.scan import Scan, scan_folder
-from densekit.data.text_table import text_table
 from densekit.devices import usable_cores
+from densekit.tables import text_table
 
 TINY = 16
 """Below this length of the shorter side, in pixels, a picture is called tiny."""

@@ -8,8 +8,8 @@ from pathlib import Path
 from densekit.data.problems import KINDS, Problem, printable
 from densekit.data.scan import Sample, Scan, scan_folder
 from densekit.data.splits import split_off
-from densekit.data.text_table import text_table
 from densekit.errors import DataError
+from densekit.tables import text_table
 
 # What has to be put right first: labels would be wrong, or there would be nothing to tell apart.
 _STOPPING = ("class-mismatch", "one-class-only")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from densekit.errors import ConfigError
 from densekit.model.architectures import DenseNetConfig
+from densekit.tables import text_table
 
 _KERNEL = 7  # of the first convolution, which has stride 2 and sees three colours
 
@@ -85,15 +86,8 @@ class Ledger:
         return [heading, *lines, ("sum", "", "", f"{self.parameters:,}", f"{self.multiply_adds / 1e6:,.1f}")]
 
     def __str__(self) -> str:
-        rows = self.rows()
-        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-        return "\n".join(
-            "  ".join(
-                text.ljust(width) if column == 0 else text.rjust(width)
-                for column, (text, width) in enumerate(zip(row, widths, strict=True))
-            )
-            for row in rows
-        )
+        heading, *rows = self.rows()
+        return "\n".join(text_table(heading, rows))
 
 
 def make_ledger(

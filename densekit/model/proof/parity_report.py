@@ -4,6 +4,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from densekit.tables import text_table
+
 
 @dataclass(frozen=True)
 class Row:
@@ -111,14 +113,18 @@ class ParityReport:
     def table(self, only_different: bool = False) -> str:
         """Return every row as a line of text, or only those that differ."""
         rows = [row for row in self.rows if not (only_different and row.close)]
-        width = max((len(row.name) for row in rows), default=4)
-        lines = [f"{'mode':5}  {'quantity':9}  {'name':{width}}  {'max|Δ|':>8}  verdict"]
-        for row in rows:
-            verdict = "exact" if row.exact else "close" if row.close else "DIFFERENT"
-            lines.append(
-                f"{row.mode:5}  {row.quantity:9}  {row.name:{width}}  {row.difference:8.1e}  {verdict}"
+        cells = [
+            (
+                row.mode,
+                row.quantity,
+                row.name,
+                f"{row.difference:.1e}",
+                "exact" if row.exact else "close" if row.close else "DIFFERENT",
             )
-        return "\n".join(lines)
+            for row in rows
+        ]
+        heading = ("mode", "quantity", "name", "max|Δ|", "verdict")
+        return "\n".join(text_table(heading, cells, columns="<<<><"))
 
     def __str__(self) -> str:
         size = "×".join(map(str, self.image_shape))

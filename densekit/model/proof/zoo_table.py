@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from densekit.errors import ConfigError, nearest
 from densekit.vision import torchvision
@@ -130,21 +131,17 @@ def build_empty(name: str) -> nn.Module:
 def count(network: nn.Module, image_size: int) -> tuple[int, int, int]:
     """Return depth, parameters and multiply-adds of one forward pass on an image of `image_size` pixels."""
     used: dict[Tensor, int] = {}
-    multiply_adds = 0
 
     def note(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        nonlocal multiply_adds
         used.update({parameter: parameter.numel() for parameter in module.parameters(recurse=False)})
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            # Each number of the output is a sum over one row of weights.
-            multiply_adds += output.numel() * module.weight[0].numel()
 
     hooks = [module.register_forward_hook(note) for module in network.modules()]
     device = next(network.parameters()).device
-    scores = network(torch.empty(1, 3, image_size, image_size, device=device))
+    with FlopCounterMode(display=False) as counter:
+        scores = network(torch.empty(1, 3, image_size, image_size, device=device))
     for hook in hooks:
         hook.remove()
-    return _longest_way(scores), sum(used.values()), multiply_adds
+    return _longest_way(scores), sum(used.values()), counter.get_total_flops() // 2  # multiply and add: two
 
 
 def _longest_way(output: Tensor) -> int:
