@@ -1,6 +1,6 @@
 """Several processes that train one network together.
 
-`torchrun --nproc-per-node=2 -m densekit train …` starts them, on one machine or on several; each has the whole
+`torchrun --standalone --nproc-per-node=2 -m densekit train …` starts them, on one machine or on several; each has the whole
 network, takes its share of every batch, and their gradients are averaged by DistributedDataParallel, over nccl
 between GPUs and over gloo between processors. Two processes take the steps that one would take with the joined
 batch.

@@ -1,0 +1,109 @@
+"""Two processes that train together take the steps that one takes with the joined batch."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from densekit.config import TrainingConfig
+from densekit.features import Features
+from densekit.training.events import BatchDone, EpochDone, Validated
+from densekit.training.loop import fit
+from densekit.training.team import ALONE, Team, run_together
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="gloo needs files that Windows locks")
+
+GENERATOR = torch.Generator().manual_seed(0)
+TRAIN = Features(torch.randn(21, 4, generator=GENERATOR), torch.arange(21) % 3)  # 21: no batch divides evenly
+VAL = Features(torch.randn(7, 4, generator=GENERATOR), torch.arange(7) % 3)
+SETTINGS = TrainingConfig(epochs=3, batch_size=5, learning_rate=0.05)
+
+
+def train_and_tell(team: Team, folder: str) -> None:
+    """Train a head; write down all that happened."""
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+    told = {"losses": [], "epochs": [], "logits": []}
+    for event in fit(module, TRAIN, VAL, SETTINGS, team=team):
+        match event:
+            case BatchDone():
+                told["losses"].append(event.loss)
+            case EpochDone():
+                told["epochs"].append((event.loss, event.accuracy))
+            case Validated():
+                told["logits"].append(event.logits.tolist())
+    Path(folder, f"{team.size}-{team.rank}.json").write_text(json.dumps(told))
+
+
+def test_they_do_what_one_does(tmp_path: Path) -> None:
+    run_together(1, None, train_and_tell, str(tmp_path))
+    run_together(2, 1, train_and_tell, str(tmp_path))
+    alone, first, second = (
+        json.loads((tmp_path / f"{name}.json").read_text()) for name in ("1-0", "2-0", "2-1")
+    )
+    assert first == second
+    for key in alone:
+        torch.testing.assert_close(torch.tensor(first[key]), torch.tensor(alone[key]), rtol=1e-4, atol=1e-5)
+
+
+class TestShares:
+    def test_together_they_are_everything(self) -> None:
+        chosen = torch.arange(5)
+        assert sorted(torch.cat([Team(rank, 2).share(chosen) for rank in range(2)]).tolist()) == list(
+            range(5)
+        )
+
+    def test_weighted_their_mean_is_the_mean_of_all(self) -> None:
+        values = torch.tensor([1.0, 2.0, 3.0, 4.0, 10.0])
+        team = [Team(rank, 3) for rank in range(3)]
+        assert sum(
+            float(values[one.share(torch.arange(5))].mean()) * one.weight(5) for one in team
+        ) / 3 == pytest.approx(4.0)
+
+    def test_who_goes_without_counts_for_nothing(self) -> None:
+        team = Team(2, 3)
+        assert team.share(torch.tensor([7, 8])).tolist() == [7]
+        assert (team.weight(2), team.has_share(torch.tensor([7, 8]))) == (0.0, False)
+
+    def test_one_alone_has_everything(self) -> None:
+        assert ALONE.share(torch.arange(3)).tolist() == [0, 1, 2]
+        assert ALONE.weight(3) == 1.0
+
+
+def test_torchrun_trains_a_run_that_is_that_of_one_process(
+    tiny_architecture: Path, pictures: Path, tmp_path: Path
+) -> None:
+    settings = {
+        "model.architecture": tiny_architecture,
+        "model.weights": "none",
+        "data.image_size": 32,
+        "training.epochs": 3,
+        "training.learning_rate": 0.01,
+    }
+    arguments = ["train", "--data", pictures, "--json"]
+    arguments += [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
+
+    def told(*command: object) -> dict[str, object]:
+        done = subprocess.run(
+            [*map(str, command)], env=environment, capture_output=True, text=True, check=False, timeout=300
+        )
+        assert done.returncode == 0, done.stderr
+        values: dict[str, object] = json.loads(done.stdout)
+        return values
+
+    alone = told(sys.executable, "-m", "densekit", *arguments, "--out", tmp_path / "alone")
+    together = told(*launcher, "-m", "densekit", *arguments, "--out", tmp_path / "together")
+    assert together["val_accuracy"] == alone["val_accuracy"]
+    assert together["val_loss"] == pytest.approx(alone["val_loss"], abs=1e-4)
+    names = [
+        sorted(str(path.relative_to(tmp_path / run)) for path in (tmp_path / run).rglob("*"))
+        for run in ("alone", "together")
+    ]
+    assert names[0] == names[1]
