@@ -26,12 +26,12 @@ from densekit.errors import DensekitError
 from densekit.model.weights_info import SMALL
 from densekit.model.zoo import build
 from densekit.training.checkpoint import below
+from densekit.training.team import ALONE
 from workshop.distillation.__main__ import main as distil
 from workshop.distillation.cache import MANIFEST, build_cache
 from workshop.distillation.export import export
 from workshop.distillation.logbook import LogBook
 from workshop.distillation.packages import fetch_packages
-from workshop.distillation.processes import ALONE
 from workshop.distillation.session import CHECKPOINT, LOG, Plan, read_recipe, train
 from workshop.distillation.settings import make_recipe, read_stages
 from workshop.distillation.sources import SOURCES

@@ -113,14 +113,13 @@ def _strips(config: DenseNetConfig) -> list[tuple[str, list[_Piece], str]]:
     """Return, for each stage, its name, its pieces, and what is written behind them."""
     channels = config.num_init_features
     strips = [("pool0", [_mixed(channels)], str(channels))]
-    for number, num_layers in enumerate(config.block_config, start=1):
-        pieces = _block_pieces(num_layers, channels, config.growth_rate)
-        sum_so_far = f"{channels} + {num_layers} × {config.growth_rate}"
-        channels += num_layers * config.growth_rate
-        strips.append((f"denseblock{number}", pieces, f"{sum_so_far} = {channels}"))
-        if number < len(config.block_config):
-            channels //= 2
-            strips.append((f"transition{number}", [_mixed(channels)], f"half: {channels}"))
+    for number, block in enumerate(config.stages, start=1):
+        pieces = _block_pieces(block.num_layers, block.in_channels, config.growth_rate)
+        added = f"{block.in_channels} + {block.num_layers} × {config.growth_rate}"
+        strips.append((block.name, pieces, f"{added} = {block.out_channels}"))
+        if number < len(config.stages):
+            halved = block.out_channels // 2
+            strips.append((f"transition{number}", [_mixed(halved)], f"half: {halved}"))
     return strips
 
 

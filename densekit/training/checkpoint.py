@@ -12,7 +12,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import safetensors
 import torch
 from torch import Tensor
 
@@ -76,7 +75,7 @@ def load_checkpoint(
         )
     state.module.load_state_dict(below("module.", tensors))
     state.optimizer.load_state_dict(join_optimizer(description["optimizer"], tensors))
-    _lay_out_alike(state.optimizer)
+    lay_out_alike(state.optimizer)
     state.counters = Counters(**description["counters"])
     state.best = Best(**description["best"], weights=below("best.", tensors))
     return description["notes"], complaints
@@ -101,34 +100,6 @@ def remove_checkpoints(path: Path) -> None:
     """Delete the checkpoints of a training that is complete."""
     for candidate in (path, before(path)):
         candidate.unlink(missing_ok=True)
-
-
-def read_checkpoint_file(
-    path: Path, written_as: str, identity: str, other: str, if_damaged: str = ""
-) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """Read metadata and tensors of a checkpoint, if it is the one that is asked for.
-
-    Args:
-        path: a .safetensors file.
-        written_as: the format that its metadata must name.
-        identity: the identity that its metadata must name.
-        other: what it belongs to if it names another, and what to do then: the end of a sentence.
-        if_damaged: what to do if it can't be read, for the end of that message.
-
-    Raises:
-        RunError: the file is damaged, no such checkpoint, or another training's.
-    """
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, safetensors.SafetensorError) as error:
-        raise RunError(f"the checkpoint {path} can't be read: {error}{if_damaged}") from error
-    if metadata.get("format") != written_as:
-        raise RunError(f"{path} is not a checkpoint that this version of densekit wrote")
-    if metadata["identity"] != identity:
-        raise RunError(f"{path} belongs to {other}")
-    return metadata, tensors
 
 
 def below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -181,7 +152,7 @@ def _existing(path: Path) -> Iterator[Path]:
     return (candidate for candidate in (path, before(path)) if candidate.exists())
 
 
-def _lay_out_alike(optimizer: torch.optim.Optimizer) -> None:
+def lay_out_alike(optimizer: torch.optim.Optimizer) -> None:
     """Give moments the memory layout of their parameters: the optimiser goes through both side by side.
 
     The file has them in plain order; weights of convolutions may lie with the channels last.

@@ -1,9 +1,9 @@
 """Several processes that train one network together.
 
-`torchrun --standalone --nproc-per-node=2 -m densekit train …` starts them, on one machine or on several; each has the whole
-network, takes its share of every batch, and their gradients are averaged by DistributedDataParallel, over nccl
-between GPUs and over gloo between processors. Two processes take the steps that one would take with the joined
-batch.
+`torchrun --standalone --nproc-per-node=2 -m densekit train …` starts them, on one machine or on several; each
+has the whole network, takes its share of every batch, and their gradients are averaged by
+DistributedDataParallel, over nccl between GPUs and over gloo between processors. Two processes take the steps
+that one would take with the joined batch.
 
 BatchNorm is the exception: its statistics are those of a process's own share of the batch, unless the device has
 SyncBatchNorm, which only GPUs have. The running statistics are those of the first process, handed to all.

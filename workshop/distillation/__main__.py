@@ -17,10 +17,10 @@ from pathlib import Path
 
 from densekit.errors import ConfigError, DensekitError, nearest
 from densekit.model.state_dicts import read_weights_file
+from densekit.training.team import run_together
 from workshop.distillation.cache import MANIFEST, build_cache, open_cache
 from workshop.distillation.export import export
 from workshop.distillation.packages import fetch_packages
-from workshop.distillation.processes import run_together
 from workshop.distillation.session import CHECKPOINT, Plan, read_recipe, train
 from workshop.distillation.settings import Recipe, make_recipe, read_stages
 from workshop.distillation.sources import SOURCES

@@ -17,8 +17,8 @@ from torch.nn import functional as F
 from densekit.data.transforms import IMAGENET_MEAN, IMAGENET_STD
 from densekit.devices import Compute
 from densekit.errors import TrainingError
+from densekit.training.team import ALONE, Team
 from workshop.distillation.cache import CropCache
-from workshop.distillation.processes import ALONE, Team
 from workshop.distillation.settings import Recipe, learning_rate_at, stage_at
 from workshop.distillation.state import State
 from workshop.distillation.student import compare

@@ -27,6 +27,7 @@ from densekit.errors import RunError
 from densekit.files import write_atomically
 from densekit.model.architectures import read_architecture
 from densekit.model.state_dicts import check_fit, read_weights_file
+from densekit.training.team import Team
 from workshop.distillation.cache import open_cache
 from workshop.distillation.distil import (
     Classroom,
@@ -36,7 +37,6 @@ from workshop.distillation.distil import (
     measure_standards,
 )
 from workshop.distillation.logbook import LogBook
-from workshop.distillation.processes import Team
 from workshop.distillation.settings import Recipe, make_recipe
 from workshop.distillation.state import State, load_state, new_state, save_state
 from workshop.distillation.teacher import EfficientNetLite0, TeacherMaker

@@ -5,25 +5,24 @@ average, the optimiser's moments and the counters.
 """
 
 import copy
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 
 from densekit.devices import Compute
-from densekit.files import write_atomically
+from densekit.errors import RunError
 from densekit.model.architectures import DenseNetConfig
 from densekit.model.weights import seeded
-from densekit.training.checkpoint import below, read_checkpoint_file
+from densekit.tensor_files import UnreadableError, read_tensors, write_tensors
+from densekit.training.checkpoint import below, join_optimizer, lay_out_alike, split_optimizer
 from workshop.distillation.settings import Recipe
 from workshop.distillation.student import Standards, Student
 from workshop.distillation.teacher import Teacher
 
-_FORMAT = "densekit distillation 1"
+_FORMAT = "densekit distillation 2"
 
 
 @dataclass
@@ -111,12 +110,9 @@ def save_state(state: State, path: Path, identity: str) -> None:
         for part, module in _modules(state).items()
         for name, tensor in module.state_dict().items()
     }
-    for index, moments in state.optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{name}": moment for name, moment in moments.items()}
-    metadata = {"format": _FORMAT, "identity": identity, "counters": json.dumps(asdict(state.counters))}
-    on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    with write_atomically(path) as file:
-        file.write(safetensors.torch.save(on_cpu, metadata))
+    numbers, moments = split_optimizer(state.optimizer)
+    description = {"identity": identity, "counters": asdict(state.counters), "optimizer": numbers}
+    write_tensors(path, _FORMAT, tensors | moments, description)
 
 
 def load_state(state: State, path: Path, identity: str) -> None:
@@ -125,35 +121,23 @@ def load_state(state: State, path: Path, identity: str) -> None:
     Raises:
         RunError: the file is damaged, or belongs to a run with another recipe, other crops or another teacher.
     """
-    metadata, tensors = read_checkpoint_file(
-        path,
-        _FORMAT,
-        identity,
-        other="a run with another recipe, other crops or another teacher: give the same settings again, or "
-        "another work folder",
-        if_damaged="; delete it to start anew",
-    )
+    try:
+        tensors, description = read_tensors(path, _FORMAT)
+    except (FileNotFoundError, UnreadableError) as error:
+        raise RunError(f"the checkpoint {path} is of no use: {error}; delete it to start anew") from error
+    if description["identity"] != identity:
+        raise RunError(
+            f"{path} belongs to a run with another recipe, other crops or another teacher: give the same "
+            "settings again, or another work folder"
+        )
     for part, module in _modules(state).items():
         module.load_state_dict(below(f"{part}.", tensors))
-    moments: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in below("optimizer.", tensors).items():
-        index, _, key = name.partition(".")
-        moments.setdefault(int(index), {})[key] = tensor
-    groups = state.optimizer.state_dict()["param_groups"]
-    state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
-    _lay_out_alike(state.optimizer)
-    state.counters = Counters(**json.loads(metadata["counters"]))
-
-
-def _lay_out_alike(optimizer: torch.optim.Optimizer) -> None:
-    """Give moments the memory layout of their parameters: a fused optimiser goes through both side by side.
-
-    The file has them in plain order; weights of convolutions may lie with the channels last.
-    """
-    for parameter, moments in optimizer.state.items():
-        for name, moment in moments.items():
-            if moment.shape == parameter.shape:
-                moments[name] = torch.empty_like(parameter).copy_(moment)
+    groups = state.optimizer.state_dict()["param_groups"]  # the present recipe's
+    state.optimizer.load_state_dict(
+        {**join_optimizer(description["optimizer"], tensors), "param_groups": groups}
+    )
+    lay_out_alike(state.optimizer)
+    state.counters = Counters(**description["counters"])
 
 
 def _modules(state: State) -> dict[str, nn.Module]:

@@ -77,8 +77,8 @@ class Student(nn.Module):
         super().__init__()
         self.network = DenseNet(config, num_classes)
         self.adapters = nn.ModuleList(
-            nn.Conv2d(channels, wanted, kernel_size=1)
-            for channels, wanted in zip(_channels_after_blocks(config), map_channels, strict=True)
+            nn.Conv2d(stage.out_channels, wanted, kernel_size=1)
+            for stage, wanted in zip(config.stages, map_channels, strict=True)
         )
         self.project: nn.Module = nn.Linear(self.network.num_features, map_channels[-1])
 
@@ -147,12 +147,3 @@ def _on_grid_of(mine: Tensor, theirs: Tensor) -> Tensor:
     if theirs.shape[-1] > width:
         return F.adaptive_avg_pool2d(theirs, (height, width))
     return F.interpolate(theirs, size=(height, width), mode="bilinear", align_corners=False)
-
-
-def _channels_after_blocks(config: DenseNetConfig) -> list[int]:
-    channels, found = config.num_init_features, []
-    for num_layers in config.block_config:
-        channels += num_layers * config.growth_rate
-        found.append(channels)
-        channels //= 2
-    return found

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from densekit.errors import ConfigError
+from densekit.model import architectures
 from densekit.model.architectures import DenseNetConfig
 from densekit.tables import text_table
 
@@ -126,27 +127,26 @@ def _stages(config: DenseNetConfig, image_size: int, num_classes: int) -> Iterat
     yield Stage("conv0", modules, 3, channels, side, weights + 2 * channels, weights * side**2)
     side = _half_rounded_up(side)
     yield Stage("pool0", ("features.pool0",), channels, channels, side, 0, 0)
-    for number, num_layers in enumerate(config.block_config, start=1):
-        block = _block(number, num_layers, channels, side, config)
-        yield block
-        channels = block.channels_out
-        if number < len(config.block_config):
-            yield _transition(number, channels, side)
-            channels, side = channels // 2, side // 2
+    for number, block in enumerate(config.stages, start=1):
+        yield _block(block, side, config)
+        if number < len(config.stages):
+            yield _transition(number, block.out_channels, side)
+            side //= 2
+    channels = config.num_features
     yield Stage("norm5", ("features.norm5",), channels, channels, side, 2 * channels, 0)
     if num_classes > 0:
         weights = channels * num_classes
         yield Stage("classifier", ("classifier",), channels, num_classes, 1, weights + num_classes, weights)
 
 
-def _block(number: int, num_layers: int, in_channels: int, side: int, config: DenseNetConfig) -> Stage:
+def _block(block: architectures.Stage, side: int, config: DenseNetConfig) -> Stage:
     growth_rate, bottleneck = config.growth_rate, config.bn_size * config.growth_rate
-    seen = [in_channels + index * growth_rate for index in range(num_layers)]  # channels before each layer
+    seen = range(block.in_channels, block.out_channels, growth_rate)  # channels before each layer
     return Stage(
-        name=f"denseblock{number}",
-        modules=(f"features.denseblock{number}",),
-        channels_in=in_channels,
-        channels_out=in_channels + num_layers * growth_rate,
+        name=block.name,
+        modules=(f"features.{block.name}",),
+        channels_in=block.in_channels,
+        channels_out=block.out_channels,
         side=side,
         parameters=sum(dense_layer_parameters(channels, growth_rate, config.bn_size) for channels in seen),
         multiply_adds=sum(channels + 9 * growth_rate for channels in seen) * bottleneck * side**2,

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 from tiny_distillation import plan, recipe, work_folder
 
+from densekit.training.team import ALONE
 from workshop.distillation.__main__ import _parser, _plan, main
 from workshop.distillation.export import export
-from workshop.distillation.processes import ALONE
 from workshop.distillation.session import train
 
 

@@ -8,8 +8,8 @@ from tiny_distillation import plan, recipe, work_folder
 
 from densekit.errors import RunError
 from densekit.model.weights import load_weights
+from densekit.training.team import ALONE
 from workshop.distillation.export import export
-from workshop.distillation.processes import ALONE
 from workshop.distillation.session import CHECKPOINT, train
 
 

@@ -15,8 +15,8 @@ from tiny_distillation import BrokenTeacher, plan, recipe, work_folder
 
 from densekit.errors import DataError, RunError, TrainingError, WeightsError
 from densekit.training.checkpoint import below
+from densekit.training.team import ALONE
 from workshop.distillation.export import export
-from workshop.distillation.processes import ALONE
 from workshop.distillation.session import BEFORE, CHECKPOINT, LOG, Plan, _claimed, read_recipe, train
 
 
@@ -76,7 +76,7 @@ def test_a_run_that_is_killed_goes_on_from_its_checkpoint_to_the_same_bits(work:
     other = beside(work, "killed")
     code = (
         "from pathlib import Path; from tiny_distillation import plan, recipe; import dataclasses, torch\n"
-        "from workshop.distillation.processes import ALONE; from workshop.distillation.session import train\n"
+        "from densekit.training.team import ALONE; from workshop.distillation.session import train\n"
         f"torch.set_num_threads(1); p = plan(Path({str(work)!r}), recipe(images=800))\n"
         f"train(ALONE, dataclasses.replace(p, work=Path({str(other)!r})))"
     )
@@ -122,7 +122,7 @@ def test_a_damaged_checkpoint_is_an_error_that_names_it(work: Path) -> None:
     train(ALONE, plan(work))
     path = work / "run" / CHECKPOINT
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(RunError, match=r"checkpoint\.safetensors can't be read.*delete it to start anew"):
+    with pytest.raises(RunError, match=r"checkpoint\.safetensors is of no use: .*delete it to start anew"):
         train(ALONE, plan(work))
 
 

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from densekit.devices import Compute
+from densekit.training.team import Team
 from workshop.distillation.cache import build_cache
 from workshop.distillation.packages import Package
-from workshop.distillation.processes import Team
 from workshop.distillation.session import Plan, train
 from workshop.distillation.settings import Recipe, Stage, make_recipe
 from workshop.distillation.sources import Source

@@ -10,7 +10,7 @@ import torch
 from tiny_distillation import fail_in_one, plan, recipe, vote_and_train, work_folder
 
 from densekit.errors import TrainingError
-from workshop.distillation.processes import ALONE, run_together
+from densekit.training.team import ALONE, run_together
 from workshop.distillation.session import LOG
 
 
@@ -34,7 +34,7 @@ def test_when_the_first_process_is_killed_the_others_end_too(tmp_path: Path) -> 
     code = (
         "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in the background of a shell\n"
         "from pathlib import Path; from tiny_distillation import wait_for_ever\n"
-        "from workshop.distillation.processes import run_together\n"
+        "from densekit.training.team import run_together\n"
         f"if __name__ == '__main__': run_together(2, None, wait_for_ever, Path({str(tmp_path)!r}))"
     )
     script = tmp_path / "script.py"
