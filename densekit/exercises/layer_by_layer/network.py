@@ -5,11 +5,11 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from densekit.exercises import densenet_suspects as suspects
 from densekit.exercises.framework import Hint, exercise, expect_equal
 from densekit.exercises.modules import expect_same_module, random_inputs
 from densekit.model import densenet
 from densekit.model.architectures import DenseNetConfig
+from densekit.model.proof import mistakes as suspects
 
 _TINY = DenseNetConfig(growth_rate=4, block_config=(2, 3, 1), num_init_features=6, bn_size=2)
 

@@ -7,11 +7,11 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from densekit.exercises import densenet_suspects as suspects
 from densekit.exercises.framework import Exercise, Hint, exercise, expect
 from densekit.exercises.modules import expect_same_module, random_inputs
 from densekit.model import densenet
 from densekit.model.architectures import DenseNetConfig
+from densekit.model.proof import mistakes as suspects
 
 Part = TypeVar("Part")
 

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
 from densekit.model.architectures import DenseNetConfig
 from densekit.model.densenet import DenseLayer, DenseNet, Transition
+from densekit.model.proof import mistakes
 from densekit.model.proof.parity import randomise
 from densekit.model.weights import seeded
 
@@ -62,45 +62,6 @@ class PlantedBug:
         return buggy
 
 
-class _NewestFirst(DenseLayer):
-    def forward(self, features: list[Tensor]) -> Tensor:
-        return super().forward(features[::-1])
-
-
-class _ReluBeforeNorm(DenseLayer):
-    def _bottleneck(self, *features: Tensor) -> Tensor:
-        everything = torch.cat(features, dim=1)  # (N, in_channels, H, W)
-        return self.conv1(self.norm1(self.relu1(everything)))
-
-
-class _PoolBeforeConvolution(Transition):
-    def forward(self, x: Tensor) -> Tensor:
-        norm, relu, conv, pool = self
-        return conv(pool(relu(norm(x))))
-
-
-class _NoLastRelu(DenseNet):
-    def forward_features(self, images: Tensor) -> Tensor:
-        return self.features(images)
-
-
-class _MaxPooledEmbeddings(DenseNet):
-    def forward_head(self, feature_maps: Tensor, pre_logits: bool = False) -> Tensor:
-        embeddings = F.adaptive_max_pool2d(feature_maps, (1, 1)).flatten(start_dim=1)  # (N, num_features)
-        return embeddings if pre_logits else self.classifier(embeddings)
-
-
-def _written_as(kind: type[nn.Module], instead_of: type[nn.Module]) -> Callable[[DenseNet], None]:
-    """Let every module of one class compute as a subclass of it does; its weights stay."""
-
-    def plant(network: DenseNet) -> None:
-        for module in network.modules():
-            if type(module) is instead_of:
-                module.__class__ = kind
-
-    return plant
-
-
 def _wrong_eps(network: DenseNet) -> None:
     for norm in _norms(network):
         norm.eps = 1e-3
@@ -114,15 +75,6 @@ def _statistics_left_behind(network: DenseNet) -> None:
 def _gains_and_biases_exchanged(network: DenseNet) -> None:
     for norm in _norms(network):
         norm.weight, norm.bias = norm.bias, norm.weight
-
-
-def _average_pool_in_the_stem(network: DenseNet) -> None:
-    network.set_submodule("features.pool0", nn.AvgPool2d(kernel_size=3, stride=2, padding=1))
-
-
-def _max_pool_in_transitions(network: DenseNet) -> None:
-    for transition in _transitions(network):
-        transition.pool = nn.MaxPool2d(kernel_size=2, stride=2)
 
 
 def _stride_for_a_pool(network: DenseNet) -> None:
@@ -159,7 +111,7 @@ _BUGS = (
         shows_at=f"{_LAYER}2.norm1",
         look_at=f"{_LAYER}2",
         reason="The first layer of a block has nothing to put side by side; the second is the first that does.",
-        plant=_written_as(_NewestFirst, instead_of=DenseLayer),
+        plant=mistakes.newest_first,
     ),
     PlantedBug(
         name="wrong eps",
@@ -196,7 +148,7 @@ _BUGS = (
         shows_at="features.pool0",
         look_at="features.pool0",
         reason="The shapes are right, the values are not: the stem takes the largest of nine.",
-        plant=_average_pool_in_the_stem,
+        plant=mistakes.average_pool_in_the_stem,
     ),
     PlantedBug(
         name="ReLU before norm",
@@ -206,7 +158,7 @@ _BUGS = (
         look_at=f"{_LAYER}1",
         reason="What comes from the stem has no negative values, so the first norm1 does not notice the ReLU "
         "before it; but what leaves the norm is not rectified any more.",
-        plant=_written_as(_ReluBeforeNorm, instead_of=DenseLayer),
+        plant=mistakes.written_as(mistakes.FirstReluBeforeNorm, instead_of=DenseLayer),
         hidden=True,
     ),
     PlantedBug(
@@ -225,7 +177,7 @@ _BUGS = (
         shows_at="features.transition1.pool",
         look_at="features.transition1.pool",
         reason="The whole first block is right; the pool is the last step of a transition.",
-        plant=_max_pool_in_transitions,
+        plant=mistakes.max_pool_in_transitions,
     ),
     PlantedBug(
         name="stride for a pool",
@@ -244,7 +196,7 @@ _BUGS = (
         shows_at="features.transition1.conv",
         look_at="features.transition1",
         reason="Inside a transition the maps have other shapes, but what leaves it is the same.",
-        plant=_written_as(_PoolBeforeConvolution, instead_of=Transition),
+        plant=mistakes.written_as(mistakes.PoolBeforeConvolution, instead_of=Transition),
         harmless=True,
     ),
     PlantedBug(
@@ -255,7 +207,7 @@ _BUGS = (
         look_at="network",
         reason="That ReLU is no module, so it has no rung: norm5 agrees, and the next one that computes is "
         "the classifier.",
-        plant=_written_as(_NoLastRelu, instead_of=DenseNet),
+        plant=mistakes.no_last_relu,
     ),
     PlantedBug(
         name="max-pooled embeddings",
@@ -264,7 +216,7 @@ _BUGS = (
         shows_at="classifier",
         look_at="network",
         reason="That pool is a function call between norm5 and the classifier, which gets another input.",
-        plant=_written_as(_MaxPooledEmbeddings, instead_of=DenseNet),
+        plant=mistakes.max_pooled_embeddings,
     ),
     PlantedBug(
         name="classifier without its bias",
