@@ -27,8 +27,7 @@ from densekit.plots import (
     prediction_grid,
     training_curves,
 )
-from densekit.plots.names import drawable, label_names
-from densekit.plots.style import luminance, readable_on
+from densekit.plots.style import drawable, label_names, luminance, readable_on
 
 TABLE = ["apple", "mug", "cup", "pencil", "key", "spoon", "bottle", "bowl", "ball", "book"]
 HANGUL = ["사과", "바나나", "포도", "딸기", "연필", "지우개", "컵", "접시", "가위", "공책"]
@@ -344,7 +343,7 @@ class TestNames:
 
     @pytest.fixture
     def without_hangul_font(self, monkeypatch):
-        from densekit.plots import names
+        from densekit.plots import style as names
 
         monkeypatch.setattr(names, "font_families", lambda: ("DejaVu Sans",))
         names._characters.cache_clear()

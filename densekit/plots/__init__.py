@@ -4,23 +4,16 @@ In a notebook `show(figure)` shows a figure together with its words, and so does
 expression of a cell. `alt_text(figure)` returns the words, `png(figure)` the picture for a file or a widget.
 """
 
-from densekit.plots.bars import class_bars
-from densekit.plots.channels import block_staircase, channel_strip
-from densekit.plots.confusion import confusion_heatmap
+from densekit.plots.bars import block_staircase, channel_strip, class_bars
+from densekit.plots.confusion import confusion_heatmap, scenario_grid
 from densekit.plots.connections import connection_diagram, connection_kinds
-from densekit.plots.costs import cost_bars
-from densekit.plots.curves import training_curves
+from densekit.plots.curves import gradient_by_depth, training_curves
 from densekit.plots.described import alt_text, describe, png, show
-from densekit.plots.features import feature_map_ladder, filter_grid
-from densekit.plots.gradients import gradient_by_depth
+from densekit.plots.features import feature_map_ladder, filter_grid, weight_by_source
 from densekit.plots.ladder import difference_ladder
-from densekit.plots.ledger import ledger_overview
-from densekit.plots.measured import accuracy_lines
+from densekit.plots.measured import accuracy_lines, zoo_scatter
+from densekit.plots.network import cost_bars, ledger_overview, size_ladder
 from densekit.plots.pictures import before_after, image_grid, prediction_grid
-from densekit.plots.reuse import weight_by_source
-from densekit.plots.scenarios import scenario_grid
-from densekit.plots.sizes import size_ladder
-from densekit.plots.zoo import zoo_scatter
 
 __all__ = [
     "accuracy_lines",

@@ -1,6 +1,8 @@
-"""The confusion heat map: which class was taken for which, with the number in each cell."""
+"""Cells with something written in them: which class was taken for which, and the four scenarios of transfer."""
 
 import math
+from collections.abc import Mapping
+from textwrap import fill
 from typing import Protocol
 
 import numpy as np
@@ -8,15 +10,28 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from densekit.errors import DataError
 from densekit.plots.described import describe, new_figure
-from densekit.plots.names import label_names
-from densekit.plots.style import GREY, LIGHT, readable_on, styled
+from densekit.plots.parts import bare_grid, write_within
+from densekit.plots.style import (
+    BLACK,
+    GREEN,
+    GREY,
+    LIGHT,
+    ORANGE,
+    PURPLE,
+    SKY,
+    label_names,
+    readable_on,
+    styled,
+)
 from densekit.words import counted, percent
 
-_COLOURS = colormaps["Blues"]
+_COLOURS_OF_CONFUSION = colormaps["Blues"]
 _NAMED_IN_WORDS = 12  # classes that the alt text lists one by one
 _ZEROS_UP_TO = 25  # classes up to which empty cells are marked with a 0
 _NUMBERS_UP_TO = 45  # classes up to which a cell is large enough for a number
@@ -54,7 +69,7 @@ def confusion_heatmap(report: ConfusionCounts, normalise: bool = True) -> Figure
         top = 100.0 if normalise else max(float(counts.max(initial=0)), 1.0)
         # The scale is steeper near 0, where the mistakes are, so that a few per cent can be seen.
         scale = PowerNorm(0.6, vmin=0.0, vmax=top)
-        image = axes.imshow(values, cmap=_COLOURS.with_extremes(bad=LIGHT), norm=scale)
+        image = axes.imshow(values, cmap=_COLOURS_OF_CONFUSION.with_extremes(bad=LIGHT), norm=scale)
         bar = figure.colorbar(image, ax=axes, shrink=0.9, aspect=25, pad=0.03)
         bar.ax.yaxis.set_major_locator(MaxNLocator(6, integer=True))
         bar.set_label("% of the true class" if normalise else "images")
@@ -112,8 +127,7 @@ def _name_axes(axes: Axes, labels: list[str], totals: NDArray[np.int64]) -> None
     )
     axes.set_yticks(shown, [f"{labels[index]} ({totals[index]})" for index in shown], fontsize=size)
     axes.set(xlabel="predicted class", ylabel="true class (images)")
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
+    bare_grid(axes)
 
 
 def _write_numbers(
@@ -128,16 +142,9 @@ def _write_numbers(
         if not is_written(counts, row, column):
             continue
         text = cell_text(int(counts[row, column]), int(totals[row]), normalise)
-        written = axes.text(
-            column,
-            row,
-            text,
-            ha="center",
-            va="center",
-            color=number_colour(counts, colours, row, column),
-            fontsize=size,
-            fontweight="bold" if row == column else "normal",
-        )
+        colour = number_colour(counts, colours, row, column)
+        written = write_within(axes, (column, row), text, colour, size)
+        written.set_fontweight("bold" if row == column else "normal")
         written.set_in_layout(False)  # it lies inside the axes: leaving it out makes the layout fast
 
 
@@ -192,3 +199,50 @@ def title_of(counts: NDArray[np.int64]) -> str:
 def _score(counts: NDArray[np.int64]) -> str:
     right, total = int(counts.trace()), int(counts.sum())
     return f"{right} of {total} right ({percent(right / total if total else math.nan)})"
+
+
+SIZES, LIKENESSES = ("small", "large"), ("similar", "different")
+_COLOURS_OF_SCENARIOS = (SKY, GREEN, ORANGE, PURPLE)
+_UNKNOWN = "?"
+
+
+def scenario_grid(answers: Mapping[tuple[str, str], object], title: str) -> Figure:
+    """Draw the grid: a column for each size, a row for each likeness, with what somebody would do in each cell.
+
+    Args:
+        answers: by (size, likeness), a text; what is missing or `...` is drawn as a question mark.
+        title: what is shown.
+
+    Raises:
+        DataError: an answer to a scenario that there isn't.
+    """
+    for cell in answers:
+        if cell not in [(size, likeness) for size in SIZES for likeness in LIKENESSES]:
+            raise DataError(
+                f"there is no scenario {cell!r}: expected a size of {SIZES} and a likeness of {LIKENESSES}"
+            )
+    texts = {
+        (size, likeness): _text(answers.get((size, likeness), ...))
+        for size in SIZES
+        for likeness in LIKENESSES
+    }
+    told = [text for text in dict.fromkeys(texts.values()) if text != _UNKNOWN]
+    colours = {_UNKNOWN: LIGHT, **dict(zip(told, _COLOURS_OF_SCENARIOS, strict=False))}
+    with styled():
+        figure = new_figure(6.6, 3.5)
+        axes = figure.add_subplot()
+        for (size, likeness), text in texts.items():
+            x, y = SIZES.index(size), 1 - LIKENESSES.index(likeness)
+            axes.add_patch(Rectangle((x, y), 0.97, 0.95, facecolor=colours[text], alpha=0.45, edgecolor=GREY))
+            write_within(axes, (x + 0.485, y + 0.475), fill(text, 22), BLACK, size=10)
+        axes.set_xticks([0.485, 1.485], ["few pictures", "many pictures"])
+        axes.set_yticks([1.475, 0.475], ["like the\nsource's", "unlike the\nsource's"])
+        axes.set(xlim=(-0.03, 2.0), ylim=(-0.03, 1.98))
+        bare_grid(axes)
+        figure.suptitle(title)
+    each = "; ".join(f"{size} and {likeness}: {text}" for (size, likeness), text in texts.items())
+    return describe(figure, f"{title}. Grid of two by two. {each}.")
+
+
+def _text(answer: object) -> str:
+    return answer if isinstance(answer, str) and answer else _UNKNOWN

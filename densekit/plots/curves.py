@@ -1,15 +1,17 @@
-"""How a training went: loss and accuracy over time."""
+"""Lines over time and depth: how a training went, and how gradients reach the early layers."""
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullFormatter
+from numpy.typing import ArrayLike, NDArray
 
-from densekit.errors import RunError
+from densekit.errors import DataError, RunError
 from densekit.plots.described import describe, new_figure
-from densekit.plots.style import BLUE, GREEN, GREY, LIGHT, ORANGE, styled
+from densekit.plots.style import BLUE, GREEN, GREY, LIGHT, ORANGE, VERMILLION, styled
 from densekit.words import counted, percent
 
 History = pd.DataFrame | Sequence[Mapping[str, object]]
@@ -35,10 +37,10 @@ def training_curves(history: History) -> Figure:
     with styled():
         figure = new_figure(8.6, 3.3)
         losses, accuracies = figure.subplots(1, 2)
-        _curve(losses, table, time, "train_loss", "training", BLUE, "--")
-        _curve(losses, table, time, "val_loss", "validation", ORANGE, "o-")
-        _curve(accuracies, table, time, "train_accuracy", "training", BLUE, "--", 100)
-        _curve(accuracies, table, time, "val_accuracy", "validation", ORANGE, "o-", 100)
+        _curve_of_training(losses, table, time, "train_loss", "training", BLUE, "--")
+        _curve_of_training(losses, table, time, "val_loss", "validation", ORANGE, "o-")
+        _curve_of_training(accuracies, table, time, "train_accuracy", "training", BLUE, "--", 100)
+        _curve_of_training(accuracies, table, time, "val_accuracy", "validation", ORANGE, "o-", 100)
         losses.set(title="Loss", ylabel="mean cross-entropy (nats)")
         accuracies.set(title="Accuracy", ylabel="% right")
         if best is not None:
@@ -46,7 +48,7 @@ def training_curves(history: History) -> Figure:
         for axes in (losses, accuracies):
             _finish(axes, time, len(table))
         figure.suptitle(_title(table, best, time))
-    return describe(figure, _words(table, best, time))
+    return describe(figure, _words_of_training(table, best, time))
 
 
 def _numbers(history: History) -> pd.DataFrame:
@@ -69,7 +71,7 @@ def _best(table: pd.DataFrame) -> "pd.Series[float] | None":
     return order.iloc[0]
 
 
-def _curve(
+def _curve_of_training(
     axes: Axes,
     table: pd.DataFrame,
     time: str,
@@ -127,7 +129,7 @@ def _title(table: pd.DataFrame, best: "pd.Series[float] | None", time: str) -> s
     return f"{passed}: best validation {percent(best['val_accuracy'])} at {time} {best[time]:.0f}"
 
 
-def _words(table: pd.DataFrame, best: "pd.Series[float] | None", time: str) -> str:
+def _words_of_training(table: pd.DataFrame, best: "pd.Series[float] | None", time: str) -> str:
     text = f"Two curves, loss and accuracy. {_title(table, best, time)}."
     for column, name in (("train_loss", "Training loss"), ("val_loss", "Validation loss")):
         values = table[column].dropna()
@@ -137,3 +139,82 @@ def _words(table: pd.DataFrame, best: "pd.Series[float] | None", time: str) -> s
     if not values.empty:
         text += f" Validation accuracy from {percent(values.iloc[0])} to {percent(values.iloc[-1])}."
     return text
+
+
+_LOOKS = ((GREY, "s", ":"), (BLUE, "o", "--"), (VERMILLION, "D", "-"))
+_MORE = (GREEN, "^", "-.")
+
+
+def gradient_by_depth(settings: Mapping[str, Mapping[str, ArrayLike]], title: str) -> Figure:
+    """Draw the size of the gradient at each layer, relative to the last layer, on a logarithmic scale.
+
+    A line joins the medians over the seeds, a band reaches from the smallest to the largest of them.
+
+    Args:
+        settings: a panel for each setting; in it, sizes of gradients by the kind of network, each
+            (seeds, layers) and above 0, the layer next to the input first.
+        title: what is shown.
+
+    Raises:
+        DataError: sizes that are not above 0, or not of two dimensions.
+    """
+    relative = {
+        setting: {kind: _relative(kind, sizes) for kind, sizes in kinds.items()}
+        for setting, kinds in settings.items()
+    }
+    with styled():
+        figure = new_figure(4.6 * max(len(relative), 1), 3.6)
+        panels = figure.subplots(1, len(relative), squeeze=False)[0]
+        for axes, (setting, kinds) in zip(panels, relative.items(), strict=True):
+            for index, (kind, sizes) in enumerate(kinds.items()):
+                _curve_of_gradients(axes, kind, sizes, _LOOKS[index] if index < len(_LOOKS) else _MORE)
+            axes.axhline(1.0, color=GREY, linewidth=0.8, zorder=0)
+            axes.set(title=setting, xlabel="layer (the input is on the left)", yscale="log")
+            axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+            # The default would write powers in markup, which the style does not read.
+            axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+            axes.yaxis.set_minor_formatter(NullFormatter())
+            axes.grid(axis="y", color=LIGHT, linewidth=0.8)
+        panels[0].set_ylabel("gradient, relative to the last layer")
+        figure.legend(
+            *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=max(len(kinds), 1)
+        )
+        figure.suptitle(title)
+    return describe(figure, _words_of_gradients(title, relative))
+
+
+def _relative(kind: str, sizes: ArrayLike) -> NDArray[np.float64]:
+    values = np.asarray(sizes, dtype=np.float64)
+    if values.ndim != 2 or not values.size or not (values > 0).all():
+        raise DataError(
+            f"the gradients of '{kind}' have the shape {values.shape}: expected (seeds, layers), all above 0"
+        )
+    return values / values[:, -1:]
+
+
+def _curve_of_gradients(
+    axes: Axes, kind: str, sizes: NDArray[np.float64], look: tuple[str, str, str]
+) -> None:
+    colour, marker, line = look
+    layers = range(1, sizes.shape[1] + 1)
+    axes.fill_between(layers, sizes.min(axis=0), sizes.max(axis=0), color=colour, alpha=0.2, linewidth=0)
+    axes.plot(layers, np.median(sizes, axis=0), line, marker=marker, markersize=3.5, color=colour, label=kind)
+
+
+def _words_of_gradients(title: str, relative: Mapping[str, Mapping[str, NDArray[np.float64]]]) -> str:
+    text = f"{title}. "
+    for setting, kinds in relative.items():
+        parts = []
+        for kind, sizes in kinds.items():
+            first = sizes[:, 0]
+            seeds, layers = sizes.shape
+            parts.append(
+                f"{kind}, {counted(layers, 'layer')}: at the first {_short(np.median(first))} times as large as "
+                f"at the last ({_short(first.min())} to {_short(first.max())} over {counted(seeds, 'seed')})"
+            )
+        text += f"{setting}: {'; '.join(parts)}. "
+    return text
+
+
+def _short(value: float) -> str:
+    return f"{value:.2g}" if 0.01 <= value < 1000 else f"{value:.0e}"

@@ -1,17 +1,21 @@
-"""What a network has learned to see: its first filters, and its feature maps from the input to the end."""
+"""What a network sees, and what it makes of it: pictures as it gets them, filters, maps, weights."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
+from matplotlib import colormaps
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 from torch import Tensor
 
+from densekit.data.transforms import Preprocessing
 from densekit.errors import DataError
 from densekit.plots.described import describe, new_figure
-from densekit.plots.style import styled
+from densekit.plots.parts import write_within
+from densekit.plots.pictures import image_grid
+from densekit.plots.style import LIGHT, readable_on, styled
 from densekit.words import counted
 
 _ACROSS = 8
@@ -116,3 +120,77 @@ def _liveliest(maps: Tensor, count: int) -> list[int]:
         (flat != 0).float().mean(dim=1) < 0.25, 0
     )  # one lit place tells little
     return liveliness.topk(min(count, len(flat))).indices.tolist()
+
+
+def as_network_sees(images: Tensor, preprocessing: Preprocessing, title: str) -> Figure:
+    """Draw normalised pictures as colours again: what a network that expects this preprocessing takes them for.
+
+    Pictures that were prepared in another way come out pale, dark or burnt: so they look to the network.
+
+    Args:
+        images: what goes into the network, (N, 3, H, W).
+        preprocessing: what its weights expect.
+        title: how the pictures were prepared.
+    """
+    mean, std = (torch.tensor(each).view(3, 1, 1) for each in (preprocessing.mean, preprocessing.std))
+    colours = images.detach().cpu() * std + mean  # (N, 3, H, W), outside of 0 to 1 where it is wrong
+    spreads = [f"{one.min():.1f} to {one.max():.1f}" for one in images]
+    figure = image_grid(
+        list(colours.clamp(0, 1)), spreads, f"As the network sees them: {title}", columns=len(images)
+    )
+    beyond = ((colours - 0.5).abs() > 0.51).float().mean().item()
+    return describe(
+        figure,
+        f"{len(images)} pictures as the network sees them: {title}. Under each, its lowest and highest number. "
+        f"{beyond:.0%} of the numbers lie outside of what any colour gives.",
+    )
+
+
+_COLOURS = colormaps["Blues"]
+
+
+def weight_by_source(sizes: Sequence[ArrayLike], title: str) -> Figure:
+    """Draw how large the weights are that each layer of a dense block gives to each place it reads from.
+
+    A cell says how large a weight is on average, where 1.00 is the mean over all that the layer reads. A row is a
+    layer, a column where it reads from: the input of the block (x₀), then the layers before.
+
+    Args:
+        sizes: for each layer, one number for each place it reads from: 1 for layer 1, 2 for layer 2, and so on.
+        title: what is shown.
+
+    Raises:
+        DataError: a layer has not as many numbers as places it reads from.
+    """
+    rows = [np.asarray(row, dtype=np.float64) for row in sizes]
+    for number, row in enumerate(rows, start=1):
+        if row.shape != (number,):
+            raise DataError(f"layer {number} has {row.size} numbers: expected {number}, one for each source")
+    layers = len(rows)
+    table = np.full((layers, layers), np.nan)
+    for number, row in enumerate(rows):
+        table[number, : number + 1] = row / row.mean()
+    with styled():
+        figure = new_figure(1.6 + 0.56 * layers, 1.5 + 0.36 * layers)
+        axes = figure.add_subplot()
+        image = axes.imshow(
+            table, cmap=_COLOURS.with_extremes(bad="white"), vmin=0.6, vmax=1.4, aspect="auto"
+        )
+        for (layer, source), value in np.ndenumerate(table):
+            if not np.isnan(value):
+                colour = readable_on(tuple(image.to_rgba(value)))
+                write_within(axes, (source, layer), f"{value:.2f}", colour, size=8)
+        axes.set_xticks(range(layers), ["x₀", *map(str, range(1, layers))])
+        axes.set_yticks(range(layers), [str(number) for number in range(1, layers + 1)])
+        axes.set(xlabel="reads from: the input of the block, or layer …", ylabel="layer that reads")
+        axes.tick_params(length=0, color=LIGHT)
+        axes.spines[:].set_visible(False)
+        figure.suptitle(title)
+    lowest = np.nanmin(table)
+    last = ", ".join(f"{value:.2f}" for value in table[-1])
+    return describe(
+        figure,
+        f"{title}. Heat map of {counted(layers, 'layer')}: a layer's mean weight is 1. No source gets less "
+        f"than {lowest:.2f} of it, none more than {np.nanmax(table):.2f}. The last layer reads from the "
+        f"input and each layer before with {last}.",
+    )

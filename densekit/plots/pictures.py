@@ -13,8 +13,7 @@ from torch import Tensor
 
 from densekit.errors import DataError
 from densekit.plots.described import describe, new_figure
-from densekit.plots.names import drawn_text, label_names
-from densekit.plots.style import BLUE, CROSS, LIGHT, ORANGE, TICK, VERMILLION, styled
+from densekit.plots.style import BLUE, CROSS, LIGHT, ORANGE, TICK, VERMILLION, drawn_text, label_names, styled
 from densekit.words import counted, percent
 
 Picture = Image.Image | NDArray[Any] | Tensor

@@ -1,12 +1,8 @@
-"""How every figure here looks: one font list, one palette, one set of sizes.
+"""How every figure here looks: one font list, one palette, one set of sizes; and how names are written in it."""
 
-Figures are made with matplotlib's objects alone. There is no pyplot, so there is no current figure, no window
-and no state that one cell of a notebook could leave behind for the next.
-
-The colours are those of Okabe and Ito (*Color Universal Design*, 2008), which stay apart for colour-blind
-readers; wherever a colour means something, a number, a sign or a place says the same.
-"""
-
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any
@@ -74,3 +70,54 @@ def luminance(colour: tuple[float, float, float]) -> float:
     """Return the relative luminance of an sRGB colour, 0 to 1, as WCAG 2 defines it."""
     linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in colour]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def label_names(classes: Sequence[str], longest: int = 22) -> list[str]:
+    """Return a label for each class: at most `longest` characters or so, no two the same.
+
+    Labels that would come out the same, long names or undrawable ones, get their class number in front.
+    """
+    labels = [_shortened(drawable(name, number), longest) for number, name in enumerate(classes)]
+    seen = Counter(labels)
+    return [f"{number}: {label}" if seen[label] > 1 else label for number, label in enumerate(labels)]
+
+
+def drawable(name: str, number: int) -> str:
+    """Return the name of class `number` in characters that the fonts have."""
+    letters = [_drawable_character(letter) for letter in unicodedata.normalize("NFC", name)]
+    text = " ".join("".join(letters).split())
+    # An empty part stands for a character without a readable name; a name without letters says nothing.
+    return text if all(letters) and text else f"class {number}"
+
+
+def drawn_text(text: str) -> str:
+    """Return any text, line by line, in characters that the fonts have; what they lack becomes "?"."""
+    lines = unicodedata.normalize("NFC", text).split("\n")
+    return "\n".join("".join(_drawable_character(letter) or "?" for letter in line) for line in lines)
+
+
+def _drawable_character(letter: str) -> str:
+    if ord(letter) in _characters():
+        return letter
+    if letter.isspace() or unicodedata.category(letter) in ("Cc", "Cf", "Mn"):
+        return " "
+    name = unicodedata.name(letter, "")
+    if name.startswith("HANGUL"):
+        return name.rsplit(" ", 1)[1].lower()  # HANGUL SYLLABLE SA, HANGUL LETTER KIYEOK
+    if unicodedata.category(letter) == "So" and name:
+        return f" {name.lower()} "  # 🍎 is RED APPLE
+    return ""
+
+
+def _shortened(label: str, longest: int) -> str:
+    """Cut the middle out: names in one folder often differ only at their ends."""
+    if len(label) <= longest:
+        return label
+    head = (longest - 1) // 2
+    return f"{label[:head]}…{label[head + 1 - longest :]}"
+
+
+@cache
+def _characters() -> frozenset[int]:
+    fonts = [font_manager.get_font(font_manager.findfont(family)) for family in font_families()]
+    return frozenset(point for font in fonts for point in font.get_charmap())

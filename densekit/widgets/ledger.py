@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from densekit.model.architectures import ARCHITECTURES, DenseNetConfig, read_architecture
 from densekit.model.proof.ledger import make_ledger
-from densekit.plots.ledger import ledger_overview
+from densekit.plots.network import ledger_overview
 from densekit.widgets.explorer import Explorer, choice, slider
 from densekit.words import percent
 

@@ -18,7 +18,7 @@ from densekit.data.scan import Sample
 from densekit.data.transforms import Preprocessing
 from densekit.errors import ConfigError, nearest
 from densekit.model.densenet import DenseNet
-from densekit.plots.seen import as_network_sees
+from densekit.plots.features import as_network_sees
 from densekit.widgets.explorer import Explorer, choice, switch
 from densekit.words import percent
 

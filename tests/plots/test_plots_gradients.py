@@ -5,7 +5,7 @@ import pytest
 
 from densekit.errors import DataError
 from densekit.plots import alt_text, png
-from densekit.plots.gradients import gradient_by_depth
+from densekit.plots.curves import gradient_by_depth
 
 VANISHING = [[2e-10, 1e-5, 1.0], [8e-10, 1e-5, 2.0], [6e-10, 1e-5, 1.0]]
 STEADY = [[1.0, 2.0, 1.0]] * 3

@@ -4,7 +4,7 @@ import pytest
 
 from densekit.errors import DataError
 from densekit.plots import alt_text, png
-from densekit.plots.reuse import weight_by_source
+from densekit.plots.features import weight_by_source
 
 
 def test_a_cell_is_relative_to_the_mean_of_its_layer():

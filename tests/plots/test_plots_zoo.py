@@ -9,7 +9,7 @@ from matplotlib.text import Annotation
 from densekit.errors import DataError
 from densekit.model.proof.zoo_table import FAMILIES, published
 from densekit.plots import alt_text, png
-from densekit.plots.zoo import zoo_scatter
+from densekit.plots.measured import zoo_scatter
 
 # As published with the weights: counting them anew takes seconds, and is tested elsewhere.
 META = {name: published(name)[0].meta for name in FAMILIES}
