@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from killing import in_child
 
 from densekit.config import load_config
 from densekit.errors import RunError
@@ -177,12 +178,13 @@ class TestOneFolderOneRun:
                 resume(out, progress=False)
         assert resume(out, progress=False).metrics["epochs_done"] == 6
 
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows can't fork")
     def test_a_killed_process_leaves_no_lock(self, tmp_path: Path) -> None:
-        code = (
-            "import sys, os; from pathlib import Path; from densekit.run.folder import locked\n"
-            "with locked(Path(sys.argv[1])): os.kill(os.getpid(), 9)"
-        )
-        subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+        def locks_and_is_killed() -> None:
+            with locked(tmp_path):
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        assert in_child(locks_and_is_killed) == signal.SIGKILL
         with locked(tmp_path):
             pass
 

@@ -1,15 +1,9 @@
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from densekit.config import load_config
 from densekit.data.folder import open_folder
@@ -201,26 +195,6 @@ class TestResuming:
         self.interrupted(pictures, settings, tmp_path / "run", epoch=1)
         with pytest.raises(RunError, match=r"is not complete: continue it with `densekit train --resume"):
             load_run(tmp_path / "run")
-
-    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no kill -9")
-    def test_a_run_that_was_killed_at_any_moment_continues_to_the_same_result(
-        self, pictures: Path, settings: dict[str, object], tmp_path: Path
-    ) -> None:
-        slow = {**settings, "training.epochs": 25}
-        train(data=pictures, settings=slow, out=tmp_path / "whole", progress=False)
-        arguments = [f"{key}={value}" for key, value in slow.items()]
-        command = [sys.executable, "-m", "densekit", "train", "--data", str(pictures)]
-        command += ["--out", str(tmp_path / "part")] + [part for one in arguments for part in ("--set", one)]
-        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        checkpoint = tmp_path / "part" / "checkpoint.safetensors"
-        while not checkpoint.exists() and process.poll() is None:
-            time.sleep(0.01)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        assert not (tmp_path / "part" / "metrics.json").exists(), "it was done before it could be killed"
-        resume(tmp_path / "part", progress=False)
-        whole, part = (load_file(tmp_path / name / "head.safetensors") for name in ("whole", "part"))
-        assert all(torch.equal(whole[name], part[name]) for name in whole)
 
 
 class TestMistakes:
