@@ -109,7 +109,7 @@ class FeatureStore:
             )
             return False
         self._open(folder)
-        return True
+        return all(self._places.get(name) for name in names)  # unless somebody cleared the cache meanwhile
 
     def _row(self, name: str) -> Tensor:
         if name in self._in_memory:

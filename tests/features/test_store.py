@@ -69,6 +69,27 @@ class TestRows:
         assert asked == [0]
 
 
+    def test_a_cache_that_is_cleared_meanwhile_costs_nothing_but_room(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write = store_module.write_shard
+
+        def write_and_lose(folder: Path, *arguments: object) -> None:
+            write(folder, *arguments)  # type: ignore[arg-type]
+            clear(tmp_path)
+
+        monkeypatch.setattr(store_module, "write_shard", write_and_lose)
+        store = written("key", tmp_path, ["a"], torch.ones(1, 5))
+        assert "a" in store
+        assert torch.equal(store.rows(["a"]), torch.ones(1, 5))
+
+    def test_an_open_store_can_be_read_after_it_was_cleared(self, tmp_path: Path) -> None:
+        store = written("key", tmp_path, ["a"], torch.ones(1, 5))
+        clear(tmp_path)
+        assert "a" in store
+        assert torch.equal(store.rows(["a"]), torch.ones(1, 5))
+
+
 class TestDamage:
     @pytest.mark.parametrize("damage", ["cut", "flip", "empty", "other"])
     def test_a_damaged_file_is_left_out(self, tmp_path: Path, damage: str) -> None:
