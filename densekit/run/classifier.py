@@ -26,7 +26,7 @@ from densekit.features.extractor import Extractor
 from densekit.model.cut import CLASSIFIER
 from densekit.model.densenet import DenseNet
 from densekit.model.zoo import build
-from densekit.run.artefact import attach, load_artefact, whole_network
+from densekit.run.artefact import Artefact, attach, load_artefact, whole_network
 from densekit.run.folder import EVALUATION, HEAD, HISTORY, METRICS, MODEL, SPLIT, Split, read_config
 from densekit.run.held_back import held_back
 from densekit.run.reports import report_folder
@@ -106,17 +106,21 @@ class Run:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The names of the classes, in the order of the logits."""
-        return tuple(self.metrics["classes"])
+        """The names of the classes, in the order of the logits: what stands beside the weights counts."""
+        return self.artefact.classes
+
+    @cached_property
+    def artefact(self) -> Artefact:
+        """What the training has left: a head or a whole network."""
+        return load_artefact(self.folder / (HEAD if self.metrics["train_from"] == CLASSIFIER else MODEL))
 
     @cached_property
     def network(self) -> DenseNet:
         """The whole network as it was trained, in evaluation mode."""
-        if self.metrics["train_from"] != CLASSIFIER:
-            return whole_network(load_artefact(self.folder / MODEL)).eval()
+        if self.artefact.cut != CLASSIFIER:
+            return whole_network(self.artefact).eval()
         network = backbone(self.config, len(self.classes))
-        attach(network, load_artefact(self.folder / HEAD))
-        return network.eval()
+        return attach(network, self.artefact).eval()
 
     @cached_property
     def extractor(self) -> Extractor:
@@ -136,14 +140,20 @@ class Run:
         """The report on the best validation."""
         return read_report(self.folder / EVALUATION)
 
-    def predict(self, images: Iterable[Path | str], top: int = 3) -> Predictions:
+    def predict(self, images: Iterable[Path | str] | Path | str, top: int = 3) -> Predictions:
         """Classify pictures; those that can't be read are listed in `skipped`.
 
         Args:
-            images: the files.
-            top: how many classes to name for each, the likeliest first.
+            images: the files, or one file.
+            top: how many classes to name for each, the likeliest first; 1 or more.
+
+        Raises:
+            DataError: `top` is below 1.
         """
-        outcome = self.look_at([Path(image) for image in images])
+        if top < 1:
+            raise DataError(f"top is {top}: expected 1 or more classes to name for each picture")
+        paths = [images] if isinstance(images, str | Path) else images
+        outcome = self.look_at([Path(image) for image in paths])
         probabilities, order = outcome.probabilities.sort(dim=1, descending=True)
         made = tuple(
             Prediction(sample.path, tuple(self.classes[index] for index in ranked[:top]), tuple(shares[:top]))
@@ -276,6 +286,6 @@ def _read_metrics(folder: Path) -> dict[str, Any] | None:
         return None
     except ValueError as error:
         raise RunError(f"{folder / METRICS} is damaged: {error}") from error
-    if not isinstance(metrics, dict):
-        raise RunError(f"{folder / METRICS} is damaged: it holds no numbers")
+    if not isinstance(metrics, dict) or not isinstance(metrics.get("train_from"), str):
+        raise RunError(f"{folder / METRICS} is damaged: it does not say what was trained, as 'train_from'")
     return metrics

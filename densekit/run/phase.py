@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from densekit.config import PhaseConfig, RunConfig
 from densekit.data.scan import Sample
 from densekit.devices import Compute
-from densekit.errors import ConfigError
+from densekit.errors import ConfigError, DataError
 from densekit.features.extraction import (
     AS_IT_IS,
     Features,
@@ -154,6 +154,7 @@ def make_ready(config: PhaseConfig, material: Material) -> Phase:
         return _head_phase(config, material, extractor, module, views)
     learned_from, train = _picture_source(material, extractor, material.train, views)
     held_back, val = _picture_source(material, extractor, material.val, AS_IT_IS)
+    _check_some_left(held_back)
     return Phase(config, module, material.compute, extractor, train, val, learned_from, held_back)
 
 
@@ -168,6 +169,7 @@ def _head_phase(
         return extract(extractor, samples, store, progress=material.progress)
 
     learned_from, held_back = material.in_turn(lambda: (read(material.train), read(material.val)))
+    _check_some_left(held_back)
     plain, judged = (features_of(one, store).to(compute.device) for one in (learned_from, held_back))
     train: Source = TensorSource(plain.inputs, plain.labels)
     val: Source = TensorSource(judged.inputs, judged.labels)
@@ -180,6 +182,14 @@ def _head_phase(
     return Phase(
         config, module, compute, extractor, train, val, learned_from, held_back, standardiser, judged
     )
+
+
+def _check_some_left(held_back: Pictures) -> None:
+    if not held_back.samples and held_back.skipped:
+        raise DataError(
+            f"none of the {len(held_back.skipped)} validation images can be read, so there is nothing to judge by: "
+            f"{held_back.skipped[0]}"
+        )
 
 
 def standardised(source: Source, standardiser: Standardiser) -> Source:

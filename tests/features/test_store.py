@@ -68,7 +68,6 @@ class TestRows:
         assert "a" in store
         assert asked == [0]
 
-
     def test_a_cache_that_is_cleared_meanwhile_costs_nothing_but_room(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -50,6 +50,14 @@ class TestPredicting:
         assert [one.path.name for one in predictions.made] == ["00.png"]
         assert [problem.path.name for problem in predictions.skipped] == ["text.jpg", "missing.png"]
 
+    def test_one_file_is_a_list_of_one(self, run: Run, pictures: Path) -> None:
+        picture = pictures / "red" / "00.png"
+        assert run.predict(picture) == run.predict(str(picture)) == run.predict([picture])
+
+    def test_no_classes_at_all_can_not_be_asked_for(self, run: Run, pictures: Path) -> None:
+        with pytest.raises(DataError, match="top is 0: expected 1 or more"):
+            run.predict([pictures / "red" / "00.png"], top=0)
+
     def test_of_unreadable_files_alone_there_are_no_predictions(self, run: Run, tmp_path: Path) -> None:
         predictions = run.predict([tmp_path / "missing.png"])
         assert predictions.made == ()
@@ -145,6 +153,21 @@ def test_the_data_folder_may_be_gone_for_predicting(run: Run, pictures: Path, tm
     pictures.rename(tmp_path / "moved")
     assert len(load_run(run.folder).predict([kept]).made) == 1
     assert open_folder(tmp_path / "moved").classes == run.classes
+
+
+class TestOneTruth:
+    def test_the_names_of_the_classes_are_those_beside_the_weights(self, run: Run, pictures: Path) -> None:
+        before = run.predict(pictures / "red" / "00.png")
+        values = json.loads((run.folder / "metrics.json").read_text())
+        values["classes"] = values["classes"][::-1]
+        (run.folder / "metrics.json").write_text(json.dumps(values))
+        assert load_run(run.folder).predict(pictures / "red" / "00.png") == before
+
+    @pytest.mark.parametrize("text", ["[]", "{}", '{"train_from": 3}', "null"])
+    def test_numbers_of_another_shape_are_told(self, run: Run, text: str) -> None:
+        (run.folder / "metrics.json").write_text(text)
+        with pytest.raises(RunError, match=r"metrics.json is damaged"):
+            load_run(run.folder)
 
 
 class TestOnce:

@@ -227,6 +227,15 @@ class TestMistakes:
         with pytest.raises(DataError, match=r"no training image of 'red' can be read.*densekit doctor"):
             train(data=pictures, settings=settings, out=tmp_path / "run", progress=False)
 
+    @pytest.mark.parametrize("cut", ["classifier", "denseblock4"])
+    def test_where_no_validation_image_can_be_read_it_says_so(
+        self, pictures: Path, settings: dict[str, object], tmp_path: Path, cut: str
+    ) -> None:
+        for sample in open_folder(pictures).val:
+            sample.path.write_bytes(b"\x89PNG and then nothing")
+        with pytest.raises(DataError, match=r"none of the 6 validation images can be read, so .* judge by: "):
+            train(data=pictures, settings=settings, train_from=cut, out=tmp_path / "run", progress=False)
+
     def test_the_images_are_never_changed(
         self, pictures: Path, settings: dict[str, object], tmp_path: Path
     ) -> None:
