@@ -63,4 +63,6 @@ def trained(tiny_architecture: Path, tmp_path_factory: pytest.TempPathFactory) -
         "training.learning_rate": 0.03,
     }
     data, out = draw_pictures(folder / "pictures"), folder / "run"
-    return train(data=data, weights="none", epochs=5, settings=settings, out=out, progress=False).folder
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DENSEKIT_CACHE", str(folder / "cache"))  # and never that of whoever runs the tests
+        return train(data=data, weights="none", epochs=5, settings=settings, out=out, progress=False).folder

@@ -187,8 +187,8 @@ def _head_phase(
 def _check_some_left(held_back: Pictures) -> None:
     if not held_back.samples and held_back.skipped:
         raise DataError(
-            f"none of the {len(held_back.skipped)} validation images can be read, so there is nothing to judge by: "
-            f"{held_back.skipped[0]}"
+            f"none of the {len(held_back.skipped)} validation images can be read, so there is nothing to judge "
+            f"by: {held_back.skipped[0]}"
         )
 
 
