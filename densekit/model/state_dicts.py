@@ -51,6 +51,26 @@ def fingerprint(tensors: Mapping[str, Tensor] | nn.Module) -> str:
     return digest.hexdigest()
 
 
+_LARGEST = 1e18  # the square of anything larger is no number any more in float32
+
+
+def _check_numbers(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Refuse weights that no network can compute with: their features would say nothing, without a word."""
+    for name, tensor in tensors.items():
+        if not tensor.is_floating_point() or tensor.numel() == 0:
+            continue
+        wrong = tensor[~(tensor.abs() <= _LARGEST)]
+        if len(wrong):
+            raise WeightsError(
+                f"{path}: '{name}' has {len(wrong)} of {tensor.numel()} values that no network can compute with, "
+                f"such as {wrong[0].item():g}: the training that made this file has diverged; take an earlier one"
+            )
+        if name.endswith("running_var") and bool((tensor < 0).any()):
+            raise WeightsError(
+                f"{path}: '{name}' is a variance, but {tensor.min().item():g} is in it: the file is damaged"
+            )
+
+
 class WeightsFile(NamedTuple):
     """What a file of weights holds.
 
@@ -77,6 +97,7 @@ def read_weights_file(path: Path) -> WeightsFile:
     else:
         tensors, metadata = _parse_pickle(data, path), {}
     modern = {_modern(key): _to_float32(tensor) for key, tensor in tensors.items()}
+    _check_numbers(modern, path)
     return WeightsFile(modern, metadata, hashlib.sha256(data).hexdigest())
 
 

@@ -12,6 +12,7 @@ from densekit.model.densenet import DenseNet
 from densekit.model.frozen import convolution, folding, rewrite
 from densekit.model.frozen.folding import Squeeze
 from densekit.model.frozen.rewrite import frozen
+from densekit.model.proof.planted import specimen
 
 TINY = DenseNetConfig(growth_rate=8, block_config=(2, 3, 2), num_init_features=16)
 
@@ -251,3 +252,40 @@ def test_other_dtypes_are_refused(tiny: DenseNet) -> None:
     with pytest.raises(ConfigError, match=r"torch.float64 is folded in: make another with frozen"):
         frozen(tiny).to(torch.bfloat16)
     assert frozen(tiny).to("cpu", torch.float64).dtype == torch.float64
+
+
+class TestWhatIsNoNumber:
+    @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+    @pytest.mark.parametrize("cut", ["classifier", "denseblock2"])
+    def test_an_image_with_a_nan_has_nan_features_and_the_others_theirs(
+        self, dtype: torch.dtype, cut: str
+    ) -> None:
+        network = specimen().float()
+        images = torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+        expected = frozen(network, dtype, cut)(images)
+        images[1, 0, 5, 5] = torch.nan
+        found = frozen(network, dtype, cut)(images)
+        assert bool(found[1].isnan().all())
+        assert torch.equal(found[[0, 2]], expected[[0, 2]])
+
+    @pytest.mark.parametrize("value", [torch.nan, torch.inf])
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "features.conv0.weight",
+            "features.norm0.bias",
+            "features.denseblock1.denselayer1.norm1.running_mean",
+            "features.denseblock1.denselayer2.norm1.weight",
+            "features.transition1.norm.bias",
+        ],
+    )
+    def test_weights_that_are_no_numbers_give_none(self, name: str, value: float) -> None:
+        network = specimen().float()
+        with torch.no_grad():
+            network.state_dict()[name].view(-1)[0] = value
+        assert bool(frozen(network)(torch.zeros(2, 3, 32, 32)).isnan().all())
+
+    def test_a_variance_below_zero_gives_none(self) -> None:
+        network = specimen().float()
+        network.state_dict()["features.norm0.running_var"][0] = -1.0
+        assert bool(frozen(network)(torch.zeros(1, 3, 32, 32)).isnan().all())

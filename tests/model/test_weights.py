@@ -660,3 +660,28 @@ def test_verifying_finds_a_changed_file_and_names_both_hashes(release: Release) 
 def test_verifying_what_is_not_there_is_refused(name: str, architecture: str, complaint: str) -> None:
     with pytest.raises(WeightsError, match=complaint):
         verify_weights(name, architecture)
+
+
+class TestNumbers:
+    @pytest.mark.parametrize(
+        ("name", "value", "told"),
+        [
+            ("features.conv0.weight", float("nan"), "such as nan"),
+            ("features.norm0.weight", float("inf"), "such as inf"),
+            ("features.norm5.bias", -3e38, "such as -3e\\+38"),
+            ("features.norm0.running_var", -0.5, "is a variance, but -0.5 is in it"),
+        ],
+    )
+    @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+    def test_weights_that_no_network_can_compute_with_are_refused_with_their_name(
+        self, tmp_path: Path, name: str, value: float, told: str, suffix: str
+    ) -> None:
+        state = DenseNet(num_classes=2).state_dict()
+        state[name].view(-1)[0] = value
+        path = tmp_path / f"bad{suffix}"
+        if suffix == ".pth":
+            torch.save(state, path)
+        else:
+            safetensors.torch.save_file(state, path)
+        with pytest.raises(WeightsError, match=f"'{name}' .*{told}"):
+            load_weights(path)

@@ -14,7 +14,7 @@ its features. A layer reads the slice that is filled and writes the next `growth
 1×1 convolution over the buffer is a matrix product, (N·H·W, C) × (C, bottleneck).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -95,6 +95,7 @@ class FrozenDenseNet(nn.Module):
             self.register_buffer("scale", scale.to(wide))
             self.register_buffer("shift", (shift + scale * origins[-1]).to(wide))
         self._workspace = _Workspace()
+        self._is_sound = _is_sound(before.values())
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
@@ -114,7 +115,20 @@ class FrozenDenseNet(nn.Module):
         """
         _, _, h, w = images.shape
         at_once = max(1, CHUNK // (h * w * self.dtype.itemsize))
-        return torch.cat([self._chunk(chunk) for chunk in images.split(at_once)]).permute(0, 3, 1, 2)
+        maps = torch.cat([self._chunk(chunk) for chunk in images.split(at_once)]).permute(0, 3, 1, 2)
+        return self._told_nan(images, maps)
+
+    def _told_nan(self, images: Tensor, maps: Tensor) -> Tensor:
+        """Make the features of an image that holds a NaN, or of weights that do, NaN as in any other network.
+
+        Rectified convolutions and integer clamps would take a NaN for a number, and nobody would notice.
+        """
+        if not self._is_sound:
+            return torch.full_like(maps, torch.nan)
+        unknown = ~images.flatten(start_dim=1).sum(dim=1).isfinite()  # (N,)
+        if bool(unknown.any()):
+            maps[unknown] = torch.nan
+        return maps
 
     def _chunk(self, images: Tensor) -> Tensor:
         features = images
@@ -133,6 +147,15 @@ class FrozenDenseNet(nn.Module):
                 f"the dtype {self.dtype} is folded in: make another with frozen(network, dtype)"
             )
         return super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+
+
+def _is_sound(modules: Iterable[nn.Module]) -> bool:
+    """Say whether all weights and statistics are numbers, and no variance is below zero."""
+    tensors = [item for module in modules for item in module.state_dict().items()]
+    return all(
+        bool(tensor.isfinite().all()) and not (name.endswith("running_var") and bool((tensor < 0).any()))
+        for name, tensor in tensors
+    )
 
 
 def _entering(network: DenseNet, cut: str) -> int:
