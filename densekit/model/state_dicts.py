@@ -22,8 +22,9 @@ from torch import Tensor, nn
 from densekit.errors import WeightsError, nearest
 from densekit.model.architectures import ARCHITECTURES, DenseNetConfig, read_architecture
 from densekit.model.densenet import DenseNet
+from densekit.model.foreign import refuse_what_is_no_checkpoint, renamed, unwrap
 
-SUFFIXES = (".safetensors", ".pth", ".pt")
+SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".tar")
 
 # Before 2018 a dense layer's modules were called 'norm.1', 'conv.2': torchvision's files still say so.
 _LEGACY_KEY = re.compile(r"^(.*denselayer\d+\.(?:norm|conv))\.([12]\..*)$")
@@ -78,11 +79,13 @@ class WeightsFile(NamedTuple):
         tensors: by today's names, floating-point ones in float32.
         metadata: texts by name; empty for .pth files, which have none.
         sha256: SHA-256 of the file.
+        told: what was taken off to get at the tensors, for people.
     """
 
     tensors: dict[str, Tensor]
     metadata: dict[str, str]
     sha256: str
+    told: tuple[str, ...] = ()
 
 
 def read_weights_file(path: Path) -> WeightsFile:
@@ -92,13 +95,17 @@ def read_weights_file(path: Path) -> WeightsFile:
         WeightsError: there is no such file, or it does not hold a state dict.
     """
     data = _read_bytes(path)
+    refuse_what_is_no_checkpoint(data, path)
+    told: list[str] = []
     if path.suffix == ".safetensors":
         tensors, metadata = _parse_safetensors(data, path)
     else:
-        tensors, metadata = _parse_pickle(data, path), {}
+        (tensors, told), metadata = _parse_pickle(data, path), {}
+    tensors, taken_off = renamed(tensors)
     modern = {_modern(key): _to_float32(tensor) for key, tensor in tensors.items()}
     _check_numbers(modern, path)
-    return WeightsFile(modern, metadata, hashlib.sha256(data).hexdigest())
+    sha256 = hashlib.sha256(data).hexdigest()
+    return WeightsFile(modern, metadata, sha256, (*told, *taken_off))
 
 
 def check_fit(state: Mapping[str, Tensor], config: DenseNetConfig, architecture: str, path: Path) -> None:
@@ -192,7 +199,7 @@ def _parse_safetensors(data: bytes, path: Path) -> tuple[dict[str, Tensor], dict
     return tensors, json.loads(data[8 : 8 + length]).get("__metadata__", {})
 
 
-def _parse_pickle(data: bytes, path: Path) -> dict[str, Tensor]:
+def _parse_pickle(data: bytes, path: Path) -> tuple[dict[str, Tensor], list[str]]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter(
@@ -206,12 +213,4 @@ def _parse_pickle(data: bytes, path: Path) -> dict[str, Tensor]:
         ) from error
     except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
         raise WeightsError(f"{path} is damaged or not a file that torch.save wrote") from error
-    if not isinstance(loaded, Mapping):
-        raise WeightsError(f"{path} holds a {type(loaded).__name__}: expected a state dict, tensors by name")
-    for key, value in loaded.items():
-        if not isinstance(value, Tensor):
-            raise WeightsError(
-                f"'{key}' in {path} is of type {type(value).__name__}: expected a state dict, which "
-                "is tensors by name; save network.state_dict() alone"
-            )
-    return dict(loaded)
+    return unwrap(loaded, path)

@@ -159,7 +159,8 @@ def _from_file(path: Path, architecture: str, config: DenseNetConfig) -> Weights
     outputs = len(file.tensors.get("classifier.weight", ()))
     if classes is not None and len(classes) != outputs:
         raise WeightsError(f"{path} names {len(classes)} classes, but its classifier has {outputs} outputs")
-    info = WeightsInfo(str(path), architecture, classes, preprocessing, f"the file {path.name}", file.sha256)
+    source = "; ".join([f"the file {path.name}", *file.told])
+    info = WeightsInfo(str(path), architecture, classes, preprocessing, source, file.sha256)
     return Weights(file.tensors, info)
 
 

@@ -260,7 +260,7 @@ def test_a_truncated_file_is_refused(tmp_path: Path, tiny_json: str, ending: str
 @pytest.mark.parametrize("ending", [".safetensors", ".pth"])
 def test_a_text_file_is_refused(tmp_path: Path, tiny_json: str, ending: str) -> None:
     path = tmp_path / f"page{ending}"
-    path.write_text("<html>404 Not Found</html>", encoding="utf-8")
+    path.write_text("404 Not Found", encoding="utf-8")
     assert "is damaged" in refusal(path, tiny_json)
 
 
@@ -287,8 +287,10 @@ def test_a_whole_pickled_network_is_refused(tmp_path: Path, tiny_json: str) -> N
     assert "save network.state_dict() instead" in refusal(tmp_path / "network.pth", tiny_json)
 
 
-def test_a_training_checkpoint_is_refused_with_what_it_holds(tmp_path: Path, tiny_json: str) -> None:
-    torch.save({"epoch": 3, "state_dict": tiny().state_dict()}, tmp_path / "checkpoint.pth")
+def test_a_training_checkpoint_without_a_network_is_refused_with_what_it_holds(
+    tmp_path: Path, tiny_json: str
+) -> None:
+    torch.save({"epoch": 3, "optimizer": {}}, tmp_path / "checkpoint.pth")
     assert "is of type int: expected a state dict" in refusal(tmp_path / "checkpoint.pth", tiny_json)
 
 

@@ -1,0 +1,119 @@
+"""Checkpoints as other programs save them are taken, and it is told what was taken off."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from densekit.errors import WeightsError
+from densekit.model.densenet import DenseNet
+from densekit.model.zoo import build
+
+
+@pytest.fixture(scope="module")
+def state() -> dict[str, Tensor]:
+    torch.manual_seed(0)
+    return DenseNet(num_classes=7).state_dict()
+
+
+def with_prefix(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {prefix + key: tensor for key, tensor in state.items()}
+
+
+def loaded(path: Path, content: Any) -> DenseNet:
+    torch.save(content, path)
+    return build("densenet121", path, num_classes=7)
+
+
+def is_equal(network: DenseNet, state: Mapping[str, Tensor]) -> bool:
+    return all(torch.equal(tensor, state[key]) for key, tensor in network.state_dict().items())
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod.", "model.", "encoder.net."])
+def test_any_single_prefix_is_taken_off_and_told(
+    tmp_path: Path, state: dict[str, Tensor], prefix: str
+) -> None:
+    network = loaded(tmp_path / "a.pth", with_prefix(prefix, state))
+    assert is_equal(network, state)
+    assert f"'{prefix}' taken off the names" in network.weights.source
+
+
+@pytest.mark.parametrize("wrapper", ["state_dict", "model_state_dict", "model", "net"])
+def test_a_state_dict_is_taken_out_of_what_is_around_it(
+    tmp_path: Path, state: dict[str, Tensor], wrapper: str
+) -> None:
+    content = {
+        "epoch": 3,
+        "best": torch.tensor(61.0),
+        wrapper: with_prefix("module.", state),
+        "optimizer": {},
+    }
+    network = loaded(tmp_path / "a.pth.tar", content)
+    assert is_equal(network, state)
+    assert f"taken out of '{wrapper}'" in network.weights.source
+
+
+@pytest.mark.parametrize("name", ["fc", "classifier.1", "head"])
+def test_a_head_of_another_name_is_the_classifier(
+    tmp_path: Path, state: dict[str, Tensor], name: str
+) -> None:
+    other = {key.replace("classifier", name): tensor for key, tensor in state.items()}
+    network = loaded(tmp_path / "a.bin", other)
+    assert is_equal(network, state)
+    assert f"the head '{name}' taken for the classifier" in network.weights.source
+
+
+def test_safetensors_with_a_prefix_too(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    safetensors.torch.save_file(with_prefix("backbone.", state), tmp_path / "a.safetensors")
+    assert is_equal(build("densenet121", tmp_path / "a.safetensors", num_classes=7), state)
+
+
+def test_of_the_networks_own_names_nothing_is_told(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    assert loaded(tmp_path / "a.ckpt", state).weights.source == "the file a.ckpt"
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 3\n",
+            "a Git LFS pointer.*git lfs pull",
+        ),
+        (b"\n<!DOCTYPE html><html><body>Log in</body></html>", "a web page and no weights"),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_what_only_looks_like_weights_is_named(
+    tmp_path: Path, content: bytes, told: str, suffix: str
+) -> None:
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match=told):
+        build("densenet121", path)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_torchscript_is_named(tmp_path: Path) -> None:
+    torch.jit.script(nn.Linear(2, 2)).save(tmp_path / "a.pt")
+    with pytest.raises(WeightsError, match="a TorchScript program"):
+        build("densenet121", tmp_path / "a.pt")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ({1: torch.zeros(2)}, "'1' in .* is of type Tensor: expected a state dict"),
+        ({("a", 1): torch.zeros(2)}, "expected a state dict"),
+        ({"a": torch.zeros(2, 2).to_sparse()}, "is sparse, quantized or complex"),
+        ({"a": torch.zeros(2, dtype=torch.complex64)}, "is sparse, quantized or complex"),
+        ({"state_dict": [1, 2]}, "is of type list"),
+        ({}, "missing: features.conv0.weight"),
+    ],
+)
+def test_other_contents_are_one_message(tmp_path: Path, content: Any, told: str) -> None:
+    with pytest.raises(WeightsError, match=told):
+        loaded(tmp_path / "a.pth", content)
