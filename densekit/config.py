@@ -116,6 +116,8 @@ class TrainingConfig(_Section):
     batch_size: Count = 8
     save_step: Count | None = None
     min_epoch_to_save: Whole = 0
+    schedule: Literal["steps", "cosine"] = "steps"
+    warm_up: BelowOne = 0.0
     reduce_lr_every: Count | None = 3
     reduce_lr_factor: Part = 0.85
     patience: Count | None = None

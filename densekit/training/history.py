@@ -46,7 +46,6 @@ class History:
                 row = self._row_at(event)
                 row |= {"val_loss": event.loss, "val_accuracy": event.accuracy, "saved": int(event.improved)}
             case EpochDone():
-                self.learning_rate = event.learning_rate
                 row = self._row_at(event)
                 row |= {"train_loss": event.loss, "train_accuracy": event.accuracy}
                 self._write()

@@ -4,16 +4,16 @@
         if isinstance(event, Validated):
             print(event.epoch, event.accuracy)
 
-Nothing is printed, written or plotted here; whoever reads the events does that. The loop does not know what it
-trains either: `module` is the part of the network behind the cut, be it a head or the whole network, and a source
-hands it batches of what stands before the cut. Behind each event the state is whole: a training that goes on from
-there does what is left, and ends with the same weights.
+Whoever reads the events prints, writes and plots. The loop does not know what it trains either: `module` is
+what stands behind the cut, be it a head or the whole network, and a source hands it batches of what stands
+before. Behind each event the state is whole: who goes on from there does what is left, and ends with the same
+weights.
 """
 
 import math
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 
 from torch import nn
@@ -46,9 +46,8 @@ def fit(
 ) -> Iterator[Event]:
     """Train a module, yielding an event for everything that happens.
 
-    The module is trained in place, on the device that it is on. When the events have all been read, it holds the
-    weights of the best validation, also if `stop` ended it early; when the reader just stops reading, those of
-    the moment.
+    The module is trained in place, on its device. When the events have all been read, it holds the weights of the
+    best validation, also if `stop` ended it early; when the reader just stops reading, those of the moment.
 
     Args:
         module: from inputs, (N, ...), to logits, (N, classes).
@@ -102,13 +101,14 @@ class _Loop:
         counters, settings = self.state.counters, self.settings
         began = time.perf_counter() - counters.seconds
         epoch = counters.epoch + 1
-        rate = learning_rate_at(epoch - counters.first_epoch, settings)
-        set_learning_rate(self.state.optimizer, rate)
         order = shuffled(len(self.train.labels), settings.batch_size, epoch, settings.seed, self.least)
         yield from self.validate_if_due(len(order))  # where a kill came between a step and its validation
-        left = order[counters.batch :]
+        left, rate = order[counters.batch :], self.state.optimizer.param_groups[0]["lr"]
         with closing(self.train.batches([self.team.share(chosen) for chosen in left], epoch)) as batches:
             for chosen, batch in zip(left, batches, strict=True):
+                done = counters.share_done(len(order), settings.epochs)
+                rate = learning_rate_at(epoch - counters.first_epoch, settings, done)
+                set_learning_rate(self.state.optimizer, rate)
                 loss, right = self.step(batch, len(chosen))
                 if not math.isfinite(loss):
                     raise diverged(counters.step + 1, epoch, loss, rate)
@@ -119,14 +119,15 @@ class _Loop:
                 if counters.batch < len(order) and self.is_to_stop():
                     return
         seen, took = len(self.train.labels), time.perf_counter() - began
-        done = EpochDone(epoch, counters.step, counters.loss / seen, counters.right / seen, rate, took)
+        ended = EpochDone(epoch, counters.step, counters.loss / seen, counters.right / seen, rate, took)
         counters.begin_epoch()
-        yield done
+        yield ended
 
     def step(self, batch: Batch, pictures: int) -> tuple[float, int]:
         """Take one step; return the mean loss before it, and how many of so many pictures were right."""
         self.forward.train()
-        with self.chance(), self.compute.autocast():
+        chance = (self.state.counters.step + 1, self.settings.seed, self.team.rank, self.compute.device)
+        with drawn_for(*chance) if self.draws else nullcontext(), self.compute.autocast():
             logits = self.forward(batch.inputs)  # (B, classes)
         loss = F.cross_entropy(logits.float(), batch.labels) * self.team.weight(pictures)
         self.state.optimizer.zero_grad()
@@ -138,18 +139,12 @@ class _Loop:
     def validate_if_due(self, batches: int) -> Iterator[Event]:
         """Judge by the validation set, if it is time and hasn't been done behind this step."""
         counters = self.state.counters
-        if counters.batch == 0 or counters.validated_at == counters.step:
-            return
         epoch = counters.epoch + 1 - counters.first_epoch
-        if validates_at(counters.batch, batches, epoch, self.settings):
+        is_new = counters.batch > 0 and counters.validated_at != counters.step
+        if is_new and validates_at(counters.batch, batches, epoch, self.settings):
             yield from validate(self.state, self.val, self.compute, self.team)
 
     def is_to_stop(self) -> bool:
         """Say whether somebody asked for the end, or patience is lost; a team agrees on it."""
         patience, waited = self.settings.patience, self.state.counters.not_better
         return self.team.agree(self.stop.requested or (patience is not None and waited >= patience))
-
-    def chance(self) -> AbstractContextManager[None]:
-        """Draw what belongs to the next step, where anything is drawn at all."""
-        step, device = self.state.counters.step + 1, self.compute.device
-        return drawn_for(step, self.settings.seed, self.team.rank, device) if self.draws else nullcontext()

@@ -1,23 +1,38 @@
-"""The learning rate as a plain function of the epoch, so that a resumed run needs no schedule to be restored."""
+"""The learning rate as a plain function of the step, so that a resumed run needs no schedule to be restored."""
+
+import math
 
 import torch
 
 from densekit.config import TrainingConfig
 
+_FIRST = 1 / 25  # of its height, where a rising learning rate begins
 
-def learning_rate_at(epoch: int, settings: TrainingConfig) -> float:
-    """Return the learning rate of an epoch (counted from 1).
 
-    It falls to `reduce_lr_factor` of what it was each time `reduce_lr_every` epochs are done.
+def learning_rate_at(epoch: int, settings: TrainingConfig, done: float = 0.0) -> float:
+    """Return the learning rate of a step.
+
+    With the schedule `steps` it falls to `reduce_lr_factor` of what it was each time `reduce_lr_every` epochs
+    are done. With `cosine` it falls along half a cosine to zero at the end (Loshchilov and Hutter, *SGDR*,
+    2017). With `warm_up` it first rises from a 25th of its height.
+
+    Args:
+        epoch: counted from 1.
+        settings: of the training.
+        done: share of all steps that are done before this one, 0 ≤ done < 1.
 
     >>> settings = TrainingConfig(learning_rate=1.0, reduce_lr_every=2, reduce_lr_factor=0.5)
     >>> [learning_rate_at(epoch, settings) for epoch in range(1, 6)]
     [1.0, 1.0, 0.5, 0.5, 0.25]
     """
+    rate, rising = settings.learning_rate, settings.warm_up
+    if done < rising:
+        return rate * (_FIRST + (1 - _FIRST) * done / rising)
+    if settings.schedule == "cosine":
+        return rate * 0.5 * (1 + math.cos(math.pi * (done - rising) / (1 - rising)))
     if settings.reduce_lr_every is None:
-        return settings.learning_rate
-    reductions = (epoch - 1) // settings.reduce_lr_every
-    return settings.learning_rate * settings.reduce_lr_factor**reductions
+        return rate
+    return rate * settings.reduce_lr_factor ** ((epoch - 1) // settings.reduce_lr_every)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:

@@ -66,6 +66,10 @@ class Counters:
         self.loss += loss * pictures
         self.right += right
 
+    def share_done(self, batches: int, epochs: int) -> float:
+        """Return the share of a phase's steps that is done, with so many batches in each of so many epochs."""
+        return ((self.epoch - self.first_epoch) * batches + self.batch) / (epochs * batches)
+
     def begin_epoch(self) -> None:
         """Count an epoch as done."""
         self.epoch += 1
