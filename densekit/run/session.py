@@ -195,7 +195,9 @@ class Session:
         """Write the classifier, the reports, and then the numbers."""
         cut = phase.config.train_from
         artefact = Artefact.of(self.network, self.classes, cut, phase.extractor.fingerprint)
-        artefact.save(folder / (HEAD if cut == CLASSIFIER else MODEL))
+        name, other = (HEAD, MODEL) if cut == CLASSIFIER else (MODEL, HEAD)
+        artefact.save(folder / name)
+        (folder / other).unlink(missing_ok=True)  # of an earlier phase, in which the run was stopped
         report = Report.from_logits(phase.held_back.labels, phase.final_logits(), self.classes)
         write_tables(report, folder / EVALUATION)
         keeper.draw_heat_maps()

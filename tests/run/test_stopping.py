@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from killing import in_child
+from killing import contents, in_child
 
 from densekit.config import load_config
 from densekit.errors import RunError
@@ -84,6 +84,19 @@ class TestControlC:
             train(settings=settings, out=tmp_path / "run", progress=False, on_event=twice)
         assert caught.value.__notes__ == [f"continue with `densekit train --resume {tmp_path / 'run'}`"]
         assert resume(tmp_path / "run", progress=False).metrics["epochs_done"] == 6
+
+    def test_in_the_first_of_two_phases_it_leaves_a_head_and_in_the_end_the_network_alone(
+        self, settings: Settings, tmp_path: Path
+    ) -> None:
+        phases = [{"train_from": "classifier"}, {"train_from": "denseblock4", "training": {"epochs": 1}}]
+        plan = {**settings, "phases": phases}
+        train(settings=plan, out=tmp_path / "whole", progress=False)
+        run = train(settings=plan, out=tmp_path / "part", progress=False, on_event=interrupting_at(10))
+        assert run.metrics["train_from"] == "classifier"
+        assert len(run.predict(tmp_path / "pictures" / "red" / "00.png").made) == 1
+        again = resume(run.folder, progress=False)
+        assert again.metrics["train_from"] == "denseblock4"
+        assert contents(again.folder) == contents(tmp_path / "whole")
 
     def test_afterwards_it_means_what_it_meant(self, settings: Settings, tmp_path: Path) -> None:
         before = signal.getsignal(signal.SIGINT)
