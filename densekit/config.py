@@ -8,6 +8,7 @@ any bug in a network. So there is one schema, unknown keys are refused, and ever
 
 import re
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -46,11 +47,19 @@ def _is_cut(value: str) -> str:
     raise ValueError(f"no such cut; {nearest(value, known)}")
 
 
-Count = Annotated[int, BeforeValidator(_no_boolean), Field(ge=1)]
-Whole = Annotated[int, BeforeValidator(_no_boolean), Field(ge=0)]
+def _no_empty_path(value: Any) -> Any:
+    # Path("") is the present folder, which nobody means who leaves a name empty.
+    if isinstance(value, str) and not value.strip():
+        raise ValueError("name a folder")
+    return value
+
+
+# With a roof, since a number with too many digits stops torch far away from where it was written.
+Count = Annotated[int, BeforeValidator(_no_boolean), Field(ge=1, le=10**9)]
+Whole = Annotated[int, BeforeValidator(_no_boolean), Field(ge=0, lt=2**32)]
 Share = Annotated[float, BeforeValidator(_no_boolean), Field(gt=0, lt=1)]
-Positive = Annotated[float, BeforeValidator(_no_boolean), Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, BeforeValidator(_no_boolean), Field(ge=0, allow_inf_nan=False)]
+Positive = Annotated[float, BeforeValidator(_no_boolean), Field(gt=0, le=1e6, allow_inf_nan=False)]
+NotNegative = Annotated[float, BeforeValidator(_no_boolean), Field(ge=0, le=1e6, allow_inf_nan=False)]
 Part = Annotated[float, BeforeValidator(_no_boolean), Field(gt=0, le=1)]
 BelowOne = Annotated[float, BeforeValidator(_no_boolean), Field(ge=0, lt=1)]
 Cut = Annotated[str, AfterValidator(_is_cut)]
@@ -76,7 +85,7 @@ class AugmentationConfig(_Section):
 class DataConfig(_Section):
     """Which images, and how they are split and prepared."""
 
-    folder: Path
+    folder: Annotated[Path, BeforeValidator(_no_empty_path)]
     image_size: Annotated[int, BeforeValidator(_no_boolean), Field(ge=32, le=1024)] | None = None
     val_fraction: Share = 0.2
     split_seed: Whole = 0
@@ -222,9 +231,7 @@ def _explain(problem: Any) -> str:
     """Put one of pydantic's findings into a line that says where, what, and what was expected."""
     path = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        return (
-            f"{path}: no such setting; {nearest(str(problem['loc'][-1]), _known_keys(problem['loc'][:-1]))}"
-        )
+        return f"{path}: no such setting; {_nearest_setting(problem['loc'])}"
     if path == "data.folder" and problem["type"] == "missing":
         return "data.folder: which images? Name a folder with --data DIR or `data: {folder: DIR}`"
     if problem["type"] == "missing":
@@ -235,6 +242,22 @@ def _explain(problem: Any) -> str:
         return f"{path}: expected a section with settings below it, found {problem['input']!r}"
     expected = problem["msg"].removeprefix("Value error, ")
     return f"{path} is {problem['input']!r}: {expected[0].lower()}{expected[1:]}"
+
+
+def _nearest_setting(location: tuple[Any, ...]) -> str:
+    """Return a hint that names the nearest setting: of the same section, or else of any other."""
+    name, siblings = str(location[-1]), _known_keys(location[:-1])
+    elsewhere = {
+        key: f"{section}.{key}"
+        for section in RunConfig.model_fields
+        if section != "phases"
+        for key in _known_keys([section])
+    }
+    close = get_close_matches(name, siblings, n=1, cutoff=0.6)
+    other = get_close_matches(name, elsewhere, n=1, cutoff=0.6)
+    if not close and other:
+        return f"did you mean '{elsewhere[other[0]]}'?"
+    return nearest(name, siblings)
 
 
 def _known_keys(section: Iterable[Any]) -> list[str]:

@@ -1,8 +1,11 @@
+import errno
 import json
+import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
@@ -229,7 +232,73 @@ class TestMistakes:
         assert "trian" in answer.err
 
 
+class TestSystem:
+    """What the operating system refuses is one message with status 2."""
+
+    @pytest.mark.parametrize("option", ["--out", "--data"])
+    def test_an_empty_name_is_not_the_present_folder(
+        self,
+        densekit: Command,
+        training: list[str],
+        option: str,
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        training[training.index(option) + 1] = ""
+        answer = densekit(*training)
+        assert answer.status == 2
+        assert "name a folder" in answer.err
+        assert not (tmp_path / "config.yaml").exists()
+
+    @pytest.mark.parametrize(
+        ("number", "told"),
+        [
+            (errno.ENOSPC, "Free some space"),
+            (errno.EROFS, "can only be read"),
+            (errno.EIO, "Input/output error"),
+        ],
+    )
+    def test_a_full_or_protected_disk_is_one_message(
+        self, densekit: Command, training: list[str], monkeypatch: pytest.MonkeyPatch, number: int, told: str
+    ) -> None:
+        def refuse(*_: object) -> None:
+            raise OSError(number, os.strerror(number), "/somewhere/config.yaml")
+
+        monkeypatch.setattr("densekit.run.session.write_text", refuse)
+        answer = densekit(*training)
+        assert answer.status == 2
+        assert f"densekit: /somewhere/config.yaml: {os.strerror(number)}" in answer.err
+        assert told in answer.err
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows refuses it")
+    def test_a_name_that_is_too_long_is_told(self, densekit: Command, training: list[str]) -> None:
+        training[training.index("--out") + 1] = "x" * 400
+        answer = densekit(*training)
+        assert answer.status == 2
+        assert "choose a shorter one" in answer.err
+
+    @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+    def test_a_name_that_the_terminal_can_not_show_is_written_as_an_escape(
+        self, pictures: Path, encoding: str
+    ) -> None:
+        (pictures / "red").rename(pictures / "빨강")
+        done = subprocess.run(
+            [sys.executable, "-m", "densekit", "doctor", str(pictures)],
+            env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"},
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode in (0, 1), done.stderr
+        assert rb"\ube68\uac15" in done.stdout
+        assert b"Traceback" not in done.stderr
+
+
 class TestStartingUp:
+    def test_the_version_is_told(self, densekit: Command) -> None:
+        answer = densekit("--version")
+        assert (answer.status, answer.out) == (0, f"densekit {version('densekit')}\n")
+
     def test_neither_the_package_nor_help_loads_torch(self) -> None:
         code = (
             "import sys, densekit, densekit.cli; "

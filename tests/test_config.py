@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -85,8 +86,28 @@ class TestMistakes:
     def test_a_misspelt_section_is_named(self) -> None:
         assert "trainng: no such setting; did you mean 'training'?" in problem_with("trainng.epochs=3")
 
-    def test_a_setting_without_its_section_is_refused(self) -> None:
-        assert "epochs: no such setting" in problem_with("epochs=3")
+    def test_a_setting_without_its_section_is_refused_with_where_it_belongs(self) -> None:
+        assert "epochs: no such setting; did you mean 'training.epochs'?" in problem_with("epochs=3")
+        assert "did you mean 'training.learning_rate'?" in problem_with("learning_rte=0.1")
+        assert "did you mean 'data.val_fraction'?" in problem_with("training.val_fraction=0.1")
+
+    @pytest.mark.parametrize(
+        "setting",
+        [
+            "training.seed=9000000000000000000000",
+            "training.batch_size=99999999999999999999999999",
+            "training.weight_decay=1e308",
+            "training.learning_rate=1e300",
+        ],
+    )
+    def test_numbers_have_a_roof(self, setting: str) -> None:
+        key = setting.partition("=")[0]
+        assert re.search(rf"{key} is .*: input should be less than", problem_with(setting))
+
+    @pytest.mark.parametrize("text", ["''", "' '"])
+    def test_an_empty_folder_name_is_not_the_present_folder(self, text: str) -> None:
+        with pytest.raises(ConfigError, match=r"data.folder is '.*': name a folder"):
+            load_config(overrides=[f"data.folder={text}"])
 
     def test_a_setting_is_no_section(self) -> None:
         assert "'epochs' is a setting itself, not a section" in problem_with("training.epochs.first=3")

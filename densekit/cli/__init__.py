@@ -6,16 +6,32 @@ else. What takes long to import is imported by the command that needs it.
 """
 
 import sys
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
+import typer
+
+from densekit import __version__
 from densekit.cli.cache import cache
 from densekit.cli.classifier import doctor, evaluate, parity, predict, train
 from densekit.cli.course import course
-from densekit.cli.output import group, note
+from densekit.cli.output import group, note, say_in_any_terminal, what_the_system_says
 from densekit.cli.weights import weights
 from densekit.errors import DensekitError
 
 app = group("From a folder of pictures to a trained, tested image classifier.")
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    if version:
+        print(f"densekit {__version__}")
+        raise typer.Exit
+
+
 for command in (train, evaluate, predict, doctor, parity):
     app.command()(command)
 app.add_typer(cache, name="cache")
@@ -25,10 +41,14 @@ app.add_typer(weights, name="weights")
 
 def main() -> NoReturn:
     """Run the command line; a mistake of the caller's ends in one message and never in a traceback."""
+    say_in_any_terminal()
     try:
         app(standalone_mode=True)
     except DensekitError as error:
         note(f"densekit: {error}")
+        sys.exit(2)
+    except OSError as error:
+        note(f"densekit: {what_the_system_says(error)}")
         sys.exit(2)
     except KeyboardInterrupt:
         note("densekit: stopped")

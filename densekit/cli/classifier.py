@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def train(
     config: Annotated[Path | None, typer.Argument(help="A YAML file of settings.")] = None,
-    data: Annotated[Path | None, typer.Option(help="The folder of images.")] = None,
+    data: Annotated[str | None, typer.Option(metavar="<path>", help="The folder of images.")] = None,
     preset: Annotated[str | None, typer.Option(help="The settings to start from: head.")] = None,
     train_from: Annotated[
         str | None,
@@ -36,7 +36,7 @@ def train(
         list[str] | None, typer.Option("--set", help="key.path=value: any setting of presets/head.yaml.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="The run folder; a new one below runs/ if not given.")
+        str | None, typer.Option(metavar="<path>", help="The run folder; a new one below runs/ if not given.")
     ] = None,
     resume: Annotated[Path | None, typer.Option(help="Continue the interrupted run in this folder.")] = None,
     as_json: Json = False,
@@ -45,6 +45,8 @@ def train(
     from densekit.run.trainer import resume as go_on
     from densekit.run.trainer import train as begin
 
+    if out is not None and not out.strip():
+        raise ConfigError("--out is empty: name a folder for the run, or leave the option out")
     if resume is not None and any((config, data, preset, train_from, weights, epochs, settings, out)):
         raise ConfigError("--resume takes every setting from the run folder: give nothing beside it")
     try:

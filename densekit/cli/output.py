@@ -1,11 +1,23 @@
 """What the commands share: how they answer, and a few options."""
 
+import errno
+import io
 import json
 import os
 import sys
 from typing import Annotated, Any
 
 import typer
+
+_REMEDIES = {
+    errno.ENOSPC: "Free some space, or name another place with --out; what was finished before is kept",
+    errno.EDQUOT: "Your share of the disk is used up: free some space, or name another place with --out",
+    errno.EROFS: "That place can only be read: name another one with --out",
+    errno.EACCES: "You may not read or write there: ask for permission, or name another place",
+    errno.EPERM: "You may not do that there: ask for permission, or name another place",
+    errno.ENAMETOOLONG: "The name is too long for this system: choose a shorter one",
+    errno.ENOENT: "It is not there any more: check the name, and that the present folder still exists",
+}
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Architecture = Annotated[
@@ -32,6 +44,20 @@ def print_json(document: Any) -> None:
 def note(text: str) -> None:
     """Say something on standard error, where it is in nobody's way."""
     print(text, file=sys.stderr)
+
+
+def say_in_any_terminal() -> None:
+    """Let a name that a terminal can't show be written as an escape, instead of stopping the program."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def what_the_system_says(error: OSError) -> str:
+    """Put an error of the operating system into a message: what, where, and what to do."""
+    where = f"{error.filename}: " if error.filename else ""
+    remedy = _REMEDIES.get(error.errno or 0, "")
+    return f"{where}{error.strerror or error}{f'. {remedy}' if remedy else ''}"
 
 
 def full_name(architecture: str) -> str:
