@@ -21,15 +21,19 @@ from densekit.errors import DensekitError
 app = group("From a folder of pictures to a trained, tested image classifier.")
 
 
+def _tell_version(asked: bool) -> None:
+    if asked:
+        print(f"densekit {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", is_eager=True, help="Print the version and exit.")
+        bool,
+        typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version and exit."),
     ] = False,
-) -> None:
-    if version:
-        print(f"densekit {__version__}")
-        raise typer.Exit
+) -> None: ...
 
 
 for command in (train, evaluate, predict, doctor, parity):
