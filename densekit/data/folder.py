@@ -99,6 +99,23 @@ def open_folder(root: Path | str, val_fraction: float = 0.2, split_seed: int = 0
     )
 
 
+def open_to_judge(root: Path | str) -> DataFolder:
+    """Open a folder of images that a classifier is judged by; nothing is learned from it.
+
+    So it may be one class alone, or one image of each, or a test/ without a train/. In a folder that is not
+    split all images are for testing.
+
+    Raises:
+        DataError: the folder is missing, holds no images, or is not laid out in classes.
+    """
+    scan = scan_folder(root, to_learn=False)
+    names = sorted({name for images in scan.images.values() for name, paths in images.items() if paths})
+    images = {"test": scan.images["all"]} if scan.layout == "flat" else scan.images
+    parts = {split: _samples(images.get(split, {}), names) for split in ("train", "val", "test")}
+    left_out = tuple(problem for problem in scan.problems if problem.left_out)
+    return DataFolder(scan.root, tuple(names), parts["train"], parts["val"], parts["test"], left_out)
+
+
 def summary(problems: Sequence[Problem]) -> str:
     """Return how many problems there are of each kind: 'system files (2), broken links (1)'."""
     counts = Counter(problem.kind for problem in problems)

@@ -44,8 +44,12 @@ class Layout:
     splits: dict[str, Path]
 
 
-def find_layout(root: Path) -> Layout:
+def find_layout(root: Path, to_learn: bool = True) -> Layout:
     """Find the class folders of a data folder.
+
+    Args:
+        root: the data folder.
+        to_learn: whether it is to be learned from, so that a split folder needs a train/.
 
     Raises:
         DataError: the folder is missing, is a file, is empty, or holds its images in another order.
@@ -55,7 +59,7 @@ def find_layout(root: Path) -> Layout:
     if not folders:
         raise DataError(_no_class_folders(root))
     if _is_split(folders):
-        return Layout(root, "split", _split_folders(root, folders))
+        return Layout(root, "split", _split_folders(root, folders, to_learn))
     if (inner := _wrapped(folders)) is not None:
         raise DataError(f"{root} holds nothing but a folder with the data in it: name {inner} instead")
     for folder in folders:
@@ -118,7 +122,7 @@ def _is_split(folders: Sequence[Path]) -> bool:
     return any(_split_name(folder) == "train" and visible_folders(folder) for folder in folders)
 
 
-def _split_folders(root: Path, folders: Sequence[Path]) -> dict[str, Path]:
+def _split_folders(root: Path, folders: Sequence[Path], to_learn: bool) -> dict[str, Path]:
     splits: dict[str, Path] = {}
     for folder in folders:
         name = _split_name(folder)
@@ -126,14 +130,16 @@ def _split_folders(root: Path, folders: Sequence[Path]) -> dict[str, Path]:
             raise DataError(f"{root} has both '{splits[name].name}' and '{folder.name}' for {name}: keep one")
         if name:
             splits[name] = folder
-    if "train" not in splits:
+    if "train" not in splits and to_learn:
         names = listed(folder.name for folder in folders)
         raise DataError(f"{root} has {names}, but no 'train' with images to learn from: {EXPECTED}")
     for folder in splits.values():
         _require_folder(folder)
-    if not visible_folders(splits["train"]):
-        raise DataError(_no_class_folders(splits["train"]))
-    return {name: splits[name] for name in SPLITS if name in splits}
+    found = {name: splits[name] for name in SPLITS if name in splits}
+    first = next(iter(found.values()))
+    if not visible_folders(first):
+        raise DataError(_no_class_folders(first))
+    return found
 
 
 def _split_name(folder: Path) -> str | None:

@@ -53,19 +53,26 @@ class Scan:
         return "all" if self.layout == "flat" else "train"
 
 
-def scan_folder(root: Path | str) -> Scan:
+def scan_folder(root: Path | str, to_learn: bool = True) -> Scan:
     """Find the classes and images of a data folder. No image is decoded.
+
+    Args:
+        root: the data folder.
+        to_learn: whether it is to be learned from, so that a split folder needs a train/ with images.
 
     Raises:
         DataError: the folder is missing, is a file, holds no images, or holds them in another order.
     """
-    layout = find_layout(Path(root).expanduser())
+    layout = find_layout(Path(root).expanduser(), to_learn)
     problems = _problems_beside_splits(layout) if layout.kind == "split" else []
     images: dict[str, dict[str, tuple[Path, ...]]] = {}
     for split, folder in layout.splits.items():
         images[split] = _scan_split(folder, problems)
     learned_from = next(iter(images))
-    if not any(images[learned_from].values()):
+    some = any(images[learned_from].values()) or (
+        not to_learn and any(map(any, map(dict.values, images.values())))
+    )
+    if not some:
         details = "".join(f"\n  {problem}" for problem in problems[:3])
         raise DataError(f"{layout.splits[learned_from]} holds no usable images: {EXPECTED}{details}")
     problems += _class_problems(layout, images)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from densekit.config import RunConfig
-from densekit.data.folder import DataFolder, open_folder
+from densekit.data.folder import DataFolder, open_folder, open_to_judge
 from densekit.data.loading import load_images
 from densekit.data.problems import Problem
 from densekit.data.scan import Sample, scan_folder
@@ -232,9 +232,14 @@ class Run:
             part = split or "val"
             samples, missing = held_back(remembered, root, part)
             return part, samples, missing
-        settings = self.config.data
-        folder = open_folder(root, settings.val_fraction, settings.split_seed)
-        split = split or _natural_split(folder, is_own)
+        is_split = not is_own and scan_folder(root, to_learn=False).layout == "split"
+        if is_own or (split in ("train", "val") and not is_split):  # the parts that a training would make
+            settings = self.config.data
+            folder = open_folder(root, settings.val_fraction, settings.split_seed)
+            split = split or "val"
+        else:
+            folder = open_to_judge(root)
+            split = split or _natural_split(folder, is_split)
         return split, self._relabelled(folder, split), ()
 
     def _relabelled(self, folder: DataFolder, split: str) -> list[Sample]:
@@ -270,13 +275,11 @@ def backbone(config: RunConfig, num_classes: int, seed: int | None = None) -> De
     return network
 
 
-def _natural_split(folder: DataFolder, is_own: bool) -> str:
+def _natural_split(folder: DataFolder, is_split: bool) -> str:
     """Choose what to evaluate on, where nobody says: images that were not learned from, as many as there are."""
-    if is_own:
-        return "val"
-    if folder.test:
-        return "test"
-    return "all" if scan_folder(folder.root).layout == "flat" else "val"
+    if not is_split:
+        return "all"
+    return "test" if folder.test else "val" if folder.val else "all"
 
 
 def _read_metrics(folder: Path) -> dict[str, Any] | None:

@@ -101,6 +101,23 @@ class TestEvaluating:
         assert folder.name == "pictures-all"
         assert report.confusion.sum() == 36
 
+    def test_one_class_one_image_each_and_a_test_folder_alone_can_be_judged(
+        self, run: Run, pictures: Path, tmp_path: Path
+    ) -> None:
+        one = tmp_path / "one"
+        shutil.copytree(pictures / "red", one / "red")
+        assert run.evaluate(one)[0].confusion.sum(axis=1).tolist() == [0, 0, 12]
+        each = tmp_path / "each"
+        for name in ("blue", "red"):
+            (each / name).mkdir(parents=True)
+            shutil.copy(pictures / name / "00.png", each / name)
+        assert run.evaluate(each)[0].confusion.sum(axis=1).tolist() == [1, 0, 1]
+        shutil.copytree(one, tmp_path / "alone" / "test")
+        report, folder = run.evaluate(tmp_path / "alone")
+        assert (report.total, folder.name) == (12, "alone-test")
+        with pytest.raises(DataError, match="has no val images"):
+            run.evaluate(tmp_path / "alone", split="val")
+
     def test_a_class_that_the_run_does_not_know_is_refused(self, run: Run, tmp_path: Path) -> None:
         for name in ("gren", "red"):
             (tmp_path / "other" / name).mkdir(parents=True)
