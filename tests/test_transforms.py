@@ -44,8 +44,8 @@ def test_ordinary_pictures_come_out_as_from_torchvision(
     ours, theirs = preprocessing(image), by_torchvision(preprocessing, image)
     if max(width, height) <= 10 * min(width, height):
         torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-6)
-    else:  # at most one step of 256, in a pixel here and there
-        torch.testing.assert_close(ours, theirs, rtol=0, atol=1.01 / 255 / min(preprocessing.std))
+    else:  # at most two steps of 256, in a pixel here and there: Pillow rounds after each of its two passes
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=2.01 / 255 / min(preprocessing.std))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 2000), (2000, 1), (1, 1_000_000)])
