@@ -68,7 +68,10 @@ def _parser() -> argparse.ArgumentParser:
     recipe = parser.add_argument_group("recipe", "what is not given is as in the run, or in settings.py")
     recipe.add_argument("--images", type=int, metavar="N", help="views in all")
     recipe.add_argument("--batch-size", type=int, metavar="N", help="views in a step, over all processes")
-    recipe.add_argument("--learning-rate", type=float, metavar="X")
+    recipe.add_argument("--first-filters", choices=("ica", "random"), help="of the first convolution")
+    recipe.add_argument("--optimizer", choices=("muon", "adamw"), help="of the hidden convolutions")
+    recipe.add_argument("--learning-rate", type=float, metavar="X", help="AdamW's highest")
+    recipe.add_argument("--muon-learning-rate", type=float, metavar="X", help="Muon's highest")
     recipe.add_argument("--stages", metavar="TEXT", help="such as 64@128:0.7,96@128:0.2,128@128:0.1")
     recipe.add_argument("--seed", type=int, metavar="N")
     recipe.add_argument("--first-weights", type=Path, metavar="FILE", help="random ones if not given")
@@ -94,7 +97,10 @@ def _plan(options: argparse.Namespace) -> Plan:
     given = {
         "images": options.images,
         "batch_size": options.batch_size,
+        "first_filters": options.first_filters,
+        "optimizer": options.optimizer,
         "learning_rate": options.learning_rate,
+        "muon_learning_rate": options.muon_learning_rate,
         "stages": read_stages(options.stages) if options.stages else None,
         "seed": options.seed,
         "first_weights": read_weights_file(options.first_weights).sha256 if options.first_weights else None,

@@ -19,6 +19,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
@@ -36,6 +37,7 @@ from workshop.distillation.distil import (
     distil,
     measure_standards,
 )
+from workshop.distillation.first_filters import first_filters
 from workshop.distillation.logbook import LogBook
 from workshop.distillation.settings import Recipe, make_recipe
 from workshop.distillation.state import State, load_state, new_state, save_state
@@ -103,8 +105,12 @@ def _train(team: Team, plan: Plan) -> None:
     room = Classroom(open_cache(plan.work / "crops"), teacher, plan.recipe, compute, team)
     checkpoint = plan.folder / CHECKPOINT
     begins = not checkpoint.is_file()
+    config = read_architecture(plan.architecture)
     first_weights = _first_weights(plan) if begins else None
-    state = new_state(read_architecture(plan.architecture), teacher, plan.recipe, compute, first_weights)
+    filters = None
+    if begins and first_weights is None and plan.recipe.first_filters == "ica":
+        filters = first_filters(room, torch.Size((config.num_init_features, 3, 7, 7)))
+    state = new_state(config, teacher, plan.recipe, compute, first_weights, filters)
     identity = f"{plan.recipe.identity()} {plan.architecture} {teacher.name} {room.cache.identity}"
     if begins:
         measure_standards(state, room)
