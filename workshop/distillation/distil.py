@@ -64,6 +64,7 @@ class Classroom:
         recipe: how.
         compute: where, and how precisely.
         team: the processes that work together.
+        held: all crops on the device, where there is room for them, uint8 (N, 3, SIZE, SIZE).
     """
 
     cache: CropCache
@@ -71,6 +72,7 @@ class Classroom:
     recipe: Recipe
     compute: Compute
     team: Team = ALONE
+    held: Tensor | None = None
 
     @property
     def own_batch(self) -> int:
@@ -79,6 +81,8 @@ class Classroom:
 
     def crops(self, numbers: NDArray[np.int64]) -> Tensor:
         """Return crops on the device, uint8 (N, 3, SIZE, SIZE)."""
+        if self.held is not None:
+            return self.held[self.compute.send(torch.from_numpy(numbers))]
         return self.compute.send(torch.from_numpy(np.ascontiguousarray(self.cache.pixels[numbers])))
 
 

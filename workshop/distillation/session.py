@@ -19,6 +19,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
@@ -65,6 +66,7 @@ class Plan:
         save_minutes: a checkpoint, and a row of the log, at least that often.
         examine_minutes: how often the student is examined on the pictures kept for it.
         progress: show a bar.
+        hold_crops: keep all crops in the device's memory instead of reading them from the disk.
     """
 
     work: Path
@@ -78,6 +80,7 @@ class Plan:
     save_minutes: float = 3.0
     examine_minutes: float = 12.0
     progress: bool = True
+    hold_crops: bool = False
 
     @property
     def folder(self) -> Path:
@@ -102,7 +105,9 @@ def _train(team: Team, plan: Plan) -> None:
     fast = "bf16" if plan.precision == "auto" and bf16_is_fast() else plan.precision
     compute = choose_compute(plan.device, fast)
     teacher = plan.make_teacher(compute)
-    room = Classroom(open_cache(plan.work / "crops"), teacher, plan.recipe, compute, team)
+    cache = open_cache(plan.work / "crops")
+    held = compute.send(torch.from_numpy(np.array(cache.pixels))) if plan.hold_crops else None
+    room = Classroom(cache, teacher, plan.recipe, compute, team, held)
     checkpoint = plan.folder / CHECKPOINT
     begins = not checkpoint.is_file()
     config = read_architecture(plan.architecture)

@@ -104,3 +104,18 @@ def test_recipe_and_log_are_kept_beside_the_weights(work: Path) -> None:
 def test_without_a_run_there_is_nothing_to_export(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"recipe\.json can't be read, so there is nothing to export"):
         export(tmp_path)
+
+
+def test_the_card_names_first_filters_and_optimisers(tmp_path: Path) -> None:
+    work = work_folder(tmp_path / "work")
+    train(ALONE, plan(work, recipe(images=8)))
+    card = export(work).with_name("README.md").read_text()
+    assert "independent components of patches of the pictures" in card
+    assert "Muon for the hidden convolutions, learning rate 0.02, their norms kept" in card
+    train(
+        ALONE,
+        plan(work_folder(tmp_path / "old"), recipe(images=8, first_filters="random", optimizer="adamw")),
+    )
+    card = export(tmp_path / "old").with_name("README.md").read_text()
+    assert "**First filters**: random." in card
+    assert "Muon" not in card
