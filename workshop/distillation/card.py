@@ -205,7 +205,7 @@ def _what_each_step_gains(steps: Mapping[str, Any]) -> str:
     return "\n".join(
         [
             "## What each step of the recipe gains",
-            f"Short runs of {steps['images']:,} images from the same random weights, each without one thing, "
+            f"Short runs of {steps['images']:,} images with the same seed, each without one thing, "
             "measured as above, by `benchmarks/recipe_steps.py`. One training seed each: ± is of the "
             f"{steps['seeds']} seeds of the measuring alone. Cosine: of the features to the teacher's, on "
             "pictures kept for measuring. Runs as short as this show large effects only.",
