@@ -36,11 +36,13 @@ def first_filters(room: Classroom, shape: torch.Size) -> Tensor:
         shape: (filters, 3, height, width); at most 3 · height · width filters.
 
     Returns:
-        float32, in the usual deviation of random first weights: the square root of 2 / (3 · height · width).
+        float32, each filter in the usual size of random first weights: their root mean square is the square root
+        of 2 / (3 · height · width).
     """
     patches = sample_patches(room, shape[-1])
     filters = independent_components(patches, shape[0], room.recipe.seed)
-    scale = math.sqrt(2 / patches.shape[1]) / filters.std(axis=1, keepdims=True)
+    # By root mean square: flat patches of one colour hardly deviate from their own mean, and would become huge.
+    scale = math.sqrt(2 / patches.shape[1]) / np.sqrt(np.square(filters).mean(axis=1, keepdims=True))
     return torch.from_numpy((filters * scale).astype(np.float32)).view(shape)
 
 

@@ -53,10 +53,11 @@ def pack(cache: CropCache, path: Path, megabytes: float, side: int = _SIDE, qual
     while count > 0:
         numbers = _evenly(total, count)
         coded = _coded(cache, numbers, side, quality)
-        if sum(map(len, coded)) <= limit:
+        size = sum(map(len, coded))
+        if size <= limit:
             _write(cache, path, numbers, coded)
             return count
-        count = int(count * 0.98)
+        count = int(count * min(0.99, limit / size))
     raise ConfigError(f"{megabytes:g} MB: no crop fits into that; ask for more")
 
 
