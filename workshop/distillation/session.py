@@ -109,17 +109,12 @@ def _train(team: Team, plan: Plan) -> None:
     held = compute.send(torch.from_numpy(np.array(cache.pixels))) if plan.hold_crops else None
     room = Classroom(cache, teacher, plan.recipe, compute, team, held)
     checkpoint = plan.folder / CHECKPOINT
-    begins = not checkpoint.is_file()
-    config = read_architecture(plan.architecture)
-    first_weights = _first_weights(plan) if begins else None
-    filters = None
-    if begins and first_weights is None and plan.recipe.first_filters == "ica":
-        filters = first_filters(room, torch.Size((config.num_init_features, 3, 7, 7)))
-    state = new_state(config, teacher, plan.recipe, compute, first_weights, filters)
     identity = f"{plan.recipe.identity()} {plan.architecture} {teacher.name} {room.cache.identity}"
+    begins = not checkpoint.is_file()
     if begins:
-        measure_standards(state, room)
+        state = _begun(plan, room)
     else:
+        state = new_state(read_architecture(plan.architecture), teacher, plan.recipe, compute)
         load_state(state, checkpoint, identity)
     if begins and team.leads:
         _keep_before(plan)
@@ -135,6 +130,19 @@ def _train(team: Team, plan: Plan) -> None:
             break
     if keeper is not None:
         keeper.close()
+
+
+def _begun(plan: Plan, room: Classroom) -> State:
+    """Return the state before the first step, the same in each process."""
+    config = read_architecture(plan.architecture)
+    first_weights = _first_weights(plan)
+    filters = None
+    if first_weights is None and plan.recipe.first_filters == "ica":
+        filters = first_filters(room, torch.Size((config.num_init_features, 3, 7, 7)))
+        room.team.average([filters])  # no process may begin with others, not even by rounding
+    state = new_state(config, room.teacher, plan.recipe, room.compute, first_weights, filters)
+    measure_standards(state, room)
+    return state
 
 
 def _first_weights(plan: Plan) -> dict[str, Tensor] | None:
