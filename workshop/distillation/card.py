@@ -13,6 +13,12 @@ _CHANGED = (
     "`run/log.csv` has the rates."
 )
 
+_FRESH = (
+    "",
+    "*Fresh* pictures are rendered by the same recipe with other seeds, and nothing was ever chosen by them, so",
+    "those numbers are the ones to quote.",
+)
+
 
 @dataclass(frozen=True)
 class Record:
@@ -192,6 +198,7 @@ def _how_good(rows: list[dict[str, str]], transfer: Mapping[str, Any] | None) ->
                 f"| {task} | {' | '.join(cell.get((task, model), '') for model in models)} |"
                 for task in tasks
             ),
+            *(_FRESH if any("fresh" in task for task in tasks) else ()),
         ]
     )
 

@@ -50,6 +50,7 @@ def test_the_card_names_every_package_with_its_licences_and_what_was_measured(wo
     (work / "transfer.json").unlink()
     assert "| some-pictures | 1.2-3 | pictures | 70 | 140 | CC0, GPL-2+ |" in card
     assert "| photographs | 87.6% ± 1.2 |" in card.replace("87.7%", "87.6%")
+    assert "the ones to quote" not in card
     assert "16 images" in card
     assert "not measured yet" in export(work).with_name("README.md").read_text()
 
@@ -119,3 +120,12 @@ def test_the_card_names_first_filters_and_optimisers(tmp_path: Path) -> None:
     card = export(tmp_path / "old").with_name("README.md").read_text()
     assert "**First filters**: random." in card
     assert "Muon" not in card
+
+
+def test_the_card_says_which_numbers_are_the_ones_to_quote(work: Path) -> None:
+    row = {"task": "tabletop, fresh", "model": "embedded", "accuracy": 0.8, "half_interval": 0.01}
+    (work / "transfer.json").write_text(json.dumps({"size": 128, "seeds": 5, "rows": [row]}))
+    card = export(work).with_name("README.md").read_text()
+    (work / "transfer.json").unlink()
+    assert "| tabletop, fresh | 80.0% ± 1.0 |" in card
+    assert "nothing was ever chosen by them" in card
