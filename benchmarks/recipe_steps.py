@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/recipe_steps.py --work DIR [--images N] [--photos DIR] [--only ARM ...] [--json]
 
-Each arm begins with the same random weights, sees so many views and is measured like the embedded weights
+Each arm begins with the same seed, sees so many views and is measured like the embedded weights
 (`benchmarks/transfer.py`). DIR is a work folder of `python -m workshop.distillation`, with its crops and
 packages; what the arms reach is kept in DIR/steps, so that a run that was stopped goes on where it was.
 
@@ -92,6 +92,9 @@ WHOLE = "whole"
 ARMS = (
     Arm(WHOLE, "the whole recipe"),
     Arm("raw", "weights not averaged", averaged=False),
+    Arm("random-filters", "random first filters", {"first_filters": "random"}),
+    Arm("adamw", "AdamW for the hidden convolutions too", {"optimizer": "adamw"}),
+    Arm("batch-64", "batches of 64 images", {"batch_size": 64}),
     Arm("no-maps", "no maps, only pooled features and outputs", {"weight_maps": 0.0}),
     Arm("one-map", "maps at the last stride only", {"compared_maps": 1}),
     Arm("one-size", "64 px throughout", {"stages": read_stages("64@128:1")}),

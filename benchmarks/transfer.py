@@ -1,11 +1,13 @@
 """Transfer: how far features carry on pictures that the weights never saw, by a logistic regression on top.
 
-    .venv/bin/python benchmarks/transfer.py [--photos DIR] [--weights FILE ...] [--teacher] [--size N] [--json]
+    .venv/bin/python benchmarks/transfer.py [--photos DIR] [--weights FILE ...] [--teacher] [--size N]
+                                        [--fresh DIR] [--json]
 
 Models: random weights, the embedded ones, any weights file, and the teacher that the embedded ones come from
 (which needs the optional group `distillation`). Tasks: a folder of photographs with a folder for each class
 (five-fold cross-validation), the tabletop pictures with 5, 10, 20 and 50 training images a class (measured on
-its validation and test pictures), and letters rendered from an open font, 20 a class to learn from and 20 to
+its validation and test pictures, and on as many fresh ones that nothing was ever chosen by: those numbers are the
+final ones), and letters rendered from an open font, 20 a class to learn from and 20 to
 measure on. All models see the same pixels, and within a seed the same folds and the same training images.
 
 What stands behind ± is half of the 95 % interval of the mean over the seeds (Student's t).
@@ -45,6 +47,7 @@ from densekit.model.densenet import DenseNet
 from densekit.model.frozen.rewrite import frozen
 from densekit.model.weights_info import SMALL
 from densekit.model.zoo import build
+from workshop.samples.fresh import check_fresh, fresh_names, render_fresh
 
 Embedder = Callable[[Tensor], Tensor]
 """From pixels, uint8 (N, 3, S, S), to features, float32 (N, C)."""
@@ -53,6 +56,7 @@ Split = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 _AT_ONCE = 32
 _TABLETOP_COUNTS = (5, 10, 20, 50)
+_FRESH = Path("runs/fresh_tabletop")
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,19 +98,47 @@ def photographs(folder: Path, preprocessing: Preprocessing) -> Task:
     return Task(f"{folder.name}, {len(labels)} in 5 folds", pixels, labels, folds)
 
 
-def tabletop(preprocessing: Preprocessing) -> list[Task]:
-    """Return the tasks on the tabletop pictures, one for each number of training images."""
-    data = open_folder(sample_folder("tabletop"))
-    pixels, labels = load_pixels([*data.train, *data.val, *data.test], preprocessing)
-    measured_on = np.arange(len(data.train), len(labels))
+def tabletop(preprocessing: Preprocessing, fresh: Path | None = None) -> list[Task]:
+    """Return the tasks on the tabletop pictures, one for each number of training images.
 
-    def some(count: int) -> Callable[[int], list[Split]]:
+    Args:
+        preprocessing: what the pictures go through.
+        fresh: a folder of fresh pictures: each task is then also measured on those, under a name of its own.
+    """
+    data = open_folder(sample_folder("tabletop"))
+    known = [*data.val, *data.test]
+    new = (
+        [Sample(fresh / name, data.classes.index(Path(name).parent.name)) for name in fresh_names()]
+        if fresh
+        else []
+    )
+    pixels, labels = load_pixels([*data.train, *known, *new], preprocessing)
+    first, last = len(data.train), len(data.train) + len(known)
+    measured_on = {"": np.arange(first, last)}
+    if fresh:
+        measured_on[", fresh"] = np.arange(last, len(labels))
+
+    def some(count: int, measured: NDArray[np.int64]) -> Callable[[int], list[Split]]:
         def splits(seed: int) -> list[Split]:
-            return [(some_of_each(labels[: len(data.train)], count, seed), measured_on)]
+            return [(some_of_each(labels[:first], count, seed), measured)]
 
         return splits
 
-    return [Task(f"tabletop, {count} a class", pixels, labels, some(count)) for count in _TABLETOP_COUNTS]
+    return [
+        Task(f"tabletop, {count} a class{told}", pixels, labels, some(count, numbers))
+        for told, numbers in measured_on.items()
+        for count in _TABLETOP_COUNTS
+    ]
+
+
+def rendered_fresh(folder: Path) -> Path:
+    """Render the fresh tabletop pictures into a folder, unless they are there, and check each one's digest."""
+    names = fresh_names()
+    for done, _ in enumerate(render_fresh(folder, names), start=1):
+        if done % 50 == 0:
+            print(f"rendered {done} fresh pictures", file=sys.stderr)
+    check_fresh(folder, names)
+    return folder
 
 
 def letters(preprocessing: Preprocessing, of_each: int = 20) -> Task:
@@ -182,13 +214,16 @@ def main() -> int:
     parser.add_argument("--weights", type=Path, nargs="+", default=[], help="weights files to measure too")
     parser.add_argument("--teacher", action="store_true", help="measure the teacher too")
     parser.add_argument("--size", type=int, default=SMALL.crop, help="image size in pixels")
+    parser.add_argument(
+        "--fresh", type=Path, default=_FRESH, help="folder of the fresh pictures, made if needed"
+    )
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     preprocessing = SMALL.with_size(arguments.size)
     try:
         tasks = [photographs(arguments.photos, preprocessing)] if arguments.photos else []
-        tasks += [*tabletop(preprocessing), letters(preprocessing)]
+        tasks += [*tabletop(preprocessing, rendered_fresh(arguments.fresh)), letters(preprocessing)]
         rows = list(measure(tasks, models(arguments.weights, arguments.teacher), arguments.seeds))
     except DensekitError as error:
         print(f"Error: {error}", file=sys.stderr)

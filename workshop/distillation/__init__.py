@@ -8,11 +8,17 @@
     teacher    EfficientNet-Lite0: what is to be imitated
     student    DenseNet-121 with the adapters that compare its maps to the teacher's
     views      the random crops, colours and mixtures that both look at
-    settings   the recipe, and the plan over a run
-    progress   the log and the progress bar
-    checkpoint everything that a run needs to go on
+    settings   the recipe, and what follows from it for each moment
+    first_filters  what the first convolution begins with: independent components of the pictures
+    muon       the optimiser of the hidden convolutions
+    state      everything that a run needs to go on, and its file
     distil     the loop, in one process or several
-    card       the finished file, its description and its card
+    logbook    the log
+    session    from the last checkpoint on, until the run or the time is over
+    pace       a run whose length fits into a given time
+    export     the finished file, its description and its card
+    packing    few small crops in one file, to be taken along
+    on_gpu.sh  a run of some minutes on a machine with a GPU and no network
 
 `python -m workshop.distillation --work DIR` does all of it, and goes on where it was stopped.
 """

@@ -20,6 +20,7 @@ from densekit.model.state_dicts import read_weights_file
 from densekit.training.team import run_together
 from workshop.distillation.cache import MANIFEST, build_cache, open_cache
 from workshop.distillation.export import export
+from workshop.distillation.pace import train_within
 from workshop.distillation.packages import fetch_packages
 from workshop.distillation.session import CHECKPOINT, Plan, read_recipe, train
 from workshop.distillation.settings import Recipe, make_recipe, read_stages
@@ -37,7 +38,10 @@ def main(arguments: list[str] | None = None) -> int:
             if options.only_crops:
                 return 0
             plan = _plan(options)
-            run_together(options.processes, options.threads, train, plan)
+            if options.fit_minutes is None:
+                run_together(options.processes, options.threads, train, plan)
+            else:
+                run_together(options.processes, options.threads, train_within, plan, options.fit_minutes)
         print(f"weights, description and card: {export(options.work).parent}")
     except DensekitError as error:
         print(f"Error: {error}", file=sys.stderr)
@@ -56,11 +60,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--work", type=Path, required=True, metavar="DIR", help="the work folder")
     parser.add_argument("--minutes", type=float, metavar="N", help="stop training after so long")
+    parser.add_argument(
+        "--fit-minutes", type=float, metavar="N", help="a run whose length is chosen to fill so many minutes"
+    )
     parser.add_argument("--save-minutes", type=float, default=3.0, metavar="N", help="between checkpoints")
     parser.add_argument("--processes", type=int, default=1, metavar="N")
     parser.add_argument("--threads", type=int, metavar="N", help="of each process")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--precision", default="auto", help="auto, fp32 or bf16")
+    parser.add_argument("--hold-crops", action="store_true", help="keep all crops in the device's memory")
     parser.add_argument("--crops", type=int, default=_CROPS, metavar="N", help="crops to cut, about")
     parser.add_argument("--without", nargs="+", default=[], metavar="PACKAGE", help="sources to leave out")
     parser.add_argument("--only-crops", action="store_true", help="stop when the crops are cut")
@@ -68,7 +76,10 @@ def _parser() -> argparse.ArgumentParser:
     recipe = parser.add_argument_group("recipe", "what is not given is as in the run, or in settings.py")
     recipe.add_argument("--images", type=int, metavar="N", help="views in all")
     recipe.add_argument("--batch-size", type=int, metavar="N", help="views in a step, over all processes")
-    recipe.add_argument("--learning-rate", type=float, metavar="X")
+    recipe.add_argument("--first-filters", choices=("ica", "random"), help="of the first convolution")
+    recipe.add_argument("--optimizer", choices=("muon", "adamw"), help="of the hidden convolutions")
+    recipe.add_argument("--learning-rate", type=float, metavar="X", help="AdamW's highest")
+    recipe.add_argument("--muon-learning-rate", type=float, metavar="X", help="Muon's highest")
     recipe.add_argument("--stages", metavar="TEXT", help="such as 64@128:0.7,96@128:0.2,128@128:0.1")
     recipe.add_argument("--seed", type=int, metavar="N")
     recipe.add_argument("--first-weights", type=Path, metavar="FILE", help="random ones if not given")
@@ -94,7 +105,10 @@ def _plan(options: argparse.Namespace) -> Plan:
     given = {
         "images": options.images,
         "batch_size": options.batch_size,
+        "first_filters": options.first_filters,
+        "optimizer": options.optimizer,
         "learning_rate": options.learning_rate,
+        "muon_learning_rate": options.muon_learning_rate,
         "stages": read_stages(options.stages) if options.stages else None,
         "seed": options.seed,
         "first_weights": read_weights_file(options.first_weights).sha256 if options.first_weights else None,
@@ -112,6 +126,7 @@ def _plan(options: argparse.Namespace) -> Plan:
         precision=options.precision,
         minutes=options.minutes,
         save_minutes=options.save_minutes,
+        hold_crops=options.hold_crops,
     )
 
 

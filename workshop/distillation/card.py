@@ -13,6 +13,12 @@ _CHANGED = (
     "`run/log.csv` has the rates."
 )
 
+_FRESH = (
+    "",
+    "*Fresh* pictures are rendered by the same recipe with other seeds, and nothing was ever chosen by them, so",
+    "those numbers are the ones to quote.",
+)
+
 
 @dataclass(frozen=True)
 class Record:
@@ -115,12 +121,34 @@ weights, the *student*, learned to see what the teacher saw (distillation). {aga
 - **Loss**: the feature maps after each dense block against the teacher's, position by position (smooth L1,
   weight {recipe.weight_maps:g}); the pooled features (cosine, weight {recipe.weight_features:g}); the outputs (KL
   divergence at temperature {recipe.temperature:g}, weight {recipe.weight_logits:g}).
-- **Optimiser**: AdamW, learning rate {recipe.learning_rate:g}, weight decay {recipe.weight_decay:g}, batches of
-  {recipe.batch_size}, {recipe.warm_up} steps of warm-up, cosine decay to zero over the last
-  {recipe.decay:.0%}; the weights are a moving average ({recipe.averaging:g} kept in each step).
+- **First filters**: {_first_filters(recipe)}.
+- **Optimiser**: {_optimiser(recipe)}, batches of {recipe.batch_size}, {recipe.warm_up} steps of
+  warm-up, cosine decay to zero over the last {recipe.decay:.0%}; the weights are a moving
+  average ({recipe.averaging:g} kept in each step).
 - **Cost**: {int(last["images"]):,} images in {float(last["seconds"]) / 3600:.1f} hours \
 ({configuration["processes"]} process{"es" if configuration["processes"] > 1 else ""}, \
 {configuration["device"]}, {configuration["precision"]}). One run, seed {recipe.seed}.{notes}"""
+
+
+def _first_filters(recipe: Recipe) -> str:
+    if recipe.first_weights:
+        return "those of the first weights"
+    if recipe.first_filters == "random":
+        return "random"
+    return (
+        "independent components of patches of the pictures (FastICA), learned without teacher or labels:\n"
+        "  edges at all angles, and opponent colours"
+    )
+
+
+def _optimiser(recipe: Recipe) -> str:
+    adamw = f"AdamW, learning rate {recipe.learning_rate:g}, weight decay {recipe.weight_decay:g}"
+    if recipe.optimizer == "adamw":
+        return adamw
+    return (
+        f"Muon for the hidden convolutions, learning rate {recipe.muon_learning_rate:g}, their norms kept;\n"
+        f"  {adamw}, for the rest"
+    )
 
 
 def _before(rows: list[dict[str, str]]) -> str:
@@ -170,6 +198,7 @@ def _how_good(rows: list[dict[str, str]], transfer: Mapping[str, Any] | None) ->
                 f"| {task} | {' | '.join(cell.get((task, model), '') for model in models)} |"
                 for task in tasks
             ),
+            *(_FRESH if any("fresh" in task for task in tasks) else ()),
         ]
     )
 
@@ -183,7 +212,7 @@ def _what_each_step_gains(steps: Mapping[str, Any]) -> str:
     return "\n".join(
         [
             "## What each step of the recipe gains",
-            f"Short runs of {steps['images']:,} images from the same random weights, each without one thing, "
+            f"Short runs of {steps['images']:,} images with the same seed, each without one thing, "
             "measured as above, by `benchmarks/recipe_steps.py`. One training seed each: ± is of the "
             f"{steps['seeds']} seeds of the measuring alone. Cosine: of the features to the teacher's, on "
             "pictures kept for measuring. Runs as short as this show large effects only.",

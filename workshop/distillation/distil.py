@@ -19,7 +19,7 @@ from densekit.devices import Compute
 from densekit.errors import TrainingError
 from densekit.training.team import ALONE, Team
 from workshop.distillation.cache import CropCache
-from workshop.distillation.settings import Recipe, learning_rate_at, stage_at
+from workshop.distillation.settings import Recipe, rate_part_at, stage_at
 from workshop.distillation.state import State
 from workshop.distillation.student import compare
 from workshop.distillation.teacher import Lesson, Teacher
@@ -38,7 +38,7 @@ class StepDone:
         step: its number, from 1.
         images: views seen so far, over all processes.
         size: width and height of the student's views in this step.
-        learning_rate: of this step.
+        learning_rate: AdamW's in this step.
         loss, maps, features, logits: the loss and its parts, in this process.
         seconds: that the step took.
     """
@@ -64,6 +64,7 @@ class Classroom:
         recipe: how.
         compute: where, and how precisely.
         team: the processes that work together.
+        held: all crops on the device, where there is room for them, uint8 (N, 3, SIZE, SIZE).
     """
 
     cache: CropCache
@@ -71,6 +72,7 @@ class Classroom:
     recipe: Recipe
     compute: Compute
     team: Team = ALONE
+    held: Tensor | None = None
 
     @property
     def own_batch(self) -> int:
@@ -79,6 +81,8 @@ class Classroom:
 
     def crops(self, numbers: NDArray[np.int64]) -> Tensor:
         """Return crops on the device, uint8 (N, 3, SIZE, SIZE)."""
+        if self.held is not None:
+            return self.held[self.compute.send(torch.from_numpy(numbers))]
         return self.compute.send(torch.from_numpy(np.ascontiguousarray(self.cache.pixels[numbers])))
 
 
@@ -124,9 +128,9 @@ def distil(state: State, room: Classroom) -> Iterator[StepDone]:
 def _step(state: State, room: Classroom, crops: Tensor) -> tuple[int, float, float, float, float, float]:
     recipe, counters = room.recipe, state.counters
     stage = stage_at(counters.images, recipe)
-    learning_rate = learning_rate_at(counters.step, counters.images, recipe)
-    for group in state.optimizer.param_groups:
-        group["lr"] = learning_rate
+    part = rate_part_at(counters.step, counters.images, recipe)
+    for group in (group for optimizer in state.optimizers for group in optimizer.param_groups):
+        group["lr"] = part * group["initial_lr"]
     generator = generator_for(recipe.seed, counters.step, room.team.rank)
     views = make_views(crops, stage.teacher_size, recipe, generator)  # (N, 3, T, T)
     lesson = room.teacher(views)
@@ -139,15 +143,16 @@ def _step(state: State, room: Classroom, crops: Tensor) -> tuple[int, float, flo
             f"the loss is {loss.item()} at step {counters.step + 1}: the last checkpoint is still good; go on "
             "from it with a lower learning rate"
         )
-    state.optimizer.zero_grad(set_to_none=True)
+    state.student.zero_grad(set_to_none=True)
     loss.backward()
     _share(state, room.team)
     nn.utils.clip_grad_norm_(state.student.parameters(), _LONGEST_GRADIENT)
-    state.optimizer.step()
+    for optimizer in state.optimizers:
+        optimizer.step()
     total, maps, features, logits = (
         one.item() for one in (loss, losses.maps, losses.features, losses.logits)
     )
-    return stage.size, learning_rate, total, maps, features, logits
+    return stage.size, part * recipe.learning_rate, total, maps, features, logits
 
 
 def _share(state: State, team: Team) -> None:

@@ -19,6 +19,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import numpy as np
+import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
@@ -36,6 +38,7 @@ from workshop.distillation.distil import (
     distil,
     measure_standards,
 )
+from workshop.distillation.first_filters import first_filters
 from workshop.distillation.logbook import LogBook
 from workshop.distillation.settings import Recipe, make_recipe
 from workshop.distillation.state import State, load_state, new_state, save_state
@@ -63,6 +66,7 @@ class Plan:
         save_minutes: a checkpoint, and a row of the log, at least that often.
         examine_minutes: how often the student is examined on the pictures kept for it.
         progress: show a bar.
+        hold_crops: keep all crops in the device's memory instead of reading them from the disk.
     """
 
     work: Path
@@ -76,6 +80,7 @@ class Plan:
     save_minutes: float = 3.0
     examine_minutes: float = 12.0
     progress: bool = True
+    hold_crops: bool = False
 
     @property
     def folder(self) -> Path:
@@ -100,15 +105,16 @@ def _train(team: Team, plan: Plan) -> None:
     fast = "bf16" if plan.precision == "auto" and bf16_is_fast() else plan.precision
     compute = choose_compute(plan.device, fast)
     teacher = plan.make_teacher(compute)
-    room = Classroom(open_cache(plan.work / "crops"), teacher, plan.recipe, compute, team)
+    cache = open_cache(plan.work / "crops")
+    held = compute.send(torch.from_numpy(np.array(cache.pixels))) if plan.hold_crops else None
+    room = Classroom(cache, teacher, plan.recipe, compute, team, held)
     checkpoint = plan.folder / CHECKPOINT
-    begins = not checkpoint.is_file()
-    first_weights = _first_weights(plan) if begins else None
-    state = new_state(read_architecture(plan.architecture), teacher, plan.recipe, compute, first_weights)
     identity = f"{plan.recipe.identity()} {plan.architecture} {teacher.name} {room.cache.identity}"
+    begins = not checkpoint.is_file()
     if begins:
-        measure_standards(state, room)
+        state = _begun(plan, room)
     else:
+        state = new_state(read_architecture(plan.architecture), teacher, plan.recipe, compute)
         load_state(state, checkpoint, identity)
     if begins and team.leads:
         _keep_before(plan)
@@ -124,6 +130,19 @@ def _train(team: Team, plan: Plan) -> None:
             break
     if keeper is not None:
         keeper.close()
+
+
+def _begun(plan: Plan, room: Classroom) -> State:
+    """Return the state before the first step, the same in each process."""
+    config = read_architecture(plan.architecture)
+    first_weights = _first_weights(plan)
+    filters = None
+    if first_weights is None and plan.recipe.first_filters == "ica":
+        filters = first_filters(room, torch.Size((config.num_init_features, 3, 7, 7)))
+        room.team.average([filters])  # no process may begin with others, not even by rounding
+    state = new_state(config, room.teacher, plan.recipe, room.compute, first_weights, filters)
+    measure_standards(state, room)
+    return state
 
 
 def _first_weights(plan: Plan) -> dict[str, Tensor] | None:

@@ -1,7 +1,7 @@
 """The recipe of a distillation, and what follows from it for each moment of a run."""
 
 import math
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -37,11 +37,15 @@ class Recipe(_Section):
     Args:
         seed: of every view, and of the student's first weights where they are random.
         first_weights: SHA-256 of the file that the student's first weights come from; empty for random ones.
+        first_filters: what the first convolution begins with: 'ica', independent components of patches of the
+            views, or 'random'. Not used where there are first weights.
         images: how many views the student sees in all. The one value that may change while a run goes on.
         batch_size: views in a step, over all processes.
         stages: image sizes in turn; the shares add up to 1. Small images first: most is learned from them, and
             they cost least.
-        learning_rate: the highest one.
+        optimizer: 'muon' for the hidden convolutions, with AdamW for the rest, or 'adamw' for everything.
+        learning_rate: the highest one, of AdamW.
+        muon_learning_rate: the highest one of Muon; it rises and falls with the other.
         weight_decay: of weights; not of biases and norms.
         warm_up: steps over which the learning rate rises from zero.
         decay: the last part of the run, over which it falls to zero along a cosine.
@@ -58,14 +62,17 @@ class Recipe(_Section):
 
     seed: Annotated[int, Field(ge=0)] = 0
     first_weights: Annotated[str, Field(pattern="^([0-9a-f]{64})?$")] = ""
-    images: Count = 255_000
-    batch_size: Count = 64
+    first_filters: Literal["ica", "random"] = "ica"
+    images: Count = 600_000
+    batch_size: Count = 32
     stages: tuple[Stage, ...] = (
         Stage(size=64, teacher_size=128, share=0.70),
         Stage(size=96, teacher_size=128, share=0.20),
         Stage(size=128, teacher_size=128, share=0.10),
     )
+    optimizer: Literal["muon", "adamw"] = "muon"
     learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.2e-3
+    muon_learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.02
     weight_decay: NotNegative = 0.02
     warm_up: Count = 200
     decay: Part = 0.6
@@ -140,13 +147,18 @@ def stage_at(images: int, recipe: Recipe) -> Stage:
 
 
 def learning_rate_at(step: int, images: int, recipe: Recipe) -> float:
-    """Return the learning rate of a step (counted from 0) before which so many images were seen.
+    """Return AdamW's learning rate in a step (counted from 0) before which so many images were seen.
 
     >>> recipe = Recipe(images=1000, learning_rate=1.0, warm_up=10, decay=0.5)
     >>> [round(learning_rate_at(step, 10 * step, recipe), 2) for step in (0, 9, 49, 75, 100)]
     [0.1, 1.0, 1.0, 0.5, 0.0]
     """
+    return recipe.learning_rate * rate_part_at(step, images, recipe)
+
+
+def rate_part_at(step: int, images: int, recipe: Recipe) -> float:
+    """Return by which part of their highest ones the learning rates are used in a step, from 0 to 1."""
     rising = min(1.0, (step + 1) / recipe.warm_up)
     left = 1 - min(1.0, images / recipe.images)
     falling = 0.5 * (1 - math.cos(math.pi * left / recipe.decay)) if left < recipe.decay else 1.0
-    return recipe.learning_rate * rising * falling
+    return rising * falling

@@ -1,7 +1,7 @@
 """Everything that a distillation has to remember, and how it is kept on the disk.
 
 Views, their order and the learning rate follow from the seed and the step. What remains are the student, its
-average, the optimiser's moments and the counters.
+average, the optimisers' moments and the counters.
 """
 
 import copy
@@ -18,11 +18,12 @@ from densekit.model.architectures import DenseNetConfig
 from densekit.model.weights import seeded
 from densekit.tensor_files import UnreadableError, read_tensors, write_tensors
 from densekit.training.checkpoint import below, join_optimizer, lay_out_alike, split_optimizer
+from workshop.distillation.muon import Muon
 from workshop.distillation.settings import Recipe
 from workshop.distillation.student import Standards, Student
 from workshop.distillation.teacher import Teacher
 
-_FORMAT = "densekit distillation 2"
+_FORMAT = "densekit distillation 3"
 
 
 @dataclass
@@ -48,14 +49,14 @@ class State:
         student: what is trained.
         averaged: the moving average of its weights and buffers, which is the result.
         standards: of the teacher's channels, measured once at the beginning.
-        optimizer: over the student's parameters.
+        optimizers: over the student's parameters, each over its own.
         counters: how far it is.
     """
 
     student: Student
     averaged: Student
     standards: Standards
-    optimizer: torch.optim.AdamW
+    optimizers: tuple[torch.optim.Optimizer, ...]
     counters: Counters
 
     @torch.no_grad()
@@ -77,6 +78,7 @@ def new_state(
     recipe: Recipe,
     compute: Compute,
     first_weights: Mapping[str, Tensor] | None = None,
+    first_filters: Tensor | None = None,
 ) -> State:
     """Return the state before the first step, on the device.
 
@@ -86,15 +88,19 @@ def new_state(
         recipe: its seed makes the random weights.
         compute: where.
         first_weights: a state dict that the student's network begins with; random weights if not given.
+        first_filters: weights of the first convolution; those of the rest if not given.
     """
     with seeded(recipe.seed):
         student = Student(config, teacher.map_channels, teacher.num_classes)
     if first_weights is not None:
         student.network.load_state_dict(first_weights)
+    if first_filters is not None:
+        with torch.no_grad():
+            student.first_convolution.weight.copy_(first_filters)
     compute.place(student.train())
     averaged = copy.deepcopy(student).eval().requires_grad_(False)
     standards = Standards(teacher.map_channels).to(compute.device)
-    return State(student, averaged, standards, _optimizer(student, recipe), Counters())
+    return State(student, averaged, standards, _optimizers(student, recipe, compute), Counters())
 
 
 def save_state(state: State, path: Path, identity: str) -> None:
@@ -110,9 +116,13 @@ def save_state(state: State, path: Path, identity: str) -> None:
         for part, module in _modules(state).items()
         for name, tensor in module.state_dict().items()
     }
-    numbers, moments = split_optimizer(state.optimizer)
-    description = {"identity": identity, "counters": asdict(state.counters), "optimizer": numbers}
-    write_tensors(path, _FORMAT, tensors | moments, description)
+    told = []
+    for number, optimizer in enumerate(state.optimizers):
+        numbers, moments = split_optimizer(optimizer)
+        told.append(numbers)
+        tensors |= {f"{number}.{name}": moment for name, moment in moments.items()}
+    description = {"identity": identity, "counters": asdict(state.counters), "optimizers": told}
+    write_tensors(path, _FORMAT, tensors, description)
 
 
 def load_state(state: State, path: Path, identity: str) -> None:
@@ -132,11 +142,11 @@ def load_state(state: State, path: Path, identity: str) -> None:
         )
     for part, module in _modules(state).items():
         module.load_state_dict(below(f"{part}.", tensors))
-    groups = state.optimizer.state_dict()["param_groups"]  # the present recipe's
-    state.optimizer.load_state_dict(
-        {**join_optimizer(description["optimizer"], tensors), "param_groups": groups}
-    )
-    lay_out_alike(state.optimizer)
+    for number, optimizer in enumerate(state.optimizers):
+        groups = optimizer.state_dict()["param_groups"]  # the present recipe's
+        kept = join_optimizer(description["optimizers"][number], below(f"{number}.", tensors))
+        optimizer.load_state_dict({**kept, "param_groups": groups})
+        lay_out_alike(optimizer)
     state.counters = Counters(**description["counters"])
 
 
@@ -144,10 +154,21 @@ def _modules(state: State) -> dict[str, nn.Module]:
     return {"student": state.student, "averaged": state.averaged, "standards": state.standards}
 
 
-def _optimizer(student: Student, recipe: Recipe) -> torch.optim.AdamW:
-    parameters = list(student.parameters())
+def _optimizers(student: Student, recipe: Recipe, compute: Compute) -> tuple[torch.optim.Optimizer, ...]:
+    """Return AdamW, and before it Muon for the hidden convolutions if the recipe wants it.
+
+    Each group has its highest learning rate as `initial_lr`.
+    """
+    hidden = student.hidden_convolutions() if recipe.optimizer == "muon" else []
+    known = {id(one) for one in hidden}
+    others = [one for one in student.parameters() if id(one) not in known]
     groups = [
-        {"params": [one for one in parameters if one.dim() > 1], "weight_decay": recipe.weight_decay},
-        {"params": [one for one in parameters if one.dim() <= 1], "weight_decay": 0.0},
+        {"params": [one for one in others if one.dim() > 1], "weight_decay": recipe.weight_decay},
+        {"params": [one for one in others if one.dim() <= 1], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98), fused=True)
+    adamw = torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98), fused=True)
+    muon = [Muon(hidden, recipe.muon_learning_rate, dtype=compute.dtype)] if hidden else []
+    found = (*muon, adamw)
+    for group in (group for optimizer in found for group in optimizer.param_groups):
+        group["initial_lr"] = group["lr"]
+    return found

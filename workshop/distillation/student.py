@@ -82,6 +82,19 @@ class Student(nn.Module):
         )
         self.project: nn.Module = nn.Linear(self.network.num_features, map_channels[-1])
 
+    @property
+    def first_convolution(self) -> nn.Conv2d:
+        """The one that looks at the pixels."""
+        found = self.network.features.conv0
+        assert isinstance(found, nn.Conv2d)
+        return found
+
+    def hidden_convolutions(self) -> list[Tensor]:
+        """Return the weights of the network's convolutions, without the first one and without the adapters."""
+        first = self.first_convolution
+        every = self.network.features.modules()
+        return [one.weight for one in every if isinstance(one, nn.Conv2d) and one is not first]
+
     def forward(self, images: Tensor) -> Answer:
         """Look at normalised images, (N, 3, S, S), once, and answer all that is asked."""
         taps = []

@@ -1,4 +1,8 @@
-"""Make or check sample data: python -m workshop.samples tabletop --out DIR | --check DIR [--render N]."""
+"""Make or check sample data: python -m workshop.samples tabletop|fresh --out DIR | --check DIR [--render N].
+
+tabletop    the data set that comes with the package
+fresh       more pictures of its kind, for final numbers alone; --out renders those that the folder lacks
+"""
 
 import argparse
 import sys
@@ -7,13 +11,18 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from densekit.errors import DensekitError
+from workshop.samples.fresh import check_fresh, fresh_names, render_fresh
 from workshop.samples.make import check_files, check_rendering, make_tabletop, picture_names
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return 0 if all is well, 1 if a check found something, 2 if it can't be done."""
-    parser = argparse.ArgumentParser(prog="python -m workshop.samples", description=__doc__)
-    parser.add_argument("name", choices=["tabletop"], help="which sample data")
+    parser = argparse.ArgumentParser(
+        prog="python -m workshop.samples",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("name", choices=["tabletop", "fresh"], help="which sample data")
     action = parser.add_mutually_exclusive_group(required=True)
     action.add_argument("--out", type=Path, metavar="DIR", help="render all pictures into this folder")
     action.add_argument("--check", type=Path, metavar="DIR", help="compare this folder with its SHA256SUMS")
@@ -22,10 +31,22 @@ def main(arguments: list[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     try:
+        if options.name == "fresh":
+            return _fresh(options.out or options.check, render=options.out is not None)
         return _make(options.out) if options.out else _check(options.check, options.render)
     except DensekitError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 2
+
+
+def _fresh(folder: Path, render: bool) -> int:
+    names = fresh_names()
+    if render:
+        for _ in tqdm(render_fresh(folder, names), total=len(names), unit="picture"):
+            pass
+    check_fresh(folder, names)
+    print(f"{len(names)} fresh pictures in {folder}, as they shall be")
+    return 0
 
 
 def _make(folder: Path) -> int:

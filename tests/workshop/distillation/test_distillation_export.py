@@ -50,6 +50,7 @@ def test_the_card_names_every_package_with_its_licences_and_what_was_measured(wo
     (work / "transfer.json").unlink()
     assert "| some-pictures | 1.2-3 | pictures | 70 | 140 | CC0, GPL-2+ |" in card
     assert "| photographs | 87.6% ± 1.2 |" in card.replace("87.7%", "87.6%")
+    assert "the ones to quote" not in card
     assert "16 images" in card
     assert "not measured yet" in export(work).with_name("README.md").read_text()
 
@@ -104,3 +105,27 @@ def test_recipe_and_log_are_kept_beside_the_weights(work: Path) -> None:
 def test_without_a_run_there_is_nothing_to_export(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"recipe\.json can't be read, so there is nothing to export"):
         export(tmp_path)
+
+
+def test_the_card_names_first_filters_and_optimisers(tmp_path: Path) -> None:
+    work = work_folder(tmp_path / "work")
+    train(ALONE, plan(work, recipe(images=8)))
+    card = export(work).with_name("README.md").read_text()
+    assert "independent components of patches of the pictures" in card
+    assert "Muon for the hidden convolutions, learning rate 0.02, their norms kept" in card
+    train(
+        ALONE,
+        plan(work_folder(tmp_path / "old"), recipe(images=8, first_filters="random", optimizer="adamw")),
+    )
+    card = export(tmp_path / "old").with_name("README.md").read_text()
+    assert "**First filters**: random." in card
+    assert "Muon" not in card
+
+
+def test_the_card_says_which_numbers_are_the_ones_to_quote(work: Path) -> None:
+    row = {"task": "tabletop, fresh", "model": "embedded", "accuracy": 0.8, "half_interval": 0.01}
+    (work / "transfer.json").write_text(json.dumps({"size": 128, "seeds": 5, "rows": [row]}))
+    card = export(work).with_name("README.md").read_text()
+    (work / "transfer.json").unlink()
+    assert "| tabletop, fresh | 80.0% ± 1.0 |" in card
+    assert "nothing was ever chosen by them" in card

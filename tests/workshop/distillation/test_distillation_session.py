@@ -59,16 +59,59 @@ def test_a_run_learns_and_keeps_its_log_and_its_recipe(work: Path) -> None:
     assert read_recipe(work) == recipe(images=400, learning_rate=3e-3)
 
 
-def test_a_run_that_is_continued_ends_with_the_same_bits(work: Path) -> None:
-    train(ALONE, plan(work))
+@pytest.mark.parametrize("optimizer", ["muon", "adamw"])
+@pytest.mark.parametrize("filters", ["ica", "random"])
+def test_a_run_that_is_continued_ends_with_the_same_bits(work: Path, optimizer: str, filters: str) -> None:
+    one = recipe(optimizer=optimizer, first_filters=filters)
+    train(ALONE, plan(work, one))
     other = beside(work, "other")
-    stopped = in_place(other, plan(work, minutes=0.0))
+    stopped = in_place(other, plan(work, one, minutes=0.0))
     train(ALONE, stopped)
     assert int(rows(other)[-1]["step"]) == 1
     for _ in range(2):
         train(ALONE, stopped)
     assert int(rows(other)[-1]["step"]) == 3
     assert_same_end(work, other)
+
+
+def test_moments_of_both_optimisers_are_in_the_checkpoint(work: Path) -> None:
+    train(ALONE, plan(work, recipe(images=8)))
+    names = load_file(work / "run" / CHECKPOINT)
+    assert {name.split(".")[-1] for name in names if name.startswith("0.optimizer.")} == {"momentum"}
+    assert {name.split(".")[-1] for name in names if name.startswith("1.optimizer.")} == {
+        "step",
+        "exp_avg",
+        "exp_avg_sq",
+    }
+
+
+def test_the_hidden_convolutions_keep_their_norms_under_muon_alone(work: Path) -> None:
+    def norms(folder: Path) -> dict[str, float]:
+        tensors = below("student.network.", load_file(folder / "run" / CHECKPOINT))
+        return {
+            name: one.norm().item() for name, one in tensors.items() if one.dim() == 4 and "conv0" not in name
+        }
+
+    begun, learned = beside(work, "begun"), beside(work, "learned")
+    train(ALONE, in_place(begun, plan(work, recipe(images=8, learning_rate=1e-12))))
+    train(ALONE, in_place(learned, plan(work, recipe(images=160))))
+    assert norms(learned) == pytest.approx(norms(begun), rel=1e-4)
+    other = beside(work, "adamw")
+    train(ALONE, in_place(other, plan(work, recipe(images=160, optimizer="adamw"))))
+    assert norms(other) != pytest.approx(norms(begun), rel=1e-4)
+
+
+def test_a_run_begins_with_components_of_its_pictures_unless_it_shall_not(work: Path) -> None:
+    weight = "student.network.features.conv0.weight"
+
+    def roughness(folder: Path, filters: str) -> float:
+        one = recipe(images=8, learning_rate=1e-12, first_filters=filters)
+        train(ALONE, in_place(folder, plan(work, one)))
+        found = load_file(folder / "run" / CHECKPOINT)[weight]
+        return float((found[..., 1:] - found[..., :-1]).square().mean() / found.var())
+
+    assert roughness(beside(work, "ica"), "ica") < 1.0
+    assert roughness(beside(work, "random"), "random") == pytest.approx(2, rel=0.2)
 
 
 def test_a_run_that_is_killed_goes_on_from_its_checkpoint_to_the_same_bits(work: Path) -> None:
@@ -161,7 +204,7 @@ def test_a_run_can_begin_with_the_weights_of_an_earlier_one_and_keeps_its_record
     work: Path, earlier: Path
 ) -> None:
     other = beside(work, "after")
-    follows = recipe(images=8, learning_rate=1e-12, first_weights=sha256(earlier))
+    follows = recipe(images=8, learning_rate=1e-12, muon_learning_rate=1e-12, first_weights=sha256(earlier))
     train(ALONE, in_place(other, plan(work, follows, first_weights=earlier)))
     begun = below("student.network.", load_file(other / "run" / CHECKPOINT))
     for name, tensor in load_file(earlier).items():

@@ -20,6 +20,8 @@ from workshop.distillation.settings import Recipe, Stage, make_recipe
 from workshop.distillation.sources import Source
 from workshop.distillation.teacher import Lesson
 
+TINY = {"growth_rate": 4, "block_config": [1, 1, 1, 1], "num_init_features": 8}
+
 
 class TinyTeacher(nn.Module):
     """Random but always the same; its maps have strides 8, 16, 32, 32."""
@@ -73,9 +75,7 @@ def work_folder(folder: Path) -> Path:
     """Make a work folder with a crop cache of 70 pictures."""
     package = unpacked(folder / "packages")
     build_cache(folder / "crops", [Source(package.name, "pictures")], [package], 140, progress=False)
-    (folder / "tiny.json").write_text(
-        json.dumps({"growth_rate": 4, "block_config": [1, 1, 1, 1], "num_init_features": 8})
-    )
+    (folder / "tiny.json").write_text(json.dumps(TINY))
     return folder
 
 

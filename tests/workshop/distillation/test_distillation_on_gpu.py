@@ -1,0 +1,93 @@
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tiny_distillation import plan, recipe, work_folder
+
+from densekit.training.team import ALONE
+from workshop.distillation.cache import open_cache
+from workshop.distillation.logbook import LogBook
+from workshop.distillation.pace import images_within, train_within
+from workshop.distillation.packing import pack
+from workshop.distillation.session import LOG, read_recipe, train
+
+HERE = Path(__file__).parent
+SCRIPT = HERE.parents[2] / "workshop" / "distillation" / "on_gpu.sh"
+STAGES = "32@64:0.5,64@64:0.5"
+
+
+def run(pack: Path, out: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {
+        "DEVICE": "cpu",
+        "PRECISION": "fp32",
+        "BATCH": "8",
+        "PYTHON": sys.executable,
+        "PROGRAM": f"{sys.executable} {HERE / 'tiny_command.py'}",
+        "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path]),
+        "OMP_NUM_THREADS": "1",
+    }
+    command = [str(SCRIPT), str(pack), str(out), "0.05", "--stages", STAGES, *more]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def packed(tmp_path: Path) -> Path:
+    path = tmp_path / "crops.packed"
+    pack(open_cache(work_folder(tmp_path / "work") / "crops"), path, megabytes=1)
+    return path
+
+
+def test_weights_recipe_and_log_come_back_and_little_else(packed: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    # It learns nothing: only the way there and back is looked at.
+    done = run(packed, out, "--learning-rate", "1e-9", "--muon-learning-rate", "1e-9")
+    assert done.returncode == 0, done.stdout + done.stderr + (out / "console.log").read_text()
+    names = {path.name for path in out.iterdir()}
+    assert names == {
+        "tiny.safetensors",
+        "tiny.json",
+        "README.md",
+        "recipe.json",
+        "log.csv",
+        "console.log",
+    }
+    configuration = json.loads((out / "recipe.json").read_text())
+    assert configuration["device"] == "cpu"
+    assert configuration["recipe"]["batch_size"] == 8
+    with (out / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert int(rows[-1]["images"]) > int(rows[0]["images"])
+    assert configuration["recipe"]["images"] < 10**9
+
+
+def test_a_training_that_fails_says_so_and_leaves_its_console(packed: Path, tmp_path: Path) -> None:
+    done = run(packed, tmp_path / "out", "--learning-rate", "-1")
+    assert done.returncode != 0
+    assert "learning_rate" in (tmp_path / "out" / "console.log").read_text()
+    assert "learning_rate" in done.stdout
+
+
+def test_a_length_is_chosen_that_fits(tmp_path: Path) -> None:
+    work = work_folder(tmp_path / "work")
+    train_within(ALONE, plan(work), minutes=0.02)
+    chosen = read_recipe(work)
+    assert chosen is not None
+    assert 8 <= chosen.images < 10**9
+    assert chosen == recipe(images=chosen.images)
+    assert (work / "run" / LOG).is_file()
+
+
+def test_no_time_left_means_no_further_views() -> None:
+    assert images_within(-5.0, 640, 10.0) == 640
+
+
+def test_crops_held_on_the_device_give_the_same_bits(tmp_path: Path) -> None:
+    one, other = work_folder(tmp_path / "one"), work_folder(tmp_path / "other")
+    for work, held in ((one, False), (other, True)):
+        train(ALONE, plan(work, hold_crops=held))
+    one_log, other_log = (LogBook.resumed(work / "run" / LOG, 10**9).rows for work in (one, other))
+    assert [row["loss"] for row in one_log] == [row["loss"] for row in other_log]

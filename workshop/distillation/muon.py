@@ -1,0 +1,100 @@
+"""Muon: steps that move a matrix of weights equally far in all directions.
+
+A gradient of a convolution, seen as a matrix (outputs, inputs), is often nearly of low rank: a plain step would
+learn a few directions fast and the others hardly. Muon replaces its running mean by the nearest matrix whose
+singular values are all about one, found with five Newton-Schulz steps, which are products of matrices alone.
+
+Source: Keller Jordan and others, "Muon: An optimizer for hidden layers in neural networks", 2024. As there, the
+coefficients of the Newton-Schulz steps are chosen for speed, so the singular values end between 0.7 and 1.2. One
+thing is ours: each weight keeps its norm. A BatchNorm follows or precedes every such convolution, so the norm
+only decides how far a step turns the weight, and without decay it would grow and slow the learning down.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+_COEFFICIENTS = (3.4445, -4.7750, 2.0315)
+_STEPS = 5
+
+
+class Muon(torch.optim.Optimizer):
+    """Muon for weights of convolutions, each taken as a matrix (outputs, everything else).
+
+    Args:
+        parameters: with two dimensions or more each.
+        lr: how far a step goes: times a matrix whose singular values are about one.
+        momentum: how much of the running mean of gradients is kept in a step (Nesterov's form).
+        dtype: of the Newton-Schulz steps; bfloat16 is enough where it is fast.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        lr: float = 0.02,
+        momentum: float = 0.95,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        super().__init__(parameters, {"lr": lr, "momentum": momentum})
+        self.dtype = dtype
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        """Do one step; parameters without a gradient stay as they are."""
+        if closure is not None:
+            raise TypeError("Muon takes no closure: compute the gradients before the step")
+        for group in self.param_groups:
+            for same in _by_shape(one for one in group["params"] if one.grad is not None):
+                self._step(same, group)
+
+    def _step(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
+        """Do one step for matrices of one shape, all in one product."""
+        ahead = torch.stack(
+            [self._ahead(one, group["momentum"]) for one in parameters]
+        )  # (K, outputs, inputs)
+        outputs, inputs = ahead.shape[1:]
+        turns = orthogonal(ahead, self.dtype) * max(1.0, outputs / inputs) ** 0.5
+        for parameter, turn in zip(parameters, turns, strict=True):
+            old = parameter.flatten(1)
+            new = old - group["lr"] * turn
+            # A weight of zeros has no direction to keep; it takes its first norm from the step.
+            norm = old.norm()
+            scale = torch.where(norm > 0, norm / new.norm().clamp_min(1e-12), 1.0)
+            parameter.copy_((new * scale).view(parameter.shape))
+
+    def _ahead(self, parameter: Tensor, kept: float) -> Tensor:
+        """Take a gradient into the running mean; return the mean as it will be if the next one is the same."""
+        assert parameter.grad is not None
+        gradient = parameter.grad
+        state = self.state[parameter]
+        if "momentum" not in state:
+            state["momentum"] = torch.zeros_like(parameter)
+        mean: Tensor = state["momentum"].lerp_(gradient, 1 - kept)
+        return gradient.lerp(mean, kept).flatten(1)
+
+
+def orthogonal(matrices: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Return the nearest matrices whose singular values are about one, from 0.7 to 1.2.
+
+    Args:
+        matrices: (K, M, N). A matrix of zeros stays one.
+        dtype: of the computation; the result is as the given ones.
+    """
+    tall = matrices.shape[1] > matrices.shape[2]
+    x = (matrices.mT if tall else matrices).to(dtype)
+    x = x / x.norm(dim=(1, 2), keepdim=True).clamp_min(1e-30)
+    first, second, third = _COEFFICIENTS
+    for _ in range(_STEPS):
+        square = x @ x.mT  # (K, the shorter side, the shorter side)
+        x = first * x + (second * square + third * square @ square) @ x
+    return (x.mT if tall else x).to(matrices.dtype)
+
+
+def _by_shape(parameters: Iterable[Tensor]) -> Iterable[list[Tensor]]:
+    found: dict[tuple[int, ...], list[Tensor]] = defaultdict(list)
+    for parameter in parameters:
+        found[tuple(parameter.flatten(1).shape)].append(parameter)
+    return found.values()
