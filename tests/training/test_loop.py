@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -255,9 +256,10 @@ def test_validation_runs_in_evaluation_mode_and_changes_nothing() -> None:
 
 def test_a_loss_that_is_no_number_stops_with_the_step_and_the_likely_cause() -> None:
     module = nn.Linear(4, 3)
-    settings = TrainingConfig(epochs=3, optimizer="sgd", learning_rate=1e38)
+    settings = TrainingConfig(epochs=3, optimizer="sgd", learning_rate=1e6)
+    huge = replace(TRAIN, inputs=1e30 * TRAIN.inputs)
     with pytest.raises(TrainingError, match=r"at step \d+ \(epoch 1\).*learning rate that is too high"):
-        list(fit(module, TRAIN, VAL, settings))
+        list(fit(module, huge, VAL, settings))
 
 
 @pytest.mark.parametrize(
