@@ -40,6 +40,12 @@ def write_atomically(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
     _sync_folder(path.parent)
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, UTF-8, which appears complete or not at all."""
+    with write_atomically(path, "w") as file:
+        file.write(text)
+
+
 def cache_folder() -> Path:
     """Return the folder for what can be computed again: $DENSEKIT_CACHE, or the system's own cache place."""
     named = os.environ.get("DENSEKIT_CACHE")

@@ -67,7 +67,7 @@ def has_heat_map(folder: Path) -> bool:
     return (Path(folder) / _HEAT_MAP).is_file()
 
 
-def write_validation(report: Report, run_folder: Path, epoch: int, step: int) -> Path:
+def write_validation(report: Report, run_folder: Path, epoch: int, step: int, heat_map: bool = True) -> Path:
     """Write the report on one validation into `evaluation/epoch-E-step-S` of a run folder.
 
     Args:
@@ -75,12 +75,13 @@ def write_validation(report: Report, run_folder: Path, epoch: int, step: int) ->
         run_folder: the run.
         epoch: the epoch it belongs to.
         step: batches trained so far.
+        heat_map: False to leave it to `draw_heat_maps`, later.
 
     Returns:
         The folder that was written.
     """
     folder = validation_folder(run_folder, epoch, step)
-    write_statistics(report, folder)
+    (write_statistics if heat_map else write_tables)(report, folder)
     return folder
 
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from densekit.errors import ConfigError
-from densekit.files import cache_folder, write_atomically
+from densekit.files import cache_folder, write_text
 
 _ABOUT = "about.json"
 _DEFAULT_GB = 5.0
@@ -111,8 +111,7 @@ def clear(root: Path) -> int:
 def introduce(folder: Path, key: str, description: str) -> None:
     """Say in a store's folder what it holds, if nobody did yet."""
     if not (folder / _ABOUT).is_file():
-        with write_atomically(folder / _ABOUT, "w") as file:
-            json.dump({"description": description, "key": key}, file, indent=2)
+        write_text(folder / _ABOUT, json.dumps({"description": description, "key": key}, indent=2))
 
 
 def touch(folder: Path) -> None:

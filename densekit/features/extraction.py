@@ -1,6 +1,6 @@
 """Pictures, through the extractor, into the store: each file read once, each picture computed once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from densekit.config import AugmentationConfig
-from densekit.data.loading import load_each
+from densekit.data.loading import Loaded, load_each
 from densekit.data.problems import Problem
 from densekit.data.scan import Sample
 from densekit.data.transforms import Preprocessing
@@ -21,7 +21,7 @@ from densekit.features.store import FeatureStore
 from densekit.model.cut import CLASSIFIER
 from densekit.model.densenet import DenseNet
 
-Progress = Callable[[int], None]
+Progress = Callable[[int], object]
 """Called with a number of images each time that so many are done."""
 
 
@@ -104,10 +104,13 @@ class Views:
             return [content_hash]
         return [f"{content_hash}/{number}" for number in range(self.kept or 0)]
 
+    def number(self, epoch: int) -> int:
+        """Return the number of the view that an epoch, counted from 1, sees; the epoch's own if none are kept."""
+        return epoch if self.kept is None else (epoch - 1) % self.kept
+
     def name(self, content_hash: str, epoch: int) -> str:
         """Return what the view of an epoch, counted from 1, is called in a store."""
-        names = self.names(content_hash)
-        return names[(epoch - 1) % len(names)] if names else f"{content_hash} in epoch {epoch}"
+        return content_hash if self.augmentation is None else f"{content_hash}/{self.number(epoch)}"
 
     def show(
         self, image: Image.Image, content_hash: str, number: int, preprocessing: Preprocessing
@@ -203,15 +206,34 @@ def extract(
 def survey(samples: Sequence[Sample], progress: Progress | None = None) -> Pictures:
     """Find out which images can be read, without keeping anything of them but their hashes."""
     report = progress or (lambda done: None)
-    kept, hashes, skipped = [], [], []
-    with closing(load_each(samples, lambda image, content_hash: torch.empty(0))) as answers:
+    answers = load_each(samples, lambda image, content_hash: torch.empty(0))
+    return _collected(answers, lambda content_hash, pixels: report(1), report)
+
+
+def _collected(
+    answers: Generator[Loaded | Problem, None, None],
+    take: Callable[[str, Tensor], object],
+    progress: Progress,
+) -> Pictures:
+    """Part what could be read from what couldn't.
+
+    A picture that was decoded goes to `take`, with its hash; all others are done and told to `progress`.
+    """
+    kept: list[Sample] = []
+    hashes: list[str] = []
+    skipped: list[Problem] = []
+    with closing(answers):
         for answer in answers:
             if isinstance(answer, Problem):
                 skipped.append(answer)
+                progress(1)
+                continue
+            kept.append(answer.sample)
+            hashes.append(answer.content_hash)
+            if answer.pixels is None:
+                progress(1)
             else:
-                kept.append(answer.sample)
-                hashes.append(answer.content_hash)
-            report(1)
+                take(answer.content_hash, answer.pixels)
     return Pictures(tuple(kept), tuple(hashes), tuple(skipped))
 
 
@@ -225,22 +247,10 @@ class _Extraction:
     waiting: list[tuple[str, Tensor]] = field(default_factory=list)  # hashes, and (K, 3, S, S) pixels of each
 
     def over(self, samples: Sequence[Sample]) -> Pictures:
-        kept, hashes, skipped = [], [], []
         answers = load_each(samples, self.cut, ahead=2 * self.batch_size, known=self.knows)
-        with closing(answers):
-            for answer in answers:
-                if isinstance(answer, Problem):
-                    skipped.append(answer)
-                    self.progress(1)
-                    continue
-                kept.append(answer.sample)
-                hashes.append(answer.content_hash)
-                if answer.pixels is None:
-                    self.progress(1)
-                else:
-                    self.take(answer.content_hash, answer.pixels)
+        pictures = _collected(answers, self.take, self.progress)
         self.compute()
-        return Pictures(tuple(kept), tuple(hashes), tuple(skipped))
+        return pictures
 
     def knows(self, content_hash: str) -> bool:
         return all(name in self.store for name in self.views.names(content_hash))

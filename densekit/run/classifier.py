@@ -13,9 +13,10 @@ from torch import Tensor
 
 from densekit.config import RunConfig
 from densekit.data.folder import DataFolder, open_folder, open_to_judge
+from densekit.data.layout import find_layout
 from densekit.data.loading import load_images
 from densekit.data.problems import Problem
-from densekit.data.scan import Sample, scan_folder
+from densekit.data.scan import Sample
 from densekit.devices import choose_compute
 from densekit.errors import DataError, RunError, nearest
 from densekit.evaluation.files import read_report, write_statistics
@@ -232,7 +233,7 @@ class Run:
             part = split or "val"
             samples, missing = held_back(remembered, root, part)
             return part, samples, missing
-        is_split = not is_own and scan_folder(root, to_learn=False).layout == "split"
+        is_split = not is_own and find_layout(root, to_learn=False).kind == "split"
         if is_own or (split in ("train", "val") and not is_split):  # the parts that a training would make
             settings = self.config.data
             folder = open_folder(root, settings.val_fraction, settings.split_seed)

@@ -14,7 +14,7 @@ from densekit.config import RunConfig, load_config
 from densekit.data.scan import Sample
 from densekit.errors import ConfigError, RunError, nearest, one_line
 from densekit.features.extraction import Pictures
-from densekit.files import write_atomically
+from densekit.files import write_text
 
 CONFIG = "config.yaml"
 SPLIT = "split.json"
@@ -82,12 +82,6 @@ def read_config(folder: Path) -> RunConfig:
         return load_config(path)
     except ConfigError as error:
         raise RunError(f"the run {folder} can't be used: {error}") from error
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file, which appears complete or not at all."""
-    with write_atomically(path, "w") as file:
-        file.write(text)
 
 
 @dataclass(frozen=True)

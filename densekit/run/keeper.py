@@ -9,7 +9,7 @@ import shutil
 import time
 from pathlib import Path
 
-from densekit.evaluation.files import draw_heat_maps, has_heat_map, validation_folder, write_tables
+from densekit.evaluation.files import draw_heat_maps, has_heat_map, validation_folder, write_validation
 from densekit.evaluation.report import Report
 from densekit.run.folder import CHECKPOINT, EVALUATION, HISTORY
 from densekit.training.checkpoint import load_checkpoint, save_checkpoint
@@ -69,7 +69,7 @@ class Keeper:
         match event:
             case Validated(improved=True):
                 report = Report.from_logits(event.labels, event.logits, self.classes)
-                write_tables(report, validation_folder(self.folder, event.epoch, event.step))
+                write_validation(report, self.folder, event.epoch, event.step, heat_map=False)
             case Stopping():
                 self.save(state)
             case EpochDone() | BatchDone() if self._is_time():

@@ -3,7 +3,7 @@
 from itertools import count
 from pathlib import Path
 
-from densekit.files import write_atomically
+from densekit.files import write_text
 
 _ORIGIN = "data.txt"
 
@@ -28,7 +28,6 @@ def report_folder(evaluation: Path, data: Path | None, split: str) -> Path:
         if origin.is_file() and origin.read_text(encoding="utf-8") == f"{data}\n":
             return folder
         if not folder.exists():
-            with write_atomically(origin, "w") as file:
-                file.write(f"{data}\n")
+            write_text(origin, f"{data}\n")
             return folder
     raise AssertionError("unreachable")

@@ -16,6 +16,7 @@ from densekit.devices import choose_compute
 from densekit.errors import DataError, RunError, listed
 from densekit.evaluation.files import write_tables
 from densekit.evaluation.report import Report
+from densekit.files import write_text
 from densekit.model.cut import CLASSIFIER
 from densekit.run.artefact import Artefact
 from densekit.run.classifier import backbone
@@ -28,7 +29,6 @@ from densekit.run.folder import (
     MODEL,
     SPLIT,
     Split,
-    write_text,
 )
 from densekit.run.keeper import Keeper
 from densekit.run.phase import Material, Phase, check_plan, make_ready
@@ -129,7 +129,7 @@ class Session:
                 self.team,
                 self.train,
                 self.val,
-                lambda done: _advance(bar, done),
+                bar.update,
             )
             phase = make_ready(self.config.plan[number], material)
         phase.enter(is_first=number == 0)
@@ -249,7 +249,3 @@ def _carried_over(earlier: TrainingState, phase: Phase) -> tuple[Counters, Best]
     before, best = earlier.counters, earlier.best
     counters = Counters(before.phase + 1, before.epoch, before.epoch, before.step, validated_at=before.step)
     return counters, replace(best, weights=copy_weights(phase.module))
-
-
-def _advance(bar: Any, images: int) -> None:
-    bar.update(images)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from densekit.files import write_atomically
+from densekit.files import write_text
 from densekit.training.events import BatchDone, EpochDone, Event, Finished, Stopping, Validated
 
 COLUMNS = (
@@ -74,8 +74,7 @@ class History:
                 ",".join(COLUMNS),
                 *(",".join(_cell(row[name]) for name in COLUMNS) for row in self.rows),
             ]
-            with write_atomically(self.path, "w") as file:
-                file.write("\n".join(lines) + "\n")
+            write_text(self.path, "\n".join(lines) + "\n")
 
 
 def _cell(value: float | int | None) -> str:

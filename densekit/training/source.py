@@ -144,20 +144,19 @@ class PictureSource:
 
     def _features(self, numbers: list[int], names: list[str], decoded: Iterator[Tensor]) -> Tensor:
         """Return the features of a batch, (B, ...), from the store and from what is computed now."""
-        stored = [number for number in numbers if self._has(names[number])]
-        if self.store is not None and len(stored) == len(numbers):
+        stored = {number for number in numbers if self._has(names[number])}
+        if self.store is not None and len(stored) == len(set(numbers)):
             return self.store.rows([names[number] for number in numbers])
-        pixels = torch.stack([next(decoded) for number in numbers if not self._has(names[number])])
-        computed = iter(self.extractor(pixels))
+        computed = self.extractor(torch.stack([next(decoded) for number in numbers if number not in stored]))
         if self.store is None or not stored:
-            return torch.stack(list(computed))
-        device = self.extractor.compute.device
-        kept = iter(self.store.rows([names[number] for number in stored]).to(device))
-        return torch.stack([next(kept if self._has(names[number]) else computed) for number in numbers])
+            return computed
+        rows = self.store.rows([names[number] for number in numbers if number in stored])
+        kept, new = iter(rows.to(computed.device)), iter(computed)
+        return torch.stack([next(kept if number in stored else new) for number in numbers])
 
     def _decoded(self, numbers: Sequence[int], epoch: int) -> Generator[Tensor, None, None]:
         samples = [self.pictures.samples[number] for number in numbers]
-        view = self._view_of(epoch)
+        view = self.views.number(epoch)
         answers = load_each(
             samples,
             lambda image, content_hash: self.views.show(
@@ -167,9 +166,6 @@ class PictureSource:
         with closing(answers):
             for number, answer in zip(numbers, answers, strict=True):
                 yield _pixels(answer, self.pictures.samples[number], self.pictures.hashes[number])
-
-    def _view_of(self, epoch: int) -> int:
-        return epoch if self.views.kept is None else (epoch - 1) % self.views.kept
 
 
 def as_source(data: "Features | Source") -> "Source":
