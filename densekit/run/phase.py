@@ -22,6 +22,7 @@ from densekit.features.extraction import (
     survey,
 )
 from densekit.features.extractor import Extractor
+from densekit.features.store import FeatureStore
 from densekit.model.cut import CLASSIFIER, TrainedPart, behind, cuts
 from densekit.model.densenet import DenseNet
 from densekit.training.source import MappedSource, PictureSource, Source, TensorSource
@@ -163,12 +164,16 @@ def _head_phase(
 ) -> Phase:
     compute = replace(material.compute, precision="fp32")
     cache = material.config.data.cache_features
-    store = material.in_turn(lambda: open_store(extractor, cache))
 
-    def read(samples: tuple[Sample, ...]) -> Pictures:
-        return extract(extractor, samples, store, progress=material.progress)
+    def stored() -> tuple[FeatureStore, Pictures, Pictures]:
+        store = open_store(extractor, cache)
+        train, val = (
+            extract(extractor, samples, store, progress=material.progress)
+            for samples in (material.train, material.val)
+        )
+        return store, train, val
 
-    learned_from, held_back = material.in_turn(lambda: (read(material.train), read(material.val)))
+    store, learned_from, held_back = material.in_turn(stored)
     _check_some_left(held_back)
     plain, judged = (features_of(one, store).to(compute.device) for one in (learned_from, held_back))
     train: Source = TensorSource(plain.inputs, plain.labels)

@@ -142,9 +142,11 @@ ALONE = Team()
 @contextmanager
 def called_team() -> Iterator[Team]:
     """Join the team that `torchrun` has called together; without it, be alone."""
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    if size == 1 or dist.is_initialized():
-        yield Team(dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else ALONE
+    if dist.is_initialized():  # somebody else has called it, and will dismiss it
+        yield Team(dist.get_rank(), dist.get_world_size())
+        return
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield ALONE
         return
     on_gpu = torch.cuda.is_available()
     if on_gpu:
