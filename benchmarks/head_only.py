@@ -15,7 +15,7 @@ from collections.abc import Callable
 from time import perf_counter
 
 import torch
-from timing import interleaved, load, machine, print_table, ratio
+from timing import compared, interleaved, load, machine, print_table
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
@@ -125,13 +125,8 @@ def main() -> None:
     tutorial, *_ = ways
     seconds = interleaved({name: way(name, run) for name, run in ways.items()}, arguments.rounds, warm_up=0)
     rows = [
-        {
-            "way": name,
-            "seconds": sorted(seconds[name])[len(seconds[name]) // 2],
-            "times_faster": ratio(seconds, name, tutorial),
-            "val_accuracy": accuracy[name],
-        }
-        for name in ways
+        {"way": name, **row, "val_accuracy": accuracy[name]}
+        for name, row in compared(seconds, tutorial).items()
     ]
     if arguments.json:
         print(json.dumps({"machine": machine(), "epochs": arguments.epochs, "rows": rows}, indent=2))

@@ -15,7 +15,7 @@ from pathlib import Path
 from time import perf_counter
 
 import pandas as pd
-from timing import interleaved, load, machine, print_table, ratio
+from timing import compared, interleaved, load, machine, print_table
 
 from densekit import train
 from densekit.files import sample_folder
@@ -58,14 +58,8 @@ def main() -> None:
     ways = {"without": lambda: way(False), "with the store": lambda: way(True)}
     seconds = interleaved(ways, arguments.rounds, warm_up=0)
     rows = [
-        {
-            "way": name,
-            "seconds": sorted(seconds[name])[len(seconds[name]) // 2],
-            "times_faster": ratio(seconds, name, "without"),
-            "val_accuracy": results[name][0],
-            "last_train_loss": results[name][1],
-        }
-        for name in ways
+        {"way": name, **row, "val_accuracy": results[name][0], "last_train_loss": results[name][1]}
+        for name, row in compared(seconds, "without").items()
     ]
     told = {
         "machine": machine(),

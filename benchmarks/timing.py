@@ -49,6 +49,14 @@ def ratio(seconds: Mapping[str, Sequence[float]], name: str, to: str) -> float:
     return median(slow / fast for fast, slow in zip(seconds[name], seconds[to], strict=True))
 
 
+def compared(seconds: Mapping[str, Sequence[float]], to: str) -> dict[str, dict[str, float]]:
+    """Return, by name, the median of the seconds, and how many times faster that is than `to`."""
+    return {
+        name: {"seconds": sorted(times)[len(times) // 2], "times_faster": ratio(seconds, name, to)}
+        for name, times in seconds.items()
+    }
+
+
 def matrix_product(dtype: torch.dtype, size: int = 2048, repeats: int = 8) -> tuple[Candidate, float]:
     """Return large square matrix products to time, and the floating-point operations that they take.
 

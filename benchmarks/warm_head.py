@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from timing import interleaved, load, machine, print_table, ratio
+from timing import compared, interleaved, load, machine, print_table
 
 BEFORE = "8459e5b"  # the last commit before the one engine
 ROOT = Path(__file__).resolve().parents[1]
@@ -85,13 +85,8 @@ def main() -> None:
         seconds = interleaved(versions, arguments.rounds, warm_up=2)  # the first one fills the store
     before, *_ = versions
     rows = [
-        {
-            "version": name,
-            "seconds": sorted(seconds[name])[len(seconds[name]) // 2],
-            "times_faster": ratio(seconds, name, before),
-            "val_accuracy": version.accuracy,
-        }
-        for name, version in versions.items()
+        {"version": name, **row, "val_accuracy": versions[name].accuracy}
+        for name, row in compared(seconds, before).items()
     ]
     if arguments.json:
         print(json.dumps({"machine": machine(), "rows": rows}, indent=2))

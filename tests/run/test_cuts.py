@@ -24,15 +24,8 @@ Settings = dict[str, object]
 
 
 @pytest.fixture
-def settings(tiny_architecture: Path, pictures: Path) -> Settings:
-    return {
-        "data.folder": str(pictures),
-        "data.image_size": 64,
-        "model.architecture": str(tiny_architecture),
-        "model.weights": "none",
-        "training.epochs": 2,
-        "training.learning_rate": 0.003,
-    }
+def settings(tiny: Settings) -> Settings:
+    return {**tiny, "data.image_size": 64, "training.epochs": 2, "training.learning_rate": 0.003}
 
 
 def trained(settings: Settings, out: Path, **more: object) -> Run:

@@ -26,16 +26,9 @@ class TeamOfThreads(Team):
 
 @pytest.mark.parametrize("cut", ["classifier", "denseblock4"])
 def test_what_one_has_computed_the_others_find(
-    tiny_architecture: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch, cut: str
+    tiny: dict[str, object], pictures: Path, monkeypatch: pytest.MonkeyPatch, cut: str
 ) -> None:
-    settings = {
-        "data.folder": str(pictures),
-        "data.image_size": 32,
-        "model.architecture": str(tiny_architecture),
-        "model.weights": "none",
-        "model.train_from": cut,
-    }
-    config, data = load_config(overrides=settings), open_folder(pictures)
+    config, data = load_config(overrides={**tiny, "model.train_from": cut}), open_folder(pictures)
     computed: list[int] = []
     forward = FrozenDenseNet.forward
 

@@ -24,15 +24,8 @@ Settings = dict[str, object]
 
 
 @pytest.fixture
-def settings(tiny_architecture: Path, pictures: Path) -> Settings:
-    return {
-        "data.folder": str(pictures),
-        "data.image_size": 32,
-        "model.architecture": str(tiny_architecture),
-        "model.weights": "none",
-        "training.epochs": 6,
-        "training.learning_rate": 0.01,
-    }
+def settings(tiny: Settings) -> Settings:
+    return {**tiny, "training.epochs": 6, "training.learning_rate": 0.01}
 
 
 def interrupting_at(*steps: int) -> Callable[[Event], None]:
