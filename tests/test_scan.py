@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pictures import DIRT_LEFT_OUT, class_folders, dirty_folder, save
 
-from densekit.data import image_files, layout, scan
+from densekit.data import image_files, scan
 from densekit.data.image_files import find_images, judge
 from densekit.data.problems import KINDS, Problem, printable
 from densekit.data.scan import Scan, scan_folder
@@ -298,7 +298,7 @@ def test_many_classes_are_looked_at_a_few_times_each(tmp_path: Path, monkeypatch
         listed.append(folder)
         return list_folder(folder)
 
-    for module in (image_files, layout, scan):
+    for module in (image_files, scan):
         monkeypatch.setattr(module, "list_folder", count)
     assert len(scan_folder(tmp_path).classes) == 60
     assert len(listed) < 4 * 2 * 60  # each class folder a few times, and never once for every other class

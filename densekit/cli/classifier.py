@@ -70,6 +70,7 @@ def train(
     if not leads_the_team():
         return
     _note_skipped(run.metrics["skipped"])
+    _note_skipped(run.metrics.get("warnings", []), "look at")
     if as_json:
         print_json({"run": str(run.folder), **run.metrics})
     else:
@@ -179,8 +180,9 @@ def _as_plain(predictions: "Predictions") -> dict[str, Any]:
     }
 
 
-def _note_skipped(problems: list[dict[str, str]], shown: int = 10) -> None:
+def _note_skipped(problems: list[dict[str, str]], begin: str = "left out", shown: int = 10) -> None:
     for problem in problems[:shown]:
-        note(f"left out {problem['path']}: {problem['message']}. {problem['remedy']}")
+        end = "" if problem["message"].endswith("?") else "."
+        note(f"{begin} {problem['path']}: {problem['message']}{end} {problem['remedy']}")
     if len(problems) > shown:
-        note(f"left out {len(problems) - shown} more; `densekit doctor` lists them all")
+        note(f"{begin} {len(problems) - shown} more; `densekit doctor` lists them all")

@@ -1,28 +1,45 @@
 """From the bytes of an image file to a picture as it is meant to be seen.
 
-Turned as its EXIF entry says, transparent parts on white, 16 bits and greyscale and CMYK as RGB, of an animation
-the first frame. A file is read once: its hash and its pixels come from the same bytes.
+Turned as its EXIF entry says, transparent parts on white, deep pictures and greyscale and CMYK as RGB, of an
+animation the first frame. A file is read once: its hash and its pixels come from the same bytes. Memory is
+bounded before it is taken: `densekit.data.memory`.
 """
 
 import hashlib
 import io
+import stat
 import warnings
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TypeVar
 
-import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from densekit.data.depth import grey_to_bytes, is_deep, loses_its_low_bytes, rescue_low_bytes
 from densekit.data.image_files import DECODERS
+from densekit.data.memory import DECODING
+from densekit.data.png import without_notes
 from densekit.data.problems import Problem
+from densekit.data.signatures import recognise
 from densekit.errors import ImageError, one_line
 
+VERSION = 2
+"""Counted up whenever a file gives other pixels than before: what was computed from those is computed anew."""
 MAX_PIXELS = 1024**3 // 4 // 3
 """A picture with more pixels than this (89 million, a quarter of a gigabyte as RGB) is refused: a small file that
 claims to be so large is more often an attack, a decompression bomb, than a photograph."""
+MAX_FILE = 256 * 1024**2
+"""A file of more bytes is refused unread."""
+MAX_MEMORY = 700 * 1024**2
+"""A picture that takes more bytes than this while it is decoded, file and result counted, is refused."""
+
+_LARGE_FILE = 32 * 1024**2  # from here on a file is read while no other picture is being decoded
+_BYTES_A_PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}  # in memory; all others take 4
+
+Answer = TypeVar("Answer")
 
 # Too many pixels and damaged EXIF entries are dealt with below; Pillow need not warn of them as well.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning, module=r"PIL\.")
@@ -38,12 +55,25 @@ class Picture:
         content_hash: SHA-256 of the file's bytes, in hexadecimal.
         format: Pillow's name of the file's format, such as 'JPEG'.
         frames: number of frames; above 1 for an animation or a file of several pages.
+        bits: of each colour, as the camera had them, whatever the file has room for; None for floats.
     """
 
     image: Image.Image
     content_hash: str
     format: str
     frames: int
+    bits: int | None = 8
+
+
+@dataclass(frozen=True)
+class Known:
+    """A picture that was not decoded, since its hash is known.
+
+    Args:
+        content_hash: SHA-256 of the file's bytes, in hexadecimal.
+    """
+
+    content_hash: str
 
 
 def open_image(path: Path | str) -> Image.Image:
@@ -72,51 +102,129 @@ def content_hash(path: Path | str) -> str:
 
 def read_picture(path: Path) -> Picture | Problem:
     """Read, hash and decode an image file; the answer is a problem if that can't be done."""
-    picture = read_if_new(path, lambda content_hash: False)
-    assert not isinstance(picture, str)
-    return picture
+    return read_and_use(path, lambda picture: picture)
 
 
-def read_if_new(path: Path, known: Callable[[str], bool]) -> Picture | Problem | str:
+def read_and_use(path: Path, use: Callable[[Picture], Answer]) -> Answer | Problem:
+    """Read, hash and decode an image file, and return what `use` makes of the picture, or a problem.
+
+    While `use` runs, what the picture takes is counted, so that many threads stay within one budget. So it
+    should return something small.
+    """
+    used = read_if_new(path, lambda content_hash: False, use)
+    assert not isinstance(used, Known)
+    return used
+
+
+def read_if_new(
+    path: Path, known: Callable[[str], bool], use: Callable[[Picture], Answer]
+) -> Answer | Problem | Known:
     """Read and hash an image file, once, and decode it only if its hash is not known.
 
     Args:
         path: the file.
         known: says of a hash whether the picture is not needed; called from the caller's thread.
+        use: what is to be made of the picture, as in `read_and_use`.
 
     Returns:
-        The picture, or its hash if that is known, or a problem if the file can't be read or decoded.
+        What `use` returned, or the hash if that is known, or a problem if the file can't be read or decoded.
     """
+    with (
+        ExitStack() as held
+    ):  # what the inner function leaves behind is freed before its memory is given back
+        return _read_if_new(path, known, use, held)
+
+
+def _read_if_new(
+    path: Path, known: Callable[[str], bool], use: Callable[[Picture], Answer], held: ExitStack
+) -> Answer | Problem | Known:
+    is_large = _size(path) > _LARGE_FILE
+    if is_large:
+        held.enter_context(DECODING.hold(DECODING.total))
     data = _read_bytes(path)
     if isinstance(data, Problem):
         return data
-    if not data:
-        return Problem.of("corrupt-image", path, "the file is empty (0 bytes)")
     content_hash = hashlib.sha256(data).hexdigest()
     if known(content_hash):
-        return content_hash
+        return Known(content_hash)
     try:
-        return _decode(path, data)
+        picture = _decode(path, data, content_hash, ExitStack() if is_large else held)
+    except (Image.DecompressionBombError, MemoryError) as error:
+        return Problem.of("too-large-image", path, f"the image has too many pixels ({one_line(error)})")
     except Exception as error:  # a damaged file can make a decoder raise anything
         return Problem.of("corrupt-image", path, f"the image can't be decoded ({one_line(error)})")
+    return picture if isinstance(picture, Problem) else use(picture)
 
 
-def _decode(path: Path, data: bytes) -> Picture | Problem:
-    try:
-        image: Image.Image = Image.open(io.BytesIO(data), formats=DECODERS)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        return Problem.of("too-large-image", path, f"the image has too many pixels ({one_line(error)})")
-    except UnidentifiedImageError:
-        return Problem.of("corrupt-image", path, "no image format is recognised in the file")
-    if image.width * image.height > MAX_PIXELS:
-        size = f"{image.width} × {image.height} pixels, the limit is {MAX_PIXELS:,}"
-        return Problem.of("too-large-image", path, f"the image has too many pixels ({size})")
-    # The header alone has been read so far. An MPO, as many cameras write it, is a JPEG and a preview.
+def _decode(path: Path, data: bytes, content_hash: str, held: ExitStack) -> Picture | Problem:
+    """Decode a file's bytes; `held` is where the memory is noted that the caller gives back."""
+    if not data:
+        return Problem.of("corrupt-image", path, "the file is empty (0 bytes)")
+    image = _open(data) or _open(clean := without_notes(data) or b"")
+    if image is None:
+        return _unrecognised(path, data)
+    needed = len(data) + image.width * image.height * _bytes_needed(image)
+    if image.width * image.height > MAX_PIXELS or needed > MAX_MEMORY:
+        size = f"{image.width} × {image.height} pixels, {needed // 1024**2:,} MB while it is decoded"
+        limits = f"the limits are {MAX_PIXELS:,} pixels and {MAX_MEMORY // 1024**2} MB"
+        return Problem.of("too-large-image", path, f"the image has too many pixels ({size}; {limits})")
+    held.enter_context(DECODING.hold(needed))
+    # An MPO, as many cameras write it, is a JPEG and a preview.
     found = "JPEG" if image.format == "MPO" else str(image.format)
-    frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+    try:
+        rgb, bits = _load(image, data)
+    except (ValueError, SyntaxError, OSError):
+        clean = without_notes(data) or b""
+        if (image := _open(clean)) is None:
+            raise
+        rgb, bits = _load(image, clean)
+    return Picture(rgb, content_hash, found, 1 if found == "JPEG" else _count_frames(data), bits)
+
+
+def _open(data: bytes) -> Image.Image | None:
+    """Read the header; None if no format is recognised in it, or Pillow stumbles over a note in it."""
+    try:
+        return Image.open(io.BytesIO(data), formats=DECODERS)
+    except Image.DecompressionBombWarning as warning:  # where warnings are errors
+        raise Image.DecompressionBombError(str(warning)) from warning
+    except (UnidentifiedImageError, ValueError):
+        return None
+
+
+def _bytes_needed(image: Image.Image) -> int:
+    """Return the bytes that a pixel takes while it is decoded: as it is, and as it becomes."""
+    as_it_is = _BYTES_A_PIXEL.get(image.mode, 4)
+    if is_deep(image):
+        return as_it_is + 1 + 4
+    return as_it_is + 4  # also for RGB, which is copied when it is turned
+
+
+def _load(image: Image.Image, data: bytes) -> tuple[Image.Image, int | None]:
+    """Return the picture as RGB, the right way up, and its bits. Its header alone has been read so far."""
+    halved = loses_its_low_bytes(image)
     image.load()
+    bits: int | None = rescue_low_bytes(image, data) if halved else 8
     _turn_upright(image)
-    return Picture(_to_rgb(image), hashlib.sha256(data).hexdigest(), found, frames)
+    if is_deep(image):
+        image, bits = grey_to_bytes(image, data)
+    return _to_rgb(image), bits
+
+
+def _unrecognised(path: Path, data: bytes) -> Problem:
+    content = recognise(data)
+    if content is None:
+        if data[:4] in (b"II*\0", b"MM\0*"):
+            return Problem.of("unreadable-format", path, "a TIFF picture of a kind that Pillow does not read")
+        return Problem.of("corrupt-image", path, "no image format is recognised in the file")
+    kind = "unreadable-format" if content.is_picture else "not-an-image"
+    return Problem.of(kind, path, f"holds {content.name}", remedy=content.remedy)
+
+
+def _count_frames(data: bytes) -> int:
+    """Count the frames, in a second look: a broken second page is no reason to lose the first."""
+    with suppress(Exception), Image.open(io.BytesIO(data), formats=DECODERS) as image:
+        return int(getattr(image, "n_frames", 1))
+    return 1
 
 
 def _turn_upright(image: Image.Image) -> None:
@@ -128,35 +236,45 @@ def _turn_upright(image: Image.Image) -> None:
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
-    if image.mode == "F" or image.mode.startswith("I"):
-        return _deep_to_rgb(image)
     if "transparency" in image.info or image.mode in ("RGBA", "RGBa", "LA", "La", "PA"):
-        white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
+        return _on_white(image)
     return image.convert("RGB")
 
 
-def _deep_to_rgb(image: Image.Image) -> Image.Image:
-    """Bring more than 8 bits of grey to 8; Pillow itself would cut all values above 255 off."""
-    values = np.asarray(image).astype(np.float64)
-    finite = values[np.isfinite(values)]
-    lowest, highest = (finite.min(), finite.max()) if finite.size else (0.0, 1.0)
-    if image.mode.startswith("I;16") or (image.mode == "I" and lowest >= 0 and highest <= 65535):
-        lowest, highest = 0.0, 65535.0  # 16 bits, whichever of them this picture uses
-    elif lowest >= 0 and highest <= 1:
-        lowest, highest = 0.0, 1.0
-    spread = max(highest - lowest, np.finfo(np.float64).tiny)
-    grey = np.nan_to_num((values - lowest) / spread, nan=0.0, posinf=1.0, neginf=0.0).clip(0, 1)
-    return Image.fromarray(np.rint(grey * 255).astype(np.uint8)).convert("RGB")
+def _on_white(image: Image.Image) -> Image.Image:
+    """Return a picture with transparent parts on white; in strips, since each step of it is a copy."""
+    result = Image.new("RGB", image.size)
+    rows = max(1, 4 * 1024**2 // image.width)
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
+        strip.info = image.info
+        strip = strip.convert("RGBA")
+        white = Image.new("RGBA", strip.size, "white")
+        result.paste(Image.alpha_composite(white, strip).convert("RGB"), (0, top))
+    return result
+
+
+def _size(path: Path) -> int:
+    with suppress(OSError):
+        return path.stat().st_size
+    return 0
 
 
 def _read_bytes(path: Path) -> bytes | Problem:
     try:
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            return Problem.of("not-an-image", path, "a folder, where an image file is needed")
+        if not stat.S_ISREG(status.st_mode):  # a pipe would wait for ever
+            return Problem.of(
+                "not-an-image", path, "not a file that can be read, but a pipe, socket or device"
+            )
+        if status.st_size > MAX_FILE:
+            size = f"{status.st_size / 1024**2:,.0f} MB, the limit is {MAX_FILE // 1024**2} MB"
+            return Problem.of("too-large-image", path, f"the file is too large ({size})")
         return path.read_bytes()
     except FileNotFoundError:
         return Problem.of("missing-file", path, _missing(path))
-    except IsADirectoryError:
-        return Problem.of("not-an-image", path, "a folder, where an image file is needed")
     except PermissionError:
         return Problem.of("no-permission", path, "the file may not be read")
     except OSError as error:

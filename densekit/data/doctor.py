@@ -1,6 +1,6 @@
 """The doctor: what is wrong with a folder of images, told before it costs a day of training.
 
-It looks with the loaders' own eyes: `scan_folder` says which files are images, `read_picture` whether they can be
+It looks with the loaders' own eyes: `scan_folder` says which files are images, `read_and_use` whether they can be
 read. So what it reports as left out is exactly what training leaves out. Nothing is ever changed or deleted.
 """
 
@@ -12,7 +12,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from densekit.data.decoding import Picture, read_picture
+from densekit.data.decoding import Picture, read_and_use
 from densekit.data.image_files import FORMATS
 from densekit.data.loading import map_ahead
 from densekit.data.problems import KINDS, Problem, printable
@@ -93,6 +93,7 @@ def diagnose(root: Path | str, workers: int | None = None) -> Diagnosis:
         *scan.problems,
         *(problem for finding in findings for problem in finding.problems),
         *_repeated(scan.root, findings),
+        *_depths(scan.root, findings),
         *_classes_lost(scan, readable),
     ]
     order = {kind: number for number, kind in enumerate(KINDS)}
@@ -112,6 +113,7 @@ class _Finding(NamedTuple):
     place: _Place
     content_hash: str | None  # None: it can't be read
     problems: tuple[Problem, ...]
+    bits: int | None  # of a colour; None for floats, and where it can't be read
 
 
 def _places(scan: Scan) -> Iterator[_Place]:
@@ -121,10 +123,11 @@ def _places(scan: Scan) -> Iterator[_Place]:
 
 
 def _examine(place: _Place) -> _Finding:
-    picture = read_picture(place.path)
-    if isinstance(picture, Problem):
-        return _Finding(place, None, (picture,))
-    return _Finding(place, picture.content_hash, tuple(_oddities(place.path, picture)))
+    def look(picture: Picture) -> _Finding:
+        return _Finding(place, picture.content_hash, tuple(_oddities(place.path, picture)), picture.bits)
+
+    finding = read_and_use(place.path, look)
+    return _Finding(place, None, (finding,), None) if isinstance(finding, Problem) else finding
 
 
 def _oddities(path: Path, picture: Picture) -> Iterator[Problem]:
@@ -148,7 +151,7 @@ def _oddities(path: Path, picture: Picture) -> Iterator[Problem]:
 def _repeated(root: Path, findings: Sequence[_Finding]) -> Iterator[Problem]:
     """Yield the files that are equal to an earlier one, byte by byte."""
     first: dict[str, _Place] = {}
-    for place, content_hash, _ in findings:
+    for place, content_hash, *_ in findings:
         if not content_hash:
             continue
         other = first.setdefault(content_hash, place)
@@ -160,6 +163,27 @@ def _repeated(root: Path, findings: Sequence[_Finding]) -> Iterator[Problem]:
                 kind = "label-conflict"
             message = f"the same file as {printable(other.path.relative_to(root))}"
             yield Problem.of(kind, place.path, message)
+
+
+def _depths(root: Path, findings: Sequence[_Finding]) -> Iterator[Problem]:
+    """Yield one problem if images have other depths than 8 or 16 bits, or several of them."""
+    counts = Counter(finding.bits for finding in findings if finding.bits)
+    if not set(counts) - {8} or set(counts) == {16}:
+        return
+    told = " and ".join(
+        f"{_many(count, 'image', 'images')} of {bits} bits" for bits, count in sorted(counts.items())
+    )
+    of_class: dict[str, set[int]] = {}
+    for finding in findings:
+        if finding.bits:
+            of_class.setdefault(finding.place.name, set()).add(finding.bits)
+    apart = [name for name, bits in sorted(of_class.items()) if bits != set(counts)]
+    if apart:
+        own = " and ".join(map(str, sorted(of_class[apart[0]])))
+        message = f"{told}; of these '{apart[0]}' has {own} alone"
+        yield Problem.of("deep-image", root, message)
+    else:
+        yield Problem.of("deep-image", root, told)
 
 
 def _classes_lost(scan: Scan, readable: Sequence[_Place]) -> Iterator[Problem]:

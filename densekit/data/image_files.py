@@ -6,19 +6,44 @@ What its bytes hold is for `densekit.data.decoding` to say, when it decodes them
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 
 from PIL import Image
 
-from densekit.data.problems import Problem
+from densekit.data.problems import Problem, printable
+from densekit.data.signatures import HEIC_REMEDY
 
-# Formats that hold pictures, by the extensions they are known by. HEIC is read where the plugin pillow-heif
-# is registered. A PostScript file, say, is none of these: Pillow would start another program to read it.
+# Formats that hold pictures, by the extensions they are known by. A PostScript file, say, is none of these:
+# Pillow would start another program to read it.
 _EXTENSIONS = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff"),
     *(".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".heic", ".heif", ".jp2"),
 )
-_OTHER_PICTURES = (".svg", ".psd", ".xcf", ".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".eps", ".jxl")
+_OTHER_PICTURES = (
+    *(".svg", ".psd", ".xcf", ".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".eps"),
+    *(
+        ".jxl",
+        ".ico",
+        ".tga",
+        ".pcx",
+        ".exr",
+        ".hdr",
+        ".dds",
+        ".dcm",
+        ".dicom",
+        ".nii",
+        ".czi",
+        ".nd2",
+        ".fits",
+    ),
+)
+_HEIC = (".heic", ".heif")
+_PACKED = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz", ".zst", ".lnk", ".url", ".webloc")
+
+with suppress(ImportError):  # where it is installed, pictures of iPhones are read as they are
+    import_module("pillow_heif").register_heif_opener()
 
 FORMATS: dict[str, str] = {
     extension: name for extension, name in Image.registered_extensions().items() if extension in _EXTENSIONS
@@ -32,8 +57,12 @@ _SYSTEM_FILES = ("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", ".ds_store
 _SYSTEM_FOLDERS = ("__macosx", "__pycache__", "@eadir", "$recycle.bin", "system volume information")
 
 
-def find_images(folder: Path) -> tuple[list[Path], list[Problem]]:
+def find_images(folder: Path, root: Path | None = None) -> tuple[list[Path], list[Problem]]:
     """Walk a folder and its subfolders; sort what is in there into images and problems.
+
+    Args:
+        folder: of a class.
+        root: the folder of all classes; a link from one of them to another, or further up, is not followed.
 
     Returns:
         The images, in the order in which torchvision's ImageFolder lists them, and a problem for each other
@@ -41,7 +70,7 @@ def find_images(folder: Path) -> tuple[list[Path], list[Problem]]:
     """
     images: list[Path] = []
     problems: list[Problem] = []
-    for path in _walk(folder, problems, seen=set()):
+    for path in _walk(folder, folder, root, problems, seen=set()):
         problem = judge(path)
         if problem is None:
             images.append(path)
@@ -64,6 +93,21 @@ def judge_name(path: Path) -> Problem | None:
     return None
 
 
+def judge_beside_classes(path: Path) -> Problem | None:
+    """Say whether a file that lies beside class folders was meant to be one of them, or their images.
+
+    Other files there are most likely a data card.
+    """
+    if problem := judge_name(path) or judge_link(path):
+        return problem
+    if has_image_name(path):
+        return Problem.of("misplaced-image", path, "the image lies in no class folder")
+    if path.suffix.lower() in _PACKED:
+        what = "a shortcut" if path.suffix.lower() in (".lnk", ".url", ".webloc") else "an archive"
+        return Problem.of("packed-class", path, f"{what}, not a class folder")
+    return None
+
+
 def has_image_name(path: Path) -> bool:
     """Say whether the extension, in lower or upper case, is that of an image."""
     return path.suffix.lower() in FORMATS
@@ -75,17 +119,50 @@ def is_hidden_folder(path: Path) -> bool:
 
 
 def list_folder(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Return the folders and the files in a folder, links followed, each sorted by name."""
+    """Return the folders and the files in a folder, links followed, each sorted by name.
+
+    A link that leads nowhere, or to where one may not look, counts as a file.
+    """
     folders: list[Path] = []
     files: list[Path] = []
     for path in sorted(folder.iterdir(), key=lambda path: path.name):
-        (folders if path.is_dir() else files).append(path)
+        (folders if _is_folder(path) else files).append(path)
     return folders, files
 
 
-def _walk(folder: Path, problems: list[Problem], seen: set[Path]) -> Iterator[Path]:
-    # A link to a folder further up would lead round in circles.
-    if (real := folder.resolve()) in seen:
+def visible_folders(folder: Path) -> list[Path]:
+    """Return the subfolders that are not hidden, sorted by name; none if the folder may not be opened."""
+    try:
+        return [path for path in list_folder(folder)[0] if not is_hidden_folder(path)]
+    except OSError:
+        return []
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a link to where one may not look
+        return False
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def judge_link(path: Path) -> Problem | None:
+    """Say whether a file is a link that leads nowhere, or to where one may not look."""
+    if path.is_symlink() and not _is_there(path):
+        return Problem.of("broken-link", path, f"a link to {printable(path.readlink())}, which is not there")
+    return None
+
+
+def _walk(
+    folder: Path, top: Path, root: Path | None, problems: list[Problem], seen: set[Path]
+) -> Iterator[Path]:
+    if (real := folder.resolve()) in seen:  # a link to a folder further up would lead round in circles
         return
     seen.add(real)
     try:
@@ -97,13 +174,23 @@ def _walk(folder: Path, problems: list[Problem], seen: set[Path]) -> Iterator[Pa
     for subfolder in folders:
         if is_hidden_folder(subfolder):
             problems.append(Problem.of("hidden-folder", subfolder, "a hidden folder"))
+        elif subfolder.is_symlink() and root is not None and _leads_out(subfolder, top, root):
+            message = f"a link to {printable(subfolder.readlink())}, where images of other classes are"
+            problems.append(Problem.of("link-to-classes", subfolder, message))
         else:
-            yield from _walk(subfolder, problems, seen)
+            yield from _walk(subfolder, top, root, problems, seen)
+
+
+def _leads_out(link: Path, top: Path, root: Path) -> bool:
+    """Say whether a link inside of a class leads to a folder that holds another class, or is in one."""
+    real, own = link.resolve(), top.resolve()
+    is_further_up = real in own.parents
+    return is_further_up or (root.resolve() in real.parents and real != own and own not in real.parents)
 
 
 def _judge_file(path: Path) -> Problem | None:
-    if path.is_symlink() and not path.exists():
-        return Problem.of("broken-link", path, f"a link to {path.readlink()}, which is not there")
+    if problem := judge_link(path):
+        return problem
     if not path.is_file():
         return Problem.of("not-an-image", path, "not a file that can be read, but a pipe, socket or device")
     if not os.access(path, os.R_OK):
@@ -117,6 +204,8 @@ def _judge_extension(path: Path) -> Problem | None:
     extension = path.suffix.lower()
     if extension in FORMATS:
         return None
+    if extension in _HEIC:
+        return Problem.of("unreadable-format", path, f"a {extension} picture", remedy=HEIC_REMEDY)
     if extension in _EXTENSIONS + _OTHER_PICTURES:
         return Problem.of("unreadable-format", path, f"a {extension} picture, a format that is not read here")
     if name := _format_inside(path):

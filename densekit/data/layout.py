@@ -12,7 +12,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
-from densekit.data.image_files import has_image_name, is_hidden_folder, judge_name, list_folder
+from densekit.data.image_files import visible_folders
+from densekit.data.mistaken import has_images, why_no_classes, why_no_split
 from densekit.errors import DataError, listed
 
 EXPECTED = "expected DIR/<class>/<image>, or DIR/train/<class>/<image> and DIR/val/<class>/<image>"
@@ -68,15 +69,9 @@ def find_layout(root: Path, to_learn: bool = True) -> Layout:
                 f"{root} has a folder '{folder.name}' with classes in it, but other class folders beside it: "
                 f"put those into {root / 'train'}"
             )
+    if problem := why_no_classes(root, folders):
+        raise DataError(problem)
     return Layout(root, "flat", {"all": root})
-
-
-def visible_folders(folder: Path) -> list[Path]:
-    """Return the subfolders that are not hidden, sorted by name; none if the folder may not be opened."""
-    try:
-        return [path for path in list_folder(folder)[0] if not is_hidden_folder(path)]
-    except PermissionError:
-        return []
 
 
 def _require_folder(root: Path) -> None:
@@ -105,11 +100,11 @@ def _hint(missing: Path, siblings: Sequence[str]) -> str:
 
 
 def _no_class_folders(root: Path) -> str:
-    if not _has_images(root):
+    if not has_images(root):
         return f"{root} holds no images: {EXPECTED}"
     problem = f"{root} holds images, but no class folders: {EXPECTED}"
     # Somebody may have named one class's folder, where the folder of all classes is meant.
-    siblings = [path for path in visible_folders(root.parent) if _has_images(path)]
+    siblings = [path for path in visible_folders(root.parent) if has_images(path)]
     if len(siblings) > 1 and not _split_name(root):
         return f"{problem}. If '{root.name}' is one of your classes, name the folder above it: {root.parent}"
     return problem
@@ -136,6 +131,9 @@ def _split_folders(root: Path, folders: Sequence[Path], to_learn: bool) -> dict[
     for folder in splits.values():
         _require_folder(folder)
     found = {name: splits[name] for name in SPLITS if name in splits}
+    for name, folder in found.items():
+        if problem := why_no_split(name, folder):
+            raise DataError(problem)
     first = next(iter(found.values()))
     if not visible_folders(first):
         raise DataError(_no_class_folders(first))
@@ -149,14 +147,7 @@ def _split_name(folder: Path) -> str | None:
 def _wrapped(folders: Sequence[Path]) -> Path | None:
     """Return the folder inside, if there is only one on the way to several."""
     inner = None
-    while len(folders) == 1 and not _has_images(folders[0]) and not _split_name(folders[0]):
+    while len(folders) == 1 and not has_images(folders[0]) and not _split_name(folders[0]):
         inner = folders[0]
         folders = visible_folders(inner)
     return inner if len(folders) > 1 or (folders and _is_split(folders)) else None
-
-
-def _has_images(folder: Path) -> bool:
-    try:
-        return any(has_image_name(path) and not judge_name(path) for path in list_folder(folder)[1])
-    except PermissionError:
-        return False

@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from densekit.data.decoding import content_hash, open_image, read_if_new
+from densekit.data.decoding import Known, Picture, content_hash, open_image, read_if_new
 from densekit.data.problems import Problem
 from densekit.data.scan import Sample
 from densekit.data.transforms import Preprocessing
@@ -148,12 +148,11 @@ def _batches(
 def _load(
     sample: Sample, cut: Callable[[Image.Image, str], Tensor], known: Callable[[str], bool]
 ) -> Loaded | Problem:
-    picture = read_if_new(sample.path, known)
-    if isinstance(picture, Problem):
-        return picture
-    if isinstance(picture, str):
-        return Loaded(sample, picture, None)
-    return Loaded(sample, picture.content_hash, cut(picture.image, picture.content_hash))
+    def cut_it(picture: Picture) -> Loaded:
+        return Loaded(sample, picture.content_hash, cut(picture.image, picture.content_hash))
+
+    loaded = read_if_new(sample.path, known, cut_it)
+    return Loaded(sample, loaded.content_hash, None) if isinstance(loaded, Known) else loaded
 
 
 def _stack(loaded: Sequence[Loaded], preprocessing: Preprocessing) -> Batch:

@@ -36,6 +36,10 @@ _LEFT_OUT_BY_MISTAKE = {
     "too-large-image": ("images too large to decode", "Scale the picture down, and use that."),
     "unreadable-format": ("formats that are not read", "Convert it to JPEG or PNG, and use that."),
     "unnamed-image": ("images without an image's extension", "Add the extension to its name."),
+    "link-to-classes": (
+        "links to other classes",
+        "Delete the link: a class is its own folder, and holds its own images.",
+    ),
     "misplaced-image": ("images outside the class folders", "Move it into the folder of its class."),
 }
 _LEFT_OUT_RIGHTLY = {
@@ -43,6 +47,10 @@ _LEFT_OUT_RIGHTLY = {
     "hidden-file": ("hidden files", "If it is a picture of yours, give it a name without the dot."),
     "hidden-folder": ("hidden folders", "It is no class. It can be deleted if you don't need it."),
     "not-an-image": ("files that are no images", "Move it out of the class folder."),
+    "packed-class": (
+        "archives and shortcuts",
+        "If a class is in it, unpack it, or put the folder itself here.",
+    ),
     "unused-folder": (
         "folders that are not read",
         "Move its classes into train/, val/ or test/ to use them.",
@@ -61,6 +69,18 @@ _USED_WITH_DOUBT = {
     "one-image-class": (
         "classes with one image",
         "Add images: with one, none is left to check the class on.",
+    ),
+    "twin-classes": (
+        "classes that are written in two ways",
+        "If one class is meant, put all its images into one folder.",
+    ),
+    "nested-classes": (
+        "classes inside of classes",
+        "If they are the classes, put their folders directly into the data folder; if not, all is well.",
+    ),
+    "deep-image": (
+        "depths of pictures",
+        "All is read, each depth by its own white; check that no class has a depth of its own.",
     ),
     "wrong-extension": ("extensions of another format", "Rename it; until then it is read all the same."),
     "several-frames": ("images with several frames", "Only the first is used: save the one you want alone."),
@@ -102,9 +122,16 @@ class Problem:
     severity: Severity
 
     @classmethod
-    def of(cls, kind: str, path: Path, message: str, severity: Severity | None = None) -> "Problem":
-        """Make a problem with its kind's remedy and severity."""
-        return cls(kind, path, message, KINDS[kind].remedy, severity or KINDS[kind].severity)
+    def of(
+        cls,
+        kind: str,
+        path: Path,
+        message: str,
+        severity: Severity | None = None,
+        remedy: str | None = None,
+    ) -> "Problem":
+        """Make a problem with its kind's remedy and severity, unless it's said otherwise."""
+        return cls(kind, path, message, remedy or KINDS[kind].remedy, severity or KINDS[kind].severity)
 
     @property
     def left_out(self) -> bool:

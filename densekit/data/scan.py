@@ -5,15 +5,23 @@ ImageFolder stops at an empty class, takes `.ipynb_checkpoints` for a class, and
 train/ and another in val/ where their folders differ. Here each of these is noticed and told.
 """
 
+import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from densekit.data.image_files import find_images, has_image_name, is_hidden_folder, judge_name, list_folder
-from densekit.data.layout import EXPECTED, Layout, find_layout, visible_folders
-from densekit.data.problems import Problem
-from densekit.errors import DataError, nearest
+from densekit.data.image_files import (
+    find_images,
+    is_hidden_folder,
+    judge_beside_classes,
+    list_folder,
+    visible_folders,
+)
+from densekit.data.layout import EXPECTED, Layout, find_layout
+from densekit.data.mistaken import alike, role_of
+from densekit.data.problems import Problem, printable
+from densekit.errors import DataError, listed, nearest
 
 
 class Sample(NamedTuple):
@@ -88,7 +96,14 @@ def _scan_split(folder: Path, problems: list[Problem]) -> dict[str, tuple[Path, 
         if is_hidden_folder(class_folder):
             problems.append(Problem.of("hidden-folder", class_folder, "a hidden folder among the classes"))
             continue
-        found, left_out = find_images(class_folder)
+        if class_folder.is_symlink() and class_folder.resolve() in (
+            folder.resolve(),
+            *folder.resolve().parents,
+        ):
+            message = f"a link to {printable(class_folder.readlink())}, where the classes themselves are"
+            problems.append(Problem.of("link-to-classes", class_folder, message))
+            continue
+        found, left_out = find_images(class_folder, folder)
         name = class_name(class_folder)
         images[name] = images.get(name, ()) + tuple(found)
         problems += left_out
@@ -104,19 +119,18 @@ def class_name(folder: Path) -> str:
 
 
 def _loose_files(files: list[Path]) -> list[Problem]:
-    """Report system files and images; other files beside class folders are most likely a data card."""
-    problems = []
-    for path in files:
-        if problem := judge_name(path):
-            problems.append(problem)
-        elif has_image_name(path):
-            problems.append(Problem.of("misplaced-image", path, "the image lies in no class folder"))
-    return problems
+    return [problem for path in files if (problem := judge_beside_classes(path))]
 
 
 def _problems_beside_splits(layout: Layout) -> list[Problem]:
-    problems = _loose_files(list_folder(layout.root)[1])
-    for folder in list_folder(layout.root)[0]:
+    folders, files = list_folder(layout.root)
+    problems = [
+        replace(problem, message=f"{problem.message}{_instead(role_of(problem.path.name))}")
+        if problem.kind == "broken-link" and "val" not in layout.splits
+        else problem
+        for problem in _loose_files(files)
+    ]
+    for folder in folders:
         if is_hidden_folder(folder):
             problems.append(Problem.of("hidden-folder", folder, "a hidden folder"))
         elif folder not in layout.splits.values() and find_images(folder)[0]:
@@ -128,7 +142,9 @@ def _problems_beside_splits(layout: Layout) -> list[Problem]:
 def _class_problems(layout: Layout, images: dict[str, dict[str, tuple[Path, ...]]]) -> list[Problem]:
     learned_from = next(iter(images))
     problems = [
-        Problem.of("empty-split", layout.splits[split], "no class folder in it has an image")
+        Problem.of(
+            "empty-split", layout.splits[split], f"no class folder in it has an image{_instead(split)}"
+        )
         for split, classes in images.items()
         if not any(classes.values())
     ]
@@ -139,10 +155,36 @@ def _class_problems(layout: Layout, images: dict[str, dict[str, tuple[Path, ...]
         counts = {split: len(classes.get(name, ())) for split, classes in used.items()}
         there = {split: folders[split].get(name, layout.splits[split] / name) for split in used}
         problems += _problems_of_class(there, name, counts, known)
+    problems += _twins(layout, known, learned_from)
+    problems += _classes_in_classes(layout, learned_from)
     if len(known) == 1:
         message = f"'{known[0]}' is the only class with images"
         problems.append(Problem.of("one-class-only", layout.splits[learned_from], message))
     return problems
+
+
+def _instead(split: str | None) -> str:
+    return ", so that a share of train/ is held back to validate on" if split == "val" else ""
+
+
+def _twins(layout: Layout, known: list[str], split: str) -> list[Problem]:
+    """Names that differ in letters' case, spaces and lines alone: one class, most likely, in two folders."""
+    first: dict[str, str] = {}
+    problems = []
+    for name in known:
+        plain = re.sub(r"[\s_-]+", " ", name.casefold()).strip()
+        if (other := first.setdefault(plain, name)) != name:
+            message = f"the classes '{other}' and '{name}' are one and the same, but for how they are written"
+            problems.append(Problem.of("twin-classes", layout.splits[split] / name, message))
+    return problems
+
+
+def _classes_in_classes(layout: Layout, split: str) -> list[Problem]:
+    if (pair := alike(visible_folders(layout.splits[split]))) is None:
+        return []
+    first, second, names = pair
+    message = f"holds {listed(names)}, as '{first.name}' does: are these the classes?"
+    return [Problem.of("nested-classes", second, message)]
 
 
 def _problems_of_class(

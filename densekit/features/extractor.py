@@ -5,6 +5,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from densekit.data import decoding
 from densekit.data.transforms import Preprocessing
 from densekit.devices import Compute
 from densekit.model.cut import ALL, CLASSIFIER, check_cut, frozen_modules
@@ -47,9 +48,10 @@ class Extractor:
     def identity(self) -> str:
         """A text that is equal for two extractors exactly if their features can stand for each other."""
         if self.cut == ALL:
-            return f"pixels; preprocessing {self.preprocessing.identity}"
+            return f"pixels {decoding.VERSION}; preprocessing {self.preprocessing.identity}"
         return (
             f"features at {self.cut} {self.fingerprint}; preprocessing {self.preprocessing.identity}; "
+            f"pixels {decoding.VERSION}; "
             f"precision {self.compute.precision}"
         )
 

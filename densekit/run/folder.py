@@ -107,7 +107,7 @@ class Split:
         classes: names of the classes, in the order of the labels.
         train: learned from.
         val: held back.
-        left_out: files that could not be used, as `Problem.to_dict` tells them.
+        left_out: files that could not be used or are worth a look, as `Problem.to_dict` tells them.
     """
 
     classes: tuple[str, ...]

@@ -76,9 +76,9 @@ class Session:
         if split is None:
             opened = open_folder(root, data.val_fraction, data.split_seed)
             self.classes, self.train, self.val = opened.classes, opened.train, opened.val
-            self.left_out = [problem.to_dict() for problem in opened.skipped]
+            self.problems = [problem.to_dict() for problem in (*opened.skipped, *opened.warnings)]
         else:
-            self.classes, self.left_out = split.classes, list(split.left_out)
+            self.classes, self.problems = split.classes, list(split.left_out)
             self.train, self.val = (tuple(split.samples(root, part)) for part in ("train", "val"))
         self.network = backbone(config, len(self.classes), config.plan[0].training.seed)
         check_plan(config, self.network)
@@ -165,9 +165,9 @@ class Session:
             )
         if self.split is None:
             self._check_classes(phase)
-            self.left_out += [problem.to_dict() for problem in skipped]
+            self.problems += [problem.to_dict() for problem in skipped]
             if self.team.leads:
-                replace(split, left_out=tuple(self.left_out)).write(folder / SPLIT)
+                replace(split, left_out=tuple(self.problems)).write(folder / SPLIT)
 
     def _check_classes(self, phase: Phase) -> None:
         """Stop if a class has lost all its images because none of them can be read."""
@@ -230,7 +230,8 @@ class Session:
             "n_train": n_train,
             "n_val": len(phase.held_back),
             "classes": list(self.classes),
-            "skipped": self.left_out,
+            "skipped": [problem for problem in self.problems if problem["left_out"]],
+            "warnings": [problem for problem in self.problems if not problem["left_out"]],
             "device": str(self.compute.device),
             "precision": self.compute.precision,
             "architecture": self.config.model.architecture,

@@ -1,0 +1,161 @@
+"""Pictures of more than eight bits, brought to eight.
+
+Cameras of microscopes and X-ray machines have 10, 12 or 14 bits and write them into files of 16: their white is
+1023, 4095 or 16383, and read as if it were 65535 the picture is nearly black. Few files say what their white is.
+So it is the smallest of these numbers that the picture does not pass: pictures of one depth share one scale,
+however bright each is.
+
+A picture may be of hundreds of megabytes, so it is converted in strips: no more than its pixels and the result
+are in memory.
+"""
+
+import io
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from densekit.data.png import significant_bits
+
+DEPTHS = (8, 10, 12, 14, 16)
+"""Bits of a pixel that cameras have."""
+
+_STRIP = 1024**2  # pixels that are converted at once
+_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0  # TIFF tag, and its value for negatives
+# The same bytes read in the other order: what was the high byte becomes the low one.
+_OTHER_BYTE = {";16B": ";16L", ";16L": ";16B", ";16N": ";16B" if sys.byteorder == "little" else ";16L"}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What is black and what is white.
+
+    Args:
+        black: the value that becomes 0.
+        white: the value that becomes 255.
+        bits: how many the camera had, one of `DEPTHS`; None where the values tell nothing of it, as in floats.
+    """
+
+    black: float
+    white: float
+    bits: int | None
+
+    def apply(self, values: NDArray[np.generic]) -> NDArray[np.uint8]:
+        """Return values of any type as bytes of the same shape; what is no number becomes black."""
+        if values.dtype == np.uint16:  # each of the 65,536 is worked out once
+            table: NDArray[np.uint8] = self.apply(np.arange(2**16, dtype=np.float64))[values]
+            return table
+        spread = max(self.white - self.black, np.finfo(np.float64).tiny)
+        grey = (values.astype(np.float64) - self.black) / spread
+        grey = np.nan_to_num(grey, copy=False, nan=0.0, posinf=1.0, neginf=0.0).clip(0, 1)
+        return np.rint(grey * 255).astype(np.uint8)
+
+
+def scale_of(lowest: float, highest: float, *, is_float: bool, known_bits: int | None = None) -> Scale:
+    """Return the scale of a picture with these values.
+
+    Args:
+        lowest: the least of its finite values.
+        highest: the greatest of them.
+        is_float: whether they are floats, whose white may be 1.
+        known_bits: the depth that the file itself tells, if it does.
+    """
+    if lowest >= 0 and is_float and highest <= 2:  # a little above 1 is what sharpening leaves
+        return Scale(0, 1, None)
+    if lowest >= 0 and known_bits is not None and highest < 2**known_bits:
+        return Scale(0, 2**known_bits - 1, known_bits)
+    if lowest >= 0 and known_bits is not None and highest < 2**16:
+        return Scale(0, 2**16 - 1, 16)  # stretched over all 16 bits, as the PNG standard has it
+    for bits in DEPTHS:
+        if lowest >= 0 and highest < 2**bits:
+            return Scale(0, 2**bits - 1, bits)
+    return Scale(lowest, highest, None)
+
+
+def is_deep(image: Image.Image) -> bool:
+    """Say whether a picture that is not loaded yet has more than 8 bits of a single grey."""
+    return image.mode == "F" or image.mode.startswith("I")
+
+
+def loses_its_low_bytes(image: Image.Image) -> bool:
+    """Say whether a picture that is not loaded yet has 16 bits of each colour: Pillow keeps the upper 8 alone."""
+    return not is_deep(image) and _raw_mode(image)[-4:] in _OTHER_BYTE
+
+
+def grey_to_bytes(image: Image.Image, data: bytes) -> tuple[Image.Image, int | None]:
+    """Return a loaded picture of one deep grey as 8 bits, mode L, and how many bits it had."""
+    lowest, highest = _extremes(image)
+    told = significant_bits(data)
+    scale = scale_of(lowest, highest, is_float=image.mode == "F", known_bits=told)
+    negative = getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO
+    grey = np.empty((image.height, image.width), np.uint8)
+    for top, strip in _strips(image):
+        converted = scale.apply(np.asarray(strip))
+        grey[top : top + strip.height] = 255 - converted if negative else converted
+    return Image.fromarray(grey), scale.bits
+
+
+def rescue_low_bytes(image: Image.Image, data: bytes) -> int:
+    """Bring a loaded picture of 16 bits a colour to its own scale, in place, and return how many bits it had.
+
+    Pillow has kept the upper bytes. Where they are all small, the file holds fewer bits than 16, and what is seen
+    is in the lower bytes, which are read here.
+    """
+    colours = len(image.mode.rstrip("Aa"))
+    upper = max(int(np.asarray(strip)[..., :colours].max()) for _, strip in _strips(image))
+    told = significant_bits(data)
+    if upper >= 64 or (told is not None and upper >= 2 ** max(told - 8, 0)):
+        return 16
+    lower = _read_low_bytes(data)
+    highest = max(int(values[..., :colours].max()) for _, values in _joined(image, lower))
+    scale = scale_of(0, highest, is_float=False, known_bits=told)
+    for top, values in _joined(image, lower):
+        image.paste(Image.fromarray(scale.apply(values)), (0, top))
+    return scale.bits or 16
+
+
+def _joined(upper: Image.Image, lower: Image.Image) -> Iterator[tuple[int, NDArray[np.uint16]]]:
+    for (top, high), (_, low) in zip(_strips(upper), _strips(lower), strict=True):
+        yield top, np.asarray(high).astype(np.uint16) * 256 + np.asarray(low)
+
+
+def _read_low_bytes(data: bytes) -> Image.Image:
+    image = Image.open(io.BytesIO(data))
+    mode = _raw_mode(image)
+    other = mode[:-4] + _OTHER_BYTE[mode[-4:]]
+    tiles: list[Any] = image.tile
+    for place, tile in enumerate(tiles):
+        changed = other if isinstance(tile.args, str) else (other, *tile.args[1:])
+        tiles[place] = tile._replace(args=changed)
+    image.load()
+    return image
+
+
+def _raw_mode(image: Image.Image) -> str:
+    """Return how Pillow names the order of the bytes in the file; '' where it names none."""
+    tiles: list[tuple[Any, ...]] = getattr(image, "tile", [])[:1]
+    for *_, arguments in tiles:
+        mode = arguments if isinstance(arguments, str) else next(iter(arguments or ()), "")
+        return mode if isinstance(mode, str) else ""
+    return ""
+
+
+def _extremes(image: Image.Image) -> tuple[float, float]:
+    """Return the lowest and the highest finite value; 0 and 1 if there is none."""
+    lowest, highest = np.inf, -np.inf
+    for _, strip in _strips(image):
+        values = np.asarray(strip)
+        finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values
+        if finite.size:
+            lowest, highest = min(lowest, float(finite.min())), max(highest, float(finite.max()))
+    return (lowest, highest) if lowest <= highest else (0.0, 1.0)
+
+
+def _strips(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    rows = max(1, _STRIP // image.width)
+    for top in range(0, image.height, rows):
+        yield top, image.crop((0, top, image.width, min(top + rows, image.height)))

@@ -1,0 +1,93 @@
+"""What a file holds that is called a picture and is none that can be read: told by its first bytes.
+
+"Damaged" would send somebody to look for a better copy of a file that is perfectly whole.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+HEIC_REMEDY = (
+    "Install pillow-heif (pip install pillow-heif) to read it as it is, or convert it to JPEG; an iPhone takes "
+    "JPEG itself with Settings > Camera > Formats > Most Compatible."
+)
+
+
+class Content(NamedTuple):
+    """What a file holds.
+
+    Args:
+        name: for a message, with its article.
+        is_picture: whether it is a picture, in a format that is not read here.
+        remedy: what to do, where it is not what is always to be done.
+    """
+
+    name: str
+    is_picture: bool
+    remedy: str | None = None
+
+
+_STARTS: Sequence[tuple[bytes, Content]] = (
+    (b"\x00\x00\x00\x0cJXL ", Content("a JPEG XL picture", True)),
+    (b"\xff\x0a", Content("a JPEG XL picture", True)),
+    (b"8BPS", Content("a Photoshop document", True)),
+    (b"gimp xcf", Content("a GIMP document", True)),
+    (b"v/1\x01", Content("an OpenEXR picture", True)),
+    (b"#?RADIANCE", Content("a Radiance HDR picture", True)),
+    (b"\x00\x00\x01\x00", Content("a Windows icon", True)),
+    (b"II\x2b\x00", Content("a BigTIFF picture", True)),
+    (b"MM\x00\x2b", Content("a BigTIFF picture", True)),
+    (b"FUJIFILMCCD-RAW", Content("a camera's raw picture", True)),
+    (b"%PDF", Content("a PDF document", False)),
+    (b"%!PS", Content("a PostScript document", False)),
+    (b"PK\x03\x04", Content("a zip archive", False, "Unpack it, and use the pictures in it.")),
+    (b"Rar!", Content("a RAR archive", False, "Unpack it, and use the pictures in it.")),
+    (b"7z\xbc\xaf", Content("a 7z archive", False, "Unpack it, and use the pictures in it.")),
+    (b"\x1f\x8b", Content("a gzip archive", False, "Unpack it, and use what is in it.")),
+    (
+        b"version https://git-lfs",
+        Content("a pointer of Git LFS", False, "Fetch the file itself: git lfs pull."),
+    ),
+    (b"\x93NUMPY", Content("a NumPy array", False)),
+    (b"\x89HDF", Content("an HDF5 file", False)),
+    (b"SIMPLE  =", Content("a FITS file of astronomy", True)),
+)
+_TEXTS: Sequence[tuple[bytes, Content]] = (
+    (b"<svg", Content("an SVG drawing", True, "Export it as PNG, and use that.")),
+    (
+        b"<!doctype html",
+        Content("a web page", False, "The download went wrong: get the picture itself again."),
+    ),
+    (b"<html", Content("a web page", False, "The download went wrong: get the picture itself again.")),
+    (b"<?xml", Content("an XML text", False)),
+    (b"{", Content("a JSON text", False, "The download went wrong: get the picture itself again.")),
+)
+_BRANDS: Sequence[tuple[tuple[bytes, ...], Content]] = (
+    (
+        (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"),
+        Content("a HEIC picture", True, HEIC_REMEDY),
+    ),
+    ((b"avif", b"avis"), Content("an AVIF picture", True)),
+    ((b"crx ",), Content("a camera's raw picture", True)),
+    ((), Content("a video", False, "Take single pictures from it, and use those.")),
+)
+
+
+def recognise(data: bytes) -> Content | None:
+    """Return what a file holds that is no readable picture; None if its first bytes say nothing.
+
+    Args:
+        data: the file's bytes, or its first few hundred.
+    """
+    if data[128:132] == b"DICM":
+        return Content(
+            "a DICOM picture of medicine", True, "Export it as PNG (pydicom does it), and use that."
+        )
+    if data[4:8] == b"ftyp":
+        return next(content for brands, content in _BRANDS if not brands or data[8:12] in brands)
+    for start, content in _STARTS:
+        if data.startswith(start):
+            return content
+    text = data[:400].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if text.startswith(b"<") and b"<svg" in text:
+        return _TEXTS[0][1]
+    return next((content for start, content in _TEXTS if text.startswith(start)), None)

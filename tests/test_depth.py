@@ -1,0 +1,111 @@
+"""Pictures of more than eight bits: what becomes black and white of them, and how much memory that takes."""
+
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pictures import class_folders, pattern
+from PIL import Image
+
+from densekit.data.decoding import Picture, open_image, read_picture
+from densekit.data.doctor import diagnose
+
+GREY = np.asarray(pattern((40, 30)).convert("L"))
+COLOURS = np.asarray(pattern((40, 30)))
+
+
+def mean_difference(path: Path, expected: NDArray[np.uint8]) -> float:
+    found = np.asarray(open_image(path)).astype(float)
+    return float(np.abs(found - np.asarray(Image.fromarray(expected).convert("RGB"))).mean())
+
+
+def colour_png(path: Path, values: NDArray[np.uint16], *notes: tuple[bytes, bytes]) -> Path:
+    """Write a PNG of 16 bits a colour, which Pillow can't."""
+    height, width, bands = values.shape
+    header = struct.pack(">IIBBBBB", width, height, 16, {3: 2, 4: 6}[bands], 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    chunks = [(b"IHDR", header), *notes, (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    packed = (
+        struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        for kind, content in chunks
+    )
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(packed))
+    return path
+
+
+@pytest.mark.parametrize("extension", [".png", ".tif", ".pgm"])
+@pytest.mark.parametrize(("bits", "factor"), [(10, 4), (12, 16), (14, 64), (16, 257)])
+def test_a_camera_s_depth_does_not_darken_a_picture(
+    tmp_path: Path, extension: str, bits: int, factor: int
+) -> None:
+    path = tmp_path / f"a{extension}"
+    Image.fromarray(GREY.astype(np.uint16) * factor).save(path)
+    picture = read_picture(path)
+    assert isinstance(picture, Picture)
+    assert picture.bits == bits
+    assert mean_difference(path, GREY) < 1
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.float32])
+def test_eight_bits_in_a_wider_file_stay_eight(tmp_path: Path, dtype: type) -> None:
+    Image.fromarray(GREY.astype(dtype)).save(tmp_path / "a.tif")
+    assert mean_difference(tmp_path / "a.tif", GREY) == 0
+
+
+def test_pictures_of_one_depth_share_one_white(tmp_path: Path) -> None:
+    bright, dim = tmp_path / "bright.tif", tmp_path / "dim.tif"
+    Image.fromarray(GREY.astype(np.uint16) * 16).save(bright)
+    Image.fromarray(GREY.astype(np.uint16) * 8).save(dim)
+    assert mean_difference(dim, GREY // 2) < 1
+    assert mean_difference(bright, GREY) < 1
+
+
+def test_a_tiff_whose_zero_is_white_is_no_negative(tmp_path: Path) -> None:
+    Image.fromarray(65535 - GREY.astype(np.uint16) * 257).save(tmp_path / "a.tif", tiffinfo={262: 0})
+    assert mean_difference(tmp_path / "a.tif", GREY) < 1
+
+
+@pytest.mark.parametrize(("bits", "factor"), [(10, 4), (12, 16), (14, 64), (16, 257)])
+def test_colours_of_any_depth_are_seen(tmp_path: Path, bits: int, factor: int) -> None:
+    path = colour_png(tmp_path / "a.png", COLOURS.astype(np.uint16) * factor)
+    picture = read_picture(path)
+    assert isinstance(picture, Picture)
+    assert picture.bits == bits
+    assert mean_difference(path, COLOURS) < 1
+
+
+def test_so_are_colours_that_are_transparent(tmp_path: Path) -> None:
+    opaque = np.full((*GREY.shape, 1), 4095, np.uint16)
+    path = colour_png(tmp_path / "a.png", np.concatenate([COLOURS.astype(np.uint16) * 16, opaque], axis=2))
+    assert mean_difference(path, COLOURS) < 1
+
+
+def test_a_dark_picture_that_tells_its_depth_stays_dark(tmp_path: Path) -> None:
+    told = (b"sBIT", b"\x10\x10\x10")
+    path = colour_png(tmp_path / "a.png", COLOURS.astype(np.uint16) * 8, told)
+    assert np.asarray(open_image(path)).max() <= 8
+    told = (b"sBIT", b"\x0c\x0c\x0c")
+    path = colour_png(tmp_path / "b.png", COLOURS.astype(np.uint16) * 257, told)
+    assert mean_difference(path, COLOURS) < 1  # stretched over 16 bits, as the standard has it
+
+
+def test_the_doctor_tells_depths_and_the_class_that_has_its_own(tmp_path: Path) -> None:
+    class_folders(tmp_path, {"a": 2, "b": 0})
+    for number in range(2):
+        deep = np.asarray(pattern(seed=50 + number).convert("L")).astype(np.uint16) * 16
+        Image.fromarray(deep).save(tmp_path / "b" / f"{number}.tif")
+    problems = diagnose(tmp_path).problems
+    assert [problem.kind for problem in problems] == ["deep-image"]
+    assert problems[0].message == "2 images of 8 bits and 2 images of 12 bits; of these 'a' has 8 alone"
+
+
+def test_sixteen_bits_alone_are_nothing_to_tell(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        for number in range(2):
+            (tmp_path / name).mkdir(exist_ok=True)
+            deep = np.asarray(pattern(seed=number + 10 * ord(name)).convert("L")).astype(np.uint16) * 257
+            Image.fromarray(deep).save(tmp_path / name / f"{number}.png")
+    assert diagnose(tmp_path).ok

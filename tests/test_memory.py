@@ -1,0 +1,84 @@
+"""The memory that decoding takes, however large pictures are and however many threads decode them."""
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from densekit.data.memory import MemoryBudget
+
+PEAK = """
+import resource, sys
+from pathlib import Path
+from densekit.data.doctor import diagnose
+from densekit.data.loading import load_images
+from densekit.data.scan import Sample
+from densekit.data.transforms import Preprocessing
+root = Path(sys.argv[1])
+if sys.argv[2] == "doctor":
+    told = diagnose(root, workers=4)
+    assert sum(told.counts["all"].values()) == 4, told
+else:
+    samples = [Sample(path, 0) for path in sorted(root.glob("*/*"))]
+    loaded = list(load_images(samples, Preprocessing(64, 64), workers=4))
+    assert sum(map(len, loaded)) == 4
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+@pytest.fixture(scope="module")
+def worst(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four small files that hold pictures of up to 88 million pixels."""
+    root = tmp_path_factory.mktemp("worst")
+    for number, name in enumerate("ab"):
+        (root / name).mkdir(exist_ok=True)
+        side = 9_400
+        deep = np.full((side, side), 3_000 + number, np.uint16)
+        Image.fromarray(deep).save(root / name / f"{number}.png", compress_level=1)
+        side = 7_000
+        Image.new("RGBA", (side, side), (number, 9, 9, 128)).save(
+            root / name / f"{number}-clear.png", compress_level=1
+        )
+    return root
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems count memory in another unit")
+@pytest.mark.parametrize("who", ["doctor", "loader"])
+def test_the_worst_folder_takes_less_than_a_gigabyte(worst: Path, who: str) -> None:
+    done = subprocess.run([sys.executable, "-c", PEAK, worst, who], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 1024
+
+
+def test_who_wants_more_than_there_is_waits_until_alone() -> None:
+    budget, seen, most = MemoryBudget(10), threading.Lock(), 0
+    held = 0
+
+    def work(wanted: int) -> None:
+        nonlocal held, most
+        with budget.hold(wanted):
+            with seen:
+                held += min(wanted, 10)
+                most = max(most, held)
+            with seen:
+                held -= min(wanted, 10)
+
+    threads = [threading.Thread(target=work, args=(wanted,)) for wanted in (3, 4, 25, 6, 10, 1) * 20]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=10)
+    assert not any(thread.is_alive() for thread in threads)
+    assert 0 < most <= 10
+
+
+def test_what_is_held_comes_back_after_an_error() -> None:
+    budget = MemoryBudget(10)
+    with pytest.raises(ValueError, match="on the way"), budget.hold(10):
+        raise ValueError("on the way")
+    with budget.hold(10):
+        pass
