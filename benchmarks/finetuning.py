@@ -19,7 +19,7 @@ import argparse
 import json
 import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -42,10 +42,12 @@ from densekit.errors import DensekitError
 from densekit.features import Features
 from densekit.files import sample_folder
 from densekit.intervals import half_interval
+from densekit.model.cut import ALL, behind
 from densekit.model.densenet import DenseNet
 from densekit.model.frozen.rewrite import frozen
 from densekit.model.zoo import build
 from densekit.training.loop import fit
+from densekit.training.source import Batch
 from densekit.training.standardise import Standardiser
 
 HEAD = "head alone"
@@ -59,7 +61,8 @@ class Recipe:
     epochs: int = 14
     batch_size: int = 32
     peak: float = 1e-3  # the highest learning rate
-    weight_decay: float = 0.05
+    warm_up: float = 0.3  # share of all steps in which the rate rises, before it falls along a cosine
+    weight_decay: float = 0.05  # of the weights; norms and biases are left alone
     shift: float = 1 / 12  # how far a picture moves at most, as part of its side
     brightness: float = 0.2  # how much brighter or darker it gets at most, as part of its values
 
@@ -120,24 +123,52 @@ def train_head(network: DenseNet, learn: Pictures, seed: int) -> None:
     network.classifier = standardiser.fold_into(head)
 
 
+@dataclass(frozen=True)
+class ChangedPictures:
+    """A source of decoded pictures that are changed each time that they are seen.
+
+    Args:
+        pictures: which ones.
+        preprocessing: what normalises them.
+        recipe: how they are changed.
+        seed: from which the changes are drawn.
+    """
+
+    pictures: Pictures
+    preprocessing: Preprocessing
+    recipe: Recipe
+    seed: int
+    at_once: int = 64
+
+    @property
+    def labels(self) -> Tensor:
+        """The classes, int64 (N,)."""
+        return self.pictures.labels
+
+    def batches(self, order: Sequence[Tensor], epoch: int) -> Generator[Batch, None, None]:
+        """Yield batches, each changed anew."""
+        generator = torch.Generator().manual_seed(self.seed * 1009 + epoch)
+        for chosen in order:
+            pixels = changed(self.pictures.pixels[chosen], self.recipe, generator)
+            images = self.preprocessing.normalise(pixels).contiguous(memory_format=torch.channels_last)
+            yield Batch(chosen, images, self.labels[chosen])  # images: (B, 3, S, S)
+
+
 def train_whole(network: DenseNet, learn: Pictures, recipe: Recipe, compute: Compute, seed: int) -> None:
-    """Train all of the network, from the weights that it has."""
-    generator = torch.Generator().manual_seed(seed)
-    steps = recipe.epochs * -(-len(learn.labels) // recipe.batch_size)
-    optimizer = torch.optim.AdamW(network.parameters(), weight_decay=recipe.weight_decay)
-    rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.peak, steps)
-    network.train()
-    for _ in range(recipe.epochs):
-        for chosen in torch.randperm(len(learn.labels), generator=generator).split(recipe.batch_size):
-            images = network.preprocessing.normalise(changed(learn.pixels[chosen], recipe, generator))
-            images = images.contiguous(memory_format=torch.channels_last)  # (B, 3, S, S)
-            with compute.autocast():
-                logits = network(images)  # (B, classes)
-            loss = F.cross_entropy(logits.float(), learn.labels[chosen])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            rate.step()
+    """Train all of the network, from the weights that it has, with the loop that trains everything else."""
+    settings = TrainingConfig(
+        optimizer="adamw",
+        learning_rate=recipe.peak,
+        weight_decay=recipe.weight_decay,
+        schedule="cosine",
+        warm_up=recipe.warm_up,
+        epochs=recipe.epochs,
+        batch_size=recipe.batch_size,
+        min_epoch_to_save=recipe.epochs,  # validated at the end alone: the last weights are the best ones
+        seed=seed,
+    )
+    source = ChangedPictures(learn, network.preprocessing, recipe, seed)
+    deque(fit(behind(network, ALL), source, source, settings, compute=compute), maxlen=0)
 
 
 def changed(pixels: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:

@@ -25,6 +25,7 @@ from pydantic import (
 
 from densekit.devices import DeviceName, Precision
 from densekit.errors import ConfigError, nearest, one_line
+from densekit.files import read_text
 
 _PRESETS = Path(__file__).parent / "presets"
 
@@ -291,20 +292,41 @@ def _read_preset(name: str) -> dict[str, Any]:
 
 def _read_yaml(file: Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+        values = _parse_yaml(read_text(file, at_most=1024**2))
     except FileNotFoundError as error:
         siblings = [path.name for path in file.parent.glob("*.y*ml")]
         hint = f": {nearest(file.name, siblings)}" if siblings else ""
         raise ConfigError(f"no configuration file {file}{hint}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file} can't be read as text: {error}") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{file} is not valid YAML: {one_line(error)}") from error
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{file} can't be read: {one_line(error)}") from error
     if values is None:
         return {}
     if not isinstance(values, dict):
         raise ConfigError(f"{file}: expected sections such as `training:` with settings below them")
     return values
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without references: a few lines of references to references stand for more than memory holds."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+            problem = f"a reference (*{event.anchor}), which settings don't need: write the value out"
+            raise yaml.constructor.ConstructorError(None, None, problem, event.start_mark)
+        return super().compose_node(parent, index)
+
+
+def _parse_yaml(text: str) -> Any:
+    """Read YAML; a YAMLError or a ValueError says whatever is wrong with it."""
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except RecursionError:
+        raise ValueError("its brackets are nested too deeply") from None
+    except (TypeError, AttributeError, KeyError) as error:  # what a tag such as !!int meets that is none
+        raise ValueError(f"a value is not what its tag says ({one_line(error)})") from error
 
 
 def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -323,8 +345,8 @@ def _read_pair(text: str) -> tuple[str, Any]:
     if not equals or not key:
         raise ConfigError(f"'{text}' is not a setting: expected key.path=value, as in training.epochs=3")
     try:
-        return key.strip(), yaml.safe_load(value)
-    except yaml.YAMLError as error:
+        return key.strip(), _parse_yaml(value)
+    except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"{key}: the value '{value}' can't be read: {one_line(error)}") from error
 
 

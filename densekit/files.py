@@ -1,6 +1,9 @@
-"""Files that survive: atomic writes, the cache folder, and where the sample data lies."""
+"""Files that survive: atomic writes, careful reads, the cache folder, and where the sample data lies."""
 
+import errno
+import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -40,10 +43,77 @@ def write_atomically(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
     _sync_folder(path.parent)
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Delete what writers that were killed have left below a folder in which nobody else is writing."""
+    for path in folder.rglob(".*.partial"):
+        with suppress(OSError):
+            path.unlink()
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file, UTF-8, which appears complete or not at all."""
     with write_atomically(path, "w") as file:
         file.write(text)
+
+
+def write_json(path: Path, document: Any, indent: int = 2) -> None:
+    """Write a JSON file, which appears complete or not at all."""
+    write_text(path, as_json(document, indent) + "\n")
+
+
+def as_json(document: Any, indent: int | None = 2) -> str:
+    """Return a document as JSON: Hangul as it is written, names that are no text so that they come back."""
+    text = json.dumps(document, ensure_ascii=False, indent=indent, allow_nan=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(document, indent=indent, allow_nan=False)
+    return text
+
+
+def read_bytes(path: Path, at_most: int) -> bytes:
+    """Read a file that may be anything.
+
+    Raises:
+        OSError: it can't be read.
+        ValueError: it has more bytes than `at_most`, or is a pipe or device, which may never end.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, "a folder, where a file is needed", str(path))
+        raise ValueError("not a file that can be read, but a pipe, socket or device")
+    if status.st_size > at_most:
+        raise ValueError(f"it has {status.st_size:,} bytes, and more than {at_most:,} are not read")
+    return path.read_bytes()
+
+
+def read_text(path: Path, at_most: int = 64 * 1024**2) -> str:
+    """Read a text file, UTF-8.
+
+    Raises:
+        OSError: it can't be read.
+        ValueError: as `read_bytes` has it, or it is no UTF-8.
+    """
+    return read_bytes(path, at_most).decode("utf-8-sig").replace("\r\n", "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        OSError: it can't be read.
+        ValueError: it is no JSON, or as `read_text` has it.
+    """
+    return parse_json(read_text(path))
+
+
+def parse_json(text: str) -> Any:
+    """Read JSON from a text; a ValueError says whatever is wrong with it."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("its brackets are nested too deeply") from None
 
 
 def cache_folder() -> Path:

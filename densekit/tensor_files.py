@@ -5,6 +5,7 @@ byte that has changed: without the checksum that would be another weight, and ot
 """
 
 import json
+import stat
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,9 +17,10 @@ import torch
 from torch import Tensor
 
 from densekit.errors import one_line
-from densekit.files import write_atomically
+from densekit.files import parse_json, write_atomically
 
 _KEY = "densekit"
+_LARGEST = 4 * 1024**3  # bytes: ten times a DenseNet-161 with its optimiser
 
 
 class UnreadableError(Exception):
@@ -52,12 +54,13 @@ def read_tensors(path: Path, written_as: str) -> tuple[dict[str, Tensor], dict[s
         UnreadableError: it is damaged, or it is something else.
     """
     try:
+        _check_file(path)
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError:
         raise
-    except (OSError, safetensors.SafetensorError) as error:
+    except (OSError, ValueError, safetensors.SafetensorError) as error:
         raise UnreadableError(f"it can't be read ({one_line(error)})") from error
     whole = _whole(metadata.get(_KEY, ""))
     found = whole.get("format")
@@ -66,19 +69,27 @@ def read_tensors(path: Path, written_as: str) -> tuple[dict[str, Tensor], dict[s
     text = str(whole.get("description"))
     if whole.get("crc32") != _checksum(tensors, text):
         raise UnreadableError("its checksum does not fit: some of its bytes have changed")
-    return tensors, dict(json.loads(text))
+    return tensors, _whole(text)
+
+
+def _check_file(path: Path) -> None:
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError("not a file, but a folder, pipe or device")
+    if status.st_size > _LARGEST:
+        raise ValueError(f"it has {status.st_size:,} bytes, and more than {_LARGEST:,} are not read")
 
 
 def _whole(text: str) -> dict[str, Any]:
     try:
-        values = json.loads(text)
+        values = parse_json(text)
     except ValueError:
         return {}
     return values if isinstance(values, dict) else {}
 
 
 def _checksum(tensors: Mapping[str, Tensor], text: str) -> int:
-    checksum = zlib.crc32(text.encode())
+    checksum = zlib.crc32(text.encode("utf-8", "surrogatepass"))
     for name in sorted(tensors):
         tensor = tensors[name]
         checksum = zlib.crc32(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode(), checksum)

@@ -87,7 +87,8 @@ class TestTraining:
     ) -> None:
         first = densekit(*training)
         again = densekit("train", "--resume", tmp_path / "run")
-        assert again == first
+        assert (again.status, again.out) == (first.status, first.out)
+        assert "nothing is left to be trained" in again.err
 
     def test_stopping_it_says_how_to_go_on(
         self, densekit: Command, training: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -163,6 +164,17 @@ class TestWeightsAndParity:
         assert listing.status == 0
         assert "embedded" in listing.out
         assert densekit("weights", "verify", "embedded").status == 0
+
+    def test_a_file_of_weights_is_told_what_it_is(self, densekit: Command, tmp_path: Path) -> None:
+        named = known_weights()[0].path
+        copy = tmp_path / "mine.safetensors"
+        copy.write_bytes(named.read_bytes())
+        answer = densekit("weights", "verify", copy)
+        assert answer.status == 0
+        assert "densenet121, SHA-256 " in answer.out
+        assert "published as embedded densenet121" in answer.out
+        copy.write_bytes(b"nothing")
+        assert densekit("weights", "verify", copy).status == 2
 
     def test_weights_that_are_not_known_are_refused(self, densekit: Command) -> None:
         answer = densekit("weights", "verify", "embeded")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from densekit.errors import DataError
-from densekit.files import bundled, cache_folder, sample_folder, write_atomically
+from densekit.files import bundled, cache_folder, remove_leftovers, sample_folder, write_atomically
 
 KILLED_IN_THE_MIDDLE = """
 import os, signal, sys
@@ -138,3 +138,12 @@ class TestPlaces:
     def test_sample_data_that_is_not_there_is_named(self) -> None:
         with pytest.raises(DataError, match="no sample data called 'tabeltop'"):
             sample_folder("tabeltop")
+
+
+def test_what_a_killed_writer_left_is_swept_away_and_nothing_else(tmp_path: Path) -> None:
+    leftover = tmp_path / "evaluation" / ".statistics.csv.x1y2.partial"
+    leftover.parent.mkdir()
+    for path in (leftover, tmp_path / "mine.partial", tmp_path / ".hidden"):
+        path.write_bytes(b"half")
+    remove_leftovers(tmp_path)
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [".hidden", "mine.partial"]

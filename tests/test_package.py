@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -27,3 +28,20 @@ def test_the_version_is_the_one_of_the_package() -> None:
     from importlib.metadata import version
 
     assert version("densekit") == densekit.__version__
+
+
+def test_a_training_waits_for_no_library_that_it_does_not_use(
+    pictures: Path, tiny_architecture: Path
+) -> None:
+    code = (
+        "import sys; from densekit.run import train; train(data=sys.argv[1], weights='none', progress=0,"
+        "settings={'model.architecture': sys.argv[2], 'data.image_size': 32});"
+        "print(*sorted({'torchvision', 'scipy', 'sklearn'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, pictures, tiny_architecture],
+        capture_output=True,
+        text=True,
+        cwd=pictures.parent,
+    )
+    assert (done.returncode, done.stdout) == (0, "\n"), done.stderr

@@ -9,10 +9,11 @@ from pictures import DIRT_LEFT_OUT, class_folders, dirty_folder, save
 
 from densekit.data import image_files, scan
 from densekit.data.image_files import find_images, judge
-from densekit.data.problems import KINDS, Problem, printable
+from densekit.data.problems import KINDS, Problem
 from densekit.data.scan import Scan, scan_folder
 from densekit.errors import DataError
 from densekit.vision import torchvision  # noqa: F401
+from densekit.words import shown
 
 from torchvision.datasets import ImageFolder  # isort: skip
 
@@ -275,9 +276,9 @@ class TestProblems:
 
     def test_a_name_that_is_no_text_can_be_printed(self) -> None:
         path = Path(os.fsdecode(b"caf\xe9.jpg"))
-        assert printable(path) == "caf?.jpg"
+        assert shown(path) == r"caf\xe9.jpg"
         printed = str(Problem.of("not-an-image", path, "not an image"))
-        assert printed == "caf?.jpg: not an image. Move it out of the class folder."
+        assert printed == r"caf\xe9.jpg: not an image. Move it out of the class folder."
 
     def test_nothing_is_changed_by_looking(self, tmp_path: Path) -> None:
         root = dirty_folder(tmp_path / "dirty")

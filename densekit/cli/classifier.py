@@ -16,6 +16,7 @@ from densekit.cli.output import (
     print_json,
 )
 from densekit.errors import ConfigError
+from densekit.words import shown
 
 if TYPE_CHECKING:
     from densekit.evaluation.report import Report
@@ -75,7 +76,7 @@ def train(
         print_json({"run": str(run.folder), **run.metrics})
     else:
         print(_told(run.report, "validation images"))
-        print(f"{run.metrics['seconds']:.1f} s; everything about this run is in {run.folder}")
+        print(f"{run.metrics['seconds']:.1f} s; everything about this run is in {shown(run.folder)}")
     if run.metrics["stopped"] == "asked":  # Ctrl-C; the training itself has said what is to be said
         raise typer.Exit(130)
 
@@ -101,7 +102,7 @@ def evaluate(
     print(_told(report, "images"))
     if skipped or missing:
         print(f"{len(skipped)} more could not be read, {len(missing)} are not there any more")
-    print(f"tables and heat map are in {folder}")
+    print(f"tables and heat map are in {shown(folder)}")
 
 
 def predict(
@@ -121,7 +122,7 @@ def predict(
     else:
         for one in predictions.made:
             shares = zip(one.classes, one.probabilities, strict=True)
-            print(f"{one.path}: " + ", ".join(f"{name} {share:.1%}" for name, share in shares))
+            print(f"{shown(one.path)}: " + ", ".join(f"{name} {share:.1%}" for name, share in shares))
     if not predictions.made:
         raise typer.Exit(2)
     exit_unless(not predictions.skipped)

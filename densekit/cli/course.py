@@ -45,21 +45,28 @@ def course_run(
         list[str] | None, typer.Option("--set", help="name=value: a parameter of the notebooks.")
     ] = None,
     solutions: Annotated[bool, typer.Option(help="Run the versions with solutions.")] = False,
-    offline: Annotated[bool, typer.Option(help="Refuse every connection that leaves this machine.")] = False,
+    offline: Annotated[bool, typer.Option(help="Take the network away from the notebooks.")] = False,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds that one notebook may take.")] = 300,
     workers: Annotated[int, typer.Option(min=1, help="Notebooks that run at the same time.")] = 2,
     folder: CourseFolder = None,
     as_json: Json = False,
 ) -> None:
     """Run notebooks headless, and print a table of what came out."""
     from densekit.config import read_overrides
+    from densekit.course.network import can_leave_network
     from densekit.course.run import run_course
 
+    if offline and not can_leave_network():
+        note(
+            "this system gives a process no network of its own: connections of Python are refused, no others"
+        )
     report = run_course(
         names or (),
         out=out,
         parameters=read_overrides(settings or ()),
         solutions=solutions,
         offline=offline,
+        timeout_s=timeout,
         workers=workers,
         folder=folder,
         told=lambda row: note(f"{row.notebook}: {row.status}, {row.seconds:.1f} s"),

@@ -2,12 +2,14 @@
 
 import errno
 import io
-import json
 import os
 import sys
 from typing import Annotated, Any
 
 import typer
+
+from densekit.files import as_json
+from densekit.words import shown
 
 _REMEDIES = {
     errno.ENOSPC: "Free some space, or name another place with --out; what was finished before is kept",
@@ -38,12 +40,12 @@ def group(text: str) -> typer.Typer:
 
 def print_json(document: Any) -> None:
     """Print one JSON document on standard output."""
-    print(json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False))
+    print(as_json(document))
 
 
 def note(text: str) -> None:
     """Say something on standard error, where it is in nobody's way."""
-    print(text, file=sys.stderr)
+    print(shown(text, keep="\n\t"), file=sys.stderr)
 
 
 def say_in_any_terminal() -> None:

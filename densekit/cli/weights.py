@@ -1,10 +1,12 @@
 """`densekit weights`: list, fetch and verify weights."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from densekit.cli.output import Architecture, Json, full_name, group, print_json
+from densekit.words import shown
 
 weights = group("List, fetch and verify weights.")
 
@@ -35,14 +37,26 @@ def weights_fetch(
 
 @weights.command("verify")
 def weights_verify(
-    name: Annotated[str, typer.Argument(help="embedded or imagenet.")] = "embedded",
+    name: Annotated[str, typer.Argument(help="embedded, imagenet, or a file.")] = "embedded",
     architecture: Architecture = "densenet121",
     as_json: Json = False,
 ) -> None:
-    """Compute the SHA-256 of a file of weights anew and compare it with the published one."""
+    """Compute the SHA-256 of weights anew and compare it with the published one; or say what a file holds."""
     from densekit.errors import FingerprintError
-    from densekit.model.inventory import verify_weights
+    from densekit.model.inventory import examine_weights, verify_weights
+    from densekit.model.state_dicts import SUFFIXES
 
+    if Path(name).suffix in SUFFIXES:
+        examined = examine_weights(Path(name))
+        if as_json:
+            print_json({"ok": True, **examined.to_dict()})
+            return
+        print(f"{shown(name)}: {' and '.join(examined.fits)}, SHA-256 {examined.sha256}")
+        print(
+            f"published as {examined.published}" if examined.published else "not one of the published files"
+        )
+        print(*examined.told, sep="\n", end="\n" if examined.told else "")
+        return
     try:
         verified = verify_weights(name, full_name(architecture))
     except FingerprintError as error:

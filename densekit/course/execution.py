@@ -7,9 +7,11 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
+from traitlets import default
 
 from densekit.course.sources import KERNEL
 from densekit.errors import CourseError
@@ -26,13 +28,21 @@ _PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
+class BriskKernelManager(AsyncKernelManager):
+    """Ends a kernel that does not listen after two seconds, not ten: a time limit is to be kept."""
+
+    @default("shutdown_wait_time")
+    def _brisk(self) -> float:
+        return 1.0
+
+
 def kernel_environment(scratch: Path, offline: bool) -> dict[str, str]:
     """Return the environment variables that a kernel starts with, as a change to those of this process.
 
     Args:
         scratch: a temporary folder; IPython's own settings and history go there, so those of the user stay
             out.
-        offline: refuse every connection that leaves this machine.
+        offline: refuse every connection of Python's that leaves this machine.
     """
     changes = {
         "IPYTHONDIR": str(scratch / "ipython"),
@@ -70,6 +80,7 @@ def execute(
             timeout_func=remaining_time(timeout_s),
             extra_arguments=KERNEL_ARGUMENTS,
             record_timing=False,
+            kernel_manager_class=BriskKernelManager,
             coalesce_streams=True,
             resources={"metadata": {"path": str(work)}},
         )

@@ -22,10 +22,12 @@ from densekit.course.build import read_notebook
 from densekit.course.execution import (
     KERNEL_ARGUMENTS,
     TIMEOUT_S,
+    BriskKernelManager,
     kernel_environment,
     remaining_time,
     what_failed,
 )
+from densekit.course.network import leave_network
 from densekit.course.parameters import assign_parameters
 from densekit.course.places import Version, open_course
 from densekit.course.results import read_result, result_line
@@ -105,7 +107,8 @@ def run_course(
         out: folder for the executed copies; made if need be.
         parameters: values for the notebooks' parameters, each passed to the notebooks that have it.
         solutions: run the versions with solutions instead of the learner's.
-        offline: refuse every connection that leaves this machine.
+        offline: take the network away: with a network of its own for each notebook where Linux allows it, else
+            by refusing what Python's sockets would contact outside of this machine.
         workers: notebooks that run at the same time; they share the cores between them.
         timeout_s: seconds that one notebook may take.
         folder: of the course; the one that comes with densekit if not given.
@@ -182,6 +185,8 @@ def _run_apart(task: _Task) -> Row:
 
 def _run_one(task: _Task) -> Row:
     """Run one notebook, in a process that does nothing else."""
+    if task.offline:
+        leave_network()  # where it can't be left, `kernel_environment` keeps Python in
     start = time.monotonic()
     problem = ""
     with tempfile.TemporaryDirectory(prefix="densekit-course-", ignore_cleanup_errors=True) as scratch:
@@ -198,6 +203,7 @@ def _run_one(task: _Task) -> Row:
                 kernel_name="python3",
                 extra_arguments=KERNEL_ARGUMENTS,
                 timeout_func=remaining_time(task.timeout_s),
+                kernel_manager_class=f"{BriskKernelManager.__module__}.{BriskKernelManager.__name__}",
             )
         except (papermill.PapermillExecutionError, CellTimeoutError, DeadKernelError) as error:
             problem = what_failed(nbformat.read(task.executed, as_version=4), error, task.timeout_s)

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from densekit.data.decoding import Picture, read_and_use
-from densekit.data.image_files import FORMATS
+from densekit.data.image_files import FORMATS, odd_name
 from densekit.data.loading import map_ahead
-from densekit.data.problems import KINDS, Problem, printable
+from densekit.data.problems import KINDS, Problem
 from densekit.data.scan import Scan, scan_folder
 from densekit.devices import usable_cores
 from densekit.tables import text_table
+from densekit.words import shown
 
 TINY = 16
 """Below this length of the shorter side, in pixels, a picture is called tiny."""
@@ -60,7 +61,7 @@ class Diagnosis:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return {
-            "root": printable(self.root),
+            "root": shown(self.root),
             "ok": self.ok,
             "layout": self.layout,
             "classes": list(self.classes),
@@ -132,6 +133,8 @@ def _examine(place: _Place) -> _Finding:
 
 def _oddities(path: Path, picture: Picture) -> Iterator[Problem]:
     """Yield what is worth a look in a picture that can be read."""
+    if odd := odd_name(path):
+        yield odd
     named = FORMATS[path.suffix.lower()].replace("MPO", "JPEG")
     if picture.format != named:
         message = f"named {path.suffix}, but holds a {picture.format} image"
@@ -161,7 +164,7 @@ def _repeated(root: Path, findings: Sequence[_Finding]) -> Iterator[Problem]:
                 kind = "leakage"
             if other.name != place.name:
                 kind = "label-conflict"
-            message = f"the same file as {printable(other.path.relative_to(root))}"
+            message = f"the same file as {shown(other.path.relative_to(root))}"
             yield Problem.of(kind, place.path, message)
 
 
@@ -205,7 +208,7 @@ def _count(scan: Scan, readable: Sequence[_Place]) -> dict[str, dict[str, int]]:
 
 
 def _report(diagnosis: Diagnosis) -> Iterator[str]:
-    yield f"{printable(diagnosis.root)}: {_many(len(diagnosis.classes), 'class', 'classes')}"
+    yield f"{shown(diagnosis.root)}: {_many(len(diagnosis.classes), 'class', 'classes')}"
     yield from _count_table(diagnosis.counts, diagnosis.classes)
     if diagnosis.ok:
         yield "No problems found."
@@ -232,7 +235,7 @@ def _count_table(counts: Mapping[str, Mapping[str, int]], classes: Sequence[str]
 
 
 def _where(problem: Problem, root: Path) -> str:
-    return printable(problem.path.relative_to(root)) if problem.path != root else printable(root)
+    return shown(problem.path.relative_to(root)) if problem.path != root else shown(root)
 
 
 def _many(count: int, one: str, many: str) -> str:

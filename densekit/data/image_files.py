@@ -12,8 +12,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from densekit.data.problems import Problem, printable
+from densekit.data.problems import Problem
 from densekit.data.signatures import HEIC_REMEDY
+from densekit.words import is_plain, shown
 
 # Formats that hold pictures, by the extensions they are known by. A PostScript file, say, is none of these:
 # Pillow would start another program to read it.
@@ -155,7 +156,7 @@ def _is_there(path: Path) -> bool:
 def judge_link(path: Path) -> Problem | None:
     """Say whether a file is a link that leads nowhere, or to where one may not look."""
     if path.is_symlink() and not _is_there(path):
-        return Problem.of("broken-link", path, f"a link to {printable(path.readlink())}, which is not there")
+        return Problem.of("broken-link", path, f"a link to {shown(path.readlink())}, which is not there")
     return None
 
 
@@ -175,7 +176,7 @@ def _walk(
         if is_hidden_folder(subfolder):
             problems.append(Problem.of("hidden-folder", subfolder, "a hidden folder"))
         elif subfolder.is_symlink() and root is not None and _leads_out(subfolder, top, root):
-            message = f"a link to {printable(subfolder.readlink())}, where images of other classes are"
+            message = f"a link to {shown(subfolder.readlink())}, where images of other classes are"
             problems.append(Problem.of("link-to-classes", subfolder, message))
         else:
             yield from _walk(subfolder, top, root, problems, seen)
@@ -186,6 +187,26 @@ def _leads_out(link: Path, top: Path, root: Path) -> bool:
     real, own = link.resolve(), top.resolve()
     is_further_up = real in own.parents
     return is_further_up or (root.resolve() in real.parents and real != own and own not in real.parents)
+
+
+def odd_name(path: Path) -> Problem | None:
+    """Say whether a name is no UTF-8, as in an archive from Windows, or has control characters in it."""
+    if is_plain(path.name):
+        return None
+    raw = os.fsencode(path.name)
+    with suppress(UnicodeDecodeError):
+        raw.decode()
+        return Problem.of("odd-name", path, "the name has control characters in it")
+    guess = _decoded(raw, "cp949")
+    perhaps = f"; in Korean Windows it is '{guess}'" if guess else ""
+    return Problem.of("odd-name", path, f"the name is no UTF-8{perhaps}")
+
+
+def _decoded(raw: bytes, encoding: str) -> str | None:
+    with suppress(UnicodeDecodeError):
+        text = raw.decode(encoding)
+        return text if is_plain(text) else None
+    return None
 
 
 def _judge_file(path: Path) -> Problem | None:

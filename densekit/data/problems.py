@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from densekit.words import shown
+
 Severity = Literal["error", "warning"]
 
 
@@ -69,6 +71,10 @@ _USED_WITH_DOUBT = {
     "one-image-class": (
         "classes with one image",
         "Add images: with one, none is left to check the class on.",
+    ),
+    "odd-name": (
+        "names that not every program can show",
+        "Rename it; a whole folder from Korean Windows: convmv -f cp949 -t utf-8 -r --notest FOLDER.",
     ),
     "twin-classes": (
         "classes that are written in two ways",
@@ -140,20 +146,15 @@ class Problem:
 
     def __str__(self) -> str:
         end = "" if self.message.endswith("?") else "."
-        return f"{printable(self.path)}: {self.message}{end} {self.remedy}"
+        return f"{shown(self.path)}: {self.message}{end} {self.remedy}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return {
             "kind": self.kind,
-            "path": printable(self.path),
+            "path": shown(self.path),
             "message": self.message,
             "remedy": self.remedy,
             "severity": self.severity,
             "left_out": self.left_out,
         }
-
-
-def printable(path: Path) -> str:
-    """Return the path as text that can always be written: bytes that are no UTF-8 show as question marks."""
-    return str(path).encode("utf-8", "replace").decode("utf-8")

@@ -16,12 +16,14 @@ from densekit.data.image_files import (
     is_hidden_folder,
     judge_beside_classes,
     list_folder,
+    odd_name,
     visible_folders,
 )
 from densekit.data.layout import EXPECTED, Layout, find_layout
 from densekit.data.mistaken import alike, role_of
-from densekit.data.problems import Problem, printable
+from densekit.data.problems import Problem
 from densekit.errors import DataError, listed, nearest
+from densekit.words import shown
 
 
 class Sample(NamedTuple):
@@ -100,9 +102,11 @@ def _scan_split(folder: Path, problems: list[Problem]) -> dict[str, tuple[Path, 
             folder.resolve(),
             *folder.resolve().parents,
         ):
-            message = f"a link to {printable(class_folder.readlink())}, where the classes themselves are"
+            message = f"a link to {shown(class_folder.readlink())}, where the classes themselves are"
             problems.append(Problem.of("link-to-classes", class_folder, message))
             continue
+        if (odd := odd_name(class_folder)) is not None:
+            problems.append(odd)
         found, left_out = find_images(class_folder, folder)
         name = class_name(class_folder)
         images[name] = images.get(name, ()) + tuple(found)
@@ -113,9 +117,10 @@ def _scan_split(folder: Path, problems: list[Problem]) -> dict[str, tuple[Path, 
 def class_name(folder: Path) -> str:
     """Return the folder's name with composed characters (NFC), so that it is the same on every system.
 
-    The same Hangul name may be stored in syllables or in single letters; macOS often does the latter.
+    The same Hangul name may be stored in syllables or in single letters; macOS often does the latter. What is no
+    text in a name, or does something to a terminal, is escaped: tables, files and pictures carry the names on.
     """
-    return unicodedata.normalize("NFC", folder.name)
+    return shown(unicodedata.normalize("NFC", folder.name))
 
 
 def _loose_files(files: list[Path]) -> list[Problem]:

@@ -21,6 +21,7 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 _RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+_LARGEST = 4096  # pixels; from there on one picture takes gigabytes in the network
 _LONG = 10  # above this ratio of the sides, only the part that is kept is resized
 
 
@@ -106,15 +107,15 @@ class Preprocessing:
             raise WeightsError(f"the preprocessing {dict(values)} can't be read: {error}") from error
         if not made._is_possible():
             raise WeightsError(
-                f"the preprocessing {dict(values)} can't be: expected whole numbers 0 < crop ≤ resize, three "
-                "means, three positive stds, and interpolation 'bilinear' or 'bicubic'"
+                f"the preprocessing {dict(values)} can't be: expected whole numbers 0 < crop ≤ resize ≤ "
+                f"{_LARGEST}, three means, three positive stds, and interpolation 'bilinear' or 'bicubic'"
             )
         return made
 
     def _is_possible(self) -> bool:
         return (
             type(self.resize) is type(self.crop) is int
-            and 0 < self.crop <= self.resize
+            and 0 < self.crop <= self.resize <= _LARGEST
             and len(self.mean) == len(self.std) == 3
             and all(map(isfinite, self.mean + self.std))
             and min(self.std) > 0

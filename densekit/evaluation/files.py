@@ -14,7 +14,6 @@ from anybody. A spreadsheet may also take 1/20 for a date, so the numbers `corre
 
 import csv
 import io
-import json
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -25,8 +24,7 @@ import pandas as pd
 
 from densekit.errors import RunError
 from densekit.evaluation.report import Report
-from densekit.files import write_atomically
-from densekit.plots.heat_map_printer import HeatMapPrinter
+from densekit.files import as_json, read_json, write_atomically
 from densekit.words import percent
 
 _HEAT_MAP = "heatmap.png"
@@ -44,7 +42,7 @@ def write_tables(report: Report, folder: Path) -> None:
     folder = Path(folder)
     _write(folder / "statistics.csv", _csv(_statistics_rows(report)))
     _write(folder / "confusion.csv", _csv(_confusion_rows(report)))
-    metrics = json.dumps(report.to_dict(), ensure_ascii=False, allow_nan=False, indent=2)
+    metrics = as_json(report.to_dict())
     _write(folder / "metrics.json", f"{metrics}\n".encode())
 
 
@@ -54,6 +52,8 @@ def draw_heat_maps(folders: Iterable[Path]) -> None:
     Raises:
         RunError: confusion.csv or metrics.json is missing or not what it should be.
     """
+    from densekit.plots.heat_map_printer import HeatMapPrinter  # matplotlib takes a second to import
+
     printer: HeatMapPrinter | None = None
     for folder in folders:
         report = read_report(folder)
@@ -167,7 +167,7 @@ def _read_csv(path: Path) -> list[list[str]]:
 
 def _read_metrics(path: Path) -> dict[str, Any]:
     try:
-        metrics = json.loads(path.read_text(encoding="utf-8"))
+        metrics = read_json(path)
     except FileNotFoundError as error:
         raise RunError(f"there is no {path}: was this run evaluated?") from error
     except ValueError as error:

@@ -7,17 +7,20 @@ was not used for the longest time is deleted when the sum grows above a limit: 5
 import json
 import os
 import shutil
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from densekit.errors import ConfigError
-from densekit.files import cache_folder, write_text
+from densekit.files import cache_folder, read_json, write_text
 
 _ABOUT = "about.json"
 _DEFAULT_GB = 5.0
 _GB = 10**9
+
+_DAY = 24 * 60 * 60  # seconds
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,14 @@ def stores(root: Path) -> list[StoreInfo]:
     return sorted(found, key=lambda info: info.last_used)
 
 
+def _sweep(root: Path) -> None:
+    """Delete what writers that were killed have left; a writer of today may still be at work."""
+    for path in root.glob("*/.*.partial"):
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > _DAY:
+                path.unlink()
+
+
 def make_room(root: Path, needed: int, keep: Path) -> bool:
     """Delete the stores that were not used for longest until there is room for so many bytes.
 
@@ -87,6 +98,7 @@ def make_room(root: Path, needed: int, keep: Path) -> bool:
     Returns:
         Whether there is room now.
     """
+    _sweep(root)
     limit = limit_in_bytes()
     known = stores(root)
     taken = sum(info.bytes for info in known)
@@ -127,7 +139,7 @@ def _info(folder: Path) -> StoreInfo:
             total += path.stat().st_size
     about = folder / _ABOUT
     try:
-        description = str(json.loads(about.read_text(encoding="utf-8"))["description"])
+        description = str(read_json(about)["description"])
         last_used = about.stat().st_mtime
     except (OSError, ValueError, KeyError, TypeError):
         description, last_used = "not known: an earlier version of densekit made it", 0.0

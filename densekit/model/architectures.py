@@ -5,12 +5,12 @@ differ in three numbers alone, and those stand in `configs/`. A file of your own
 network of your own.
 """
 
-import json
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
 
 from densekit.errors import ConfigError, nearest
+from densekit.files import read_json
 
 _CONFIGS = Path(__file__).parent / "configs"
 
@@ -103,9 +103,9 @@ def read_architecture(name_or_file: str | Path) -> DenseNetConfig:
     if path.suffix != ".json" or not path.is_file():
         raise ConfigError(f"no architecture '{name_or_file}': {nearest(str(name_or_file), ARCHITECTURES)}")
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path)
     except ValueError as error:
-        raise ConfigError(f"{path} is not JSON: {error}") from error
+        raise ConfigError(f"{path} can't be read as JSON: {error}") from error
     return _from_mapping(values, where=path)
 
 

@@ -24,7 +24,6 @@ from densekit.data.transforms import Preprocessing
 from densekit.errors import DownloadError, WeightsError, listed
 from densekit.files import write_atomically
 from densekit.model.architectures import ARCHITECTURES
-from densekit.vision import torchvision
 
 MIRROR = "DENSEKIT_WEIGHTS_MIRROR"
 _CHUNK = 1 << 17  # bytes
@@ -69,6 +68,8 @@ def official_release(architecture: str) -> Release:
         raise WeightsError(
             f"there are no ImageNet weights for '{architecture}': there are for {listed(ARCHITECTURES)}"
         )
+    from densekit.vision import torchvision  # seconds to import, and the embedded weights do without
+
     weights = torchvision.models.get_model_weights(architecture).DEFAULT
     transforms = weights.transforms()
     preprocessing = Preprocessing(

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from densekit.errors import FingerprintError, WeightsError, nearest
-from densekit.model.architectures import ARCHITECTURES
+from densekit.model.architectures import ARCHITECTURES, read_architecture
 from densekit.model.downloads import file_sha256, official_release
+from densekit.model.state_dicts import check_fit, fits_architecture, read_weights_file
 from densekit.model.weights import EMBEDDED
 
 
@@ -62,6 +63,45 @@ def verify_weights(name: str = "embedded", architecture: str = "densenet121") ->
             f"{weights.sha256}{'…' if len(weights.sha256) < len(found) else ''}"
         )
     return weights
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What is in a file of weights.
+
+    Args:
+        path: the file.
+        sha256: of its bytes.
+        fits: the DenseNets whose tensors these are, by name and shape.
+        published: under which name it is published, such as 'imagenet densenet121'; None if it is not.
+        told: what was taken off to get at the tensors, for people.
+    """
+
+    path: Path
+    sha256: str
+    fits: tuple[str, ...]
+    published: str | None
+    told: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {**asdict(self), "path": str(self.path)}
+
+
+def examine_weights(path: Path) -> Examined:
+    """Read a file of weights, and say what it is.
+
+    Raises:
+        WeightsError: it can't be read, or holds the weights of no DenseNet.
+    """
+    file = read_weights_file(path)
+    fits = tuple(name for name in ARCHITECTURES if fits_architecture(file.tensors, name))
+    if not fits:
+        check_fit(file.tensors, read_architecture(ARCHITECTURES[0]), ARCHITECTURES[0], path)
+    known = (
+        f"{one.name} {one.architecture}" for one in known_weights() if file.sha256.startswith(one.sha256)
+    )
+    return Examined(path, file.sha256, fits, next(known, None), file.told)
 
 
 def _find(name: str, architecture: str) -> KnownWeights:

@@ -10,7 +10,9 @@ import json
 import pickle
 import re
 import warnings
+import zipfile
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from densekit.errors import WeightsError, nearest
+from densekit.files import read_bytes
 from densekit.model.architectures import ARCHITECTURES, DenseNetConfig, read_architecture
 from densekit.model.densenet import DenseNet
 from densekit.model.foreign import refuse_what_is_no_checkpoint, renamed, unwrap
@@ -27,6 +30,7 @@ from densekit.model.foreign import refuse_what_is_no_checkpoint, renamed, unwrap
 SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".tar")
 
 # Before 2018 a dense layer's modules were called 'norm.1', 'conv.2': torchvision's files still say so.
+_LARGEST_FILE = 1024**3  # bytes, also of what it unpacks to: eight times a DenseNet-161
 _LEGACY_KEY = re.compile(r"^(.*denselayer\d+\.(?:norm|conv))\.([12]\..*)$")
 
 
@@ -102,6 +106,7 @@ def read_weights_file(path: Path) -> WeightsFile:
     else:
         (tensors, told), metadata = _parse_pickle(data, path), {}
     tensors, taken_off = renamed(tensors)
+    _check_sizes(tensors, path)
     modern = {_modern(key): _to_float32(tensor) for key, tensor in tensors.items()}
     _check_numbers(modern, path)
     sha256 = hashlib.sha256(data).hexdigest()
@@ -118,11 +123,16 @@ def check_fit(state: Mapping[str, Tensor], config: DenseNetConfig, architecture:
     problems = _misfits(state, config)
     if not problems:
         return
-    fitting = [name for name in ARCHITECTURES if not _misfits(state, read_architecture(name))]
+    fitting = [name for name in ARCHITECTURES if fits_architecture(state, name)]
     hint = (
         f"they fit {fitting[0]}: ask for that" if fitting else "they fit none of " + ", ".join(ARCHITECTURES)
     )
     raise WeightsError(f"the weights in {path} don't fit {architecture}: {'; '.join(problems)}; {hint}")
+
+
+def fits_architecture(state: Mapping[str, Tensor], architecture: str) -> bool:
+    """Say whether tensors are those of a network, whatever the number of classes."""
+    return not _misfits(state, read_architecture(architecture))
 
 
 def _misfits(state: Mapping[str, Tensor], config: DenseNetConfig) -> list[str]:
@@ -174,11 +184,13 @@ def _read_bytes(path: Path) -> bytes:
     if path.suffix not in SUFFIXES:
         raise WeightsError(f"the weights file {path} has the ending '{path.suffix}': expected {SUFFIXES}")
     try:
-        return path.read_bytes()
+        return read_bytes(path, _LARGEST_FILE)
     except FileNotFoundError:
         raise WeightsError(f"there is no weights file {path}{_neighbour(path)}") from None
     except OSError as error:
         raise WeightsError(f"the weights file {path} can't be read: {error.strerror}") from error
+    except ValueError as error:
+        raise WeightsError(f"the weights file {path} can't be read: {error}") from error
 
 
 def _neighbour(path: Path) -> str:
@@ -199,7 +211,27 @@ def _parse_safetensors(data: bytes, path: Path) -> tuple[dict[str, Tensor], dict
     return tensors, json.loads(data[8 : 8 + length]).get("__metadata__", {})
 
 
+def _check_unpacked(data: bytes, path: Path) -> None:
+    """Refuse a zip file, as torch.save writes it, that unpacks to more than any network has."""
+    with suppress(zipfile.BadZipFile), zipfile.ZipFile(io.BytesIO(data)) as archive:
+        unpacked = sum(entry.file_size for entry in archive.infolist())
+        if unpacked > _LARGEST_FILE:
+            raise WeightsError(
+                f"{path} would unpack to {unpacked:,} bytes, and more than {_LARGEST_FILE:,} are not read"
+            )
+
+
+def _check_sizes(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Refuse tensors that say they are larger than what the file holds: a stride of 0 repeats one number."""
+    for key, tensor in tensors.items():
+        if 4 * tensor.numel() > _LARGEST_FILE:
+            raise WeightsError(
+                f"{path}: {key} is {tuple(tensor.shape)}, larger than any network's: it is of no use"
+            )
+
+
 def _parse_pickle(data: bytes, path: Path) -> tuple[dict[str, Tensor], list[str]]:
+    _check_unpacked(data, path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter(

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from densekit.data.transforms import Preprocessing
 from densekit.errors import FingerprintError, WeightsError, nearest
-from densekit.files import write_atomically
+from densekit.files import parse_json, read_json, write_atomically
 from densekit.model.architectures import DenseNetConfig, read_architecture
 from densekit.model.densenet import DenseNet
 from densekit.model.downloads import fetch_imagenet, official_release
@@ -179,9 +179,8 @@ def _description(path: Path, metadata: Mapping[str, str]) -> tuple[tuple[str, ..
     """Read classes and preprocessing from the .json file beside the weights, else from their metadata."""
     beside = path.with_suffix(".json")
     where = str(beside) if beside.is_file() else f"the metadata of {path}"
-    text = beside.read_text(encoding="utf-8") if beside.is_file() else metadata.get("densekit", "{}")
     try:
-        values: Any = json.loads(text)
+        values: Any = read_json(beside) if beside.is_file() else parse_json(metadata.get("densekit", "{}"))
         classes = values.get("classes")
         preprocessing = values.get("preprocessing")
     except (ValueError, AttributeError) as error:

@@ -1,6 +1,6 @@
 """A live classifier: a run, opened once, that predicts and evaluates."""
 
-import json
+import io
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,17 +13,19 @@ from torch import Tensor
 
 from densekit.config import RunConfig
 from densekit.data.folder import DataFolder, open_folder, open_to_judge
+from densekit.data.image_files import find_images
 from densekit.data.layout import find_layout
 from densekit.data.loading import load_images
 from densekit.data.problems import Problem
 from densekit.data.scan import Sample
 from densekit.devices import choose_compute
-from densekit.errors import DataError, RunError, nearest
+from densekit.errors import DataError, RunError, nearest, one_line
 from densekit.evaluation.files import read_report, write_statistics
 from densekit.evaluation.outcome import Outcome
 from densekit.evaluation.report import Report
 from densekit.features.extraction import extract, features_of, open_store
 from densekit.features.extractor import Extractor
+from densekit.files import read_json, read_text
 from densekit.model.cut import CLASSIFIER
 from densekit.model.densenet import DenseNet
 from densekit.model.zoo import build
@@ -134,7 +136,13 @@ class Run:
         """The table of validations and epochs (history.csv), as pandas reads it."""
         import pandas as pd
 
-        return pd.read_csv(self.folder / HISTORY)
+        path = self.folder / HISTORY
+        try:
+            return pd.read_csv(io.StringIO(read_text(path)))
+        except (OSError, ValueError) as error:
+            raise RunError(
+                f"the history {path} can't be read ({one_line(error)}); the run itself is unharmed"
+            ) from error
 
     @cached_property
     def report(self) -> Report:
@@ -145,7 +153,7 @@ class Run:
         """Classify pictures; those that can't be read are listed in `skipped`.
 
         Args:
-            images: the files, or one file.
+            images: the files, or one file; of a folder all pictures in it.
             top: how many classes to name for each, the likeliest first; 1 or more.
 
         Raises:
@@ -166,10 +174,10 @@ class Run:
 
     def look_at(self, images: Sequence[Path]) -> Outcome:
         """Classify pictures of which no class is known (their labels are 0); nothing is kept of them."""
-        skipped: list[Problem] = []
         samples: list[Sample] = []
         logits = [torch.empty(0, len(self.classes))]
-        wanted = [Sample(path, 0) for path in images]
+        paths, skipped = _files(images)
+        wanted = [Sample(path, 0) for path in paths]
         batches = load_images(wanted, self.network.preprocessing, report=skipped.append)
         with closing(batches):
             for batch in batches:
@@ -276,6 +284,17 @@ def backbone(config: RunConfig, num_classes: int, seed: int | None = None) -> De
     return network
 
 
+def _files(paths: Iterable[Path]) -> tuple[list[Path], list[Problem]]:
+    """Put the pictures of a folder in its place, and list what else is in there."""
+    files: list[Path] = []
+    problems: list[Problem] = []
+    for path in paths:
+        found, left_out = find_images(path) if path.is_dir() else ([path], [])
+        files += found
+        problems += left_out
+    return files, problems
+
+
 def _natural_split(folder: DataFolder, is_split: bool) -> str:
     """Choose what to evaluate on, where nobody says: images that were not learned from, as many as there are."""
     if not is_split:
@@ -285,11 +304,13 @@ def _natural_split(folder: DataFolder, is_split: bool) -> str:
 
 def _read_metrics(folder: Path) -> dict[str, Any] | None:
     try:
-        metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
+        metrics = read_json(folder / METRICS)
     except FileNotFoundError:
         return None
     except ValueError as error:
-        raise RunError(f"{folder / METRICS} is damaged: {error}") from error
+        raise RunError(
+            f"{folder / METRICS} is damaged ({error}): put an intact copy back, or train again"
+        ) from error
     if not isinstance(metrics, dict) or not isinstance(metrics.get("train_from"), str):
         raise RunError(f"{folder / METRICS} is damaged: it does not say what was trained, as 'train_from'")
     return metrics

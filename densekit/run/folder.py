@@ -1,6 +1,5 @@
 """A run folder: whose it is, what lies where in it, and which pictures it learned from."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -14,7 +13,7 @@ from densekit.config import RunConfig, load_config
 from densekit.data.scan import Sample
 from densekit.errors import ConfigError, RunError, nearest, one_line
 from densekit.features.extraction import Pictures
-from densekit.files import write_text
+from densekit.files import read_json, remove_leftovers, write_json
 
 CONFIG = "config.yaml"
 SPLIT = "split.json"
@@ -57,6 +56,7 @@ def locked(folder: Path) -> Iterator[None]:
     lock = folder / _LOCK
     try:
         with FileLock(lock, timeout=0):
+            remove_leftovers(folder)
             yield
             if (folder / METRICS).exists():  # nothing is left to lock; whoever comes now finds it complete
                 with suppress(OSError):
@@ -127,7 +127,7 @@ class Split:
 
     def write(self, path: Path) -> None:
         """Write it as JSON."""
-        write_text(path, json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n")
+        write_json(path, asdict(self), indent=1)
 
     @classmethod
     def read(cls, path: Path) -> "Split | None":
@@ -137,7 +137,7 @@ class Split:
             RunError: it is damaged.
         """
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = read_json(path)
             train, val = (tuple(Remembered(**one) for one in values[part]) for part in ("train", "val"))
             return cls(tuple(values["classes"]), train, val, tuple(values["left_out"]))
         except FileNotFoundError:

@@ -9,12 +9,13 @@ import shutil
 import time
 from pathlib import Path
 
+from densekit.errors import RunError, one_line
 from densekit.evaluation.files import draw_heat_maps, has_heat_map, validation_folder, write_validation
 from densekit.evaluation.report import Report
 from densekit.run.folder import CHECKPOINT, EVALUATION, HISTORY
 from densekit.training.checkpoint import load_checkpoint, save_checkpoint
 from densekit.training.events import BatchDone, EpochDone, Event, Stopping, Validated
-from densekit.training.history import History
+from densekit.training.history import History, read_rows
 from densekit.training.state import TrainingState
 
 _SHARE = 20
@@ -54,9 +55,15 @@ class Keeper:
             return [
                 f"{complaint}. It was the first one: the training begins anew" for complaint in complaints
             ]
-        self.history.rows = notes["history"]
-        self.history.learning_rate = notes["learning_rate"]
-        self.earlier = notes["seconds"]
+        try:
+            self.history.rows = read_rows(notes["history"])
+            self.history.learning_rate = float(notes["learning_rate"])
+            self.earlier = float(notes["seconds"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunError(
+                f"the checkpoint {self.folder / CHECKPOINT} tells no history ({one_line(error)}): put an intact "
+                "copy back, or start a new run"
+            ) from error
         if self.writes:
             self._forget_later_validations()
         return [f"{complaint}. The training goes on from the one before" for complaint in complaints]

@@ -1,9 +1,12 @@
 """Where the report on an evaluation goes, so that no report takes another one's place."""
 
+import shutil
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
-from densekit.files import write_text
+from densekit.files import read_text, write_text
+from densekit.words import shown
 
 _ORIGIN = "data.txt"
 
@@ -25,9 +28,22 @@ def report_folder(evaluation: Path, data: Path | None, split: str) -> Path:
     for number in count(1):
         folder = evaluation / (f"{data.name}-{split}" if number == 1 else f"{data.name}-{split}-{number}")
         origin = folder / _ORIGIN
-        if origin.is_file() and origin.read_text(encoding="utf-8") == f"{data}\n":
+        if _names(origin, data):
             return folder
         if not folder.exists():
-            write_text(origin, f"{data}\n")
+            write_text(origin, f"{shown(data)}\n")
             return folder
     raise AssertionError("unreachable")
+
+
+def forget_reports(evaluation: Path) -> None:
+    """Delete the reports that `evaluate` made: they tell of weights that have been trained on since."""
+    for folder in evaluation.glob("*"):
+        if (folder / "confusion.csv").is_file() and not folder.name.startswith("epoch-"):
+            shutil.rmtree(folder)
+
+
+def _names(origin: Path, data: Path) -> bool:
+    with suppress(OSError, ValueError):
+        return read_text(origin) == f"{shown(data)}\n"
+    return False

@@ -16,7 +16,7 @@ from densekit.devices import choose_compute
 from densekit.errors import DataError, RunError, listed
 from densekit.evaluation.files import write_tables
 from densekit.evaluation.report import Report
-from densekit.files import write_text
+from densekit.files import write_json, write_text
 from densekit.model.cut import CLASSIFIER
 from densekit.run.artefact import Artefact
 from densekit.run.classifier import backbone
@@ -32,6 +32,7 @@ from densekit.run.folder import (
 )
 from densekit.run.keeper import Keeper
 from densekit.run.phase import Material, Phase, check_plan, make_ready
+from densekit.run.reports import forget_reports
 from densekit.training.checkpoint import read_notes, remove_checkpoints
 from densekit.training.events import Event, Finished
 from densekit.training.loop import fit
@@ -89,15 +90,16 @@ class Session:
         try:
             if self.team.leads and not (folder / CONFIG).exists():
                 write_text(folder / CONFIG, self.config.to_yaml())
-            finished, phase, keeper = self._all_phases(folder)
+            finished, phase, keeper, state = self._all_phases(folder)
             if self.team.leads:
-                self._complete(folder, finished, phase, keeper)
+                seen = _pictures_seen(state.counters, phase)
+                self._complete(folder, finished, phase, keeper, seen)
             self.team.wait()
         except KeyboardInterrupt as interrupt:
             interrupt.add_note(f"continue with `densekit train --resume {folder}`")
             raise
 
-    def _all_phases(self, folder: Path) -> tuple[Finished, Phase, Keeper]:
+    def _all_phases(self, folder: Path) -> tuple[Finished, Phase, Keeper, TrainingState]:
         first = read_notes(folder / CHECKPOINT).get("counters", {}).get("phase", 0)
         keeper = Keeper(folder, self.classes, writes=self.team.leads)
         earlier: TrainingState | None = None
@@ -116,7 +118,7 @@ class Session:
             earlier = state
             if finished.stopped:
                 break
-        return finished, phase, keeper
+        return finished, phase, keeper, state
 
     def _ready(self, number: int) -> Phase:
         total = len(self.train) + len(self.val)
@@ -191,8 +193,9 @@ class Session:
         ]
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
-    def _complete(self, folder: Path, finished: Finished, phase: Phase, keeper: Keeper) -> None:
+    def _complete(self, folder: Path, finished: Finished, phase: Phase, keeper: Keeper, seen: int) -> None:
         """Write the classifier, the reports, and then the numbers."""
+        forget_reports(folder / EVALUATION)  # on the weights of an earlier end of this run
         cut = phase.config.train_from
         artefact = Artefact.of(self.network, self.classes, cut, phase.extractor.fingerprint)
         name, other = (HEAD, MODEL) if cut == CLASSIFIER else (MODEL, HEAD)
@@ -201,8 +204,8 @@ class Session:
         report = Report.from_logits(phase.held_back.labels, phase.final_logits(), self.classes)
         write_tables(report, folder / EVALUATION)
         keeper.draw_heat_maps()
-        metrics = self._metrics(finished, report, phase, keeper.seconds)
-        write_text(folder / METRICS, json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
+        metrics = self._metrics(finished, report, phase, keeper.seconds, seen)
+        write_json(folder / METRICS, metrics)
         if metrics["stopped"] != "asked":
             remove_checkpoints(folder / CHECKPOINT)
             return
@@ -212,7 +215,9 @@ class Session:
             f"`densekit train --resume {folder}`"
         )
 
-    def _metrics(self, finished: Finished, report: Report, phase: Phase, seconds: float) -> dict[str, Any]:
+    def _metrics(
+        self, finished: Finished, report: Report, phase: Phase, seconds: float, seen: int
+    ) -> dict[str, Any]:
         plan = self.config.plan
         n_train = len(phase.learned_from)
         stopped = ("asked" if self.stop.requested else "patience") if finished.stopped else None
@@ -226,7 +231,7 @@ class Session:
             "stopped": stopped,
             "seconds": round(seconds, 3),
             # training images seen in a second, everything included, over all sessions
-            "images_per_second": round(n_train * finished.epoch / seconds, 1),
+            "images_per_second": round(seen / seconds, 1),
             "n_train": n_train,
             "n_val": len(phase.held_back),
             "classes": list(self.classes),
@@ -243,6 +248,12 @@ class Session:
     def _tell(self, text: str) -> None:
         if self.team.leads:
             print(f"densekit: {text}", file=sys.stderr)
+
+
+def _pictures_seen(counters: Counters, phase: Phase) -> int:
+    """Return how many training images all epochs have seen, each counted each time."""
+    pictures, batch_size = len(phase.learned_from), phase.config.training.batch_size
+    return pictures * counters.epoch + min(pictures, counters.batch * batch_size)
 
 
 def _carried_over(earlier: TrainingState, phase: Phase) -> tuple[Counters, Best]:

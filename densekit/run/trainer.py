@@ -1,5 +1,6 @@
 """From a configuration to a complete run folder (`densekit.run` says what is in it)."""
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -92,7 +93,12 @@ def resume(
     folder = Path(folder)
     config = read_config(folder)
     with called_team() as team, _locked(team, folder):
-        if not is_done(folder):
+        if is_done(folder):
+            if team.leads:
+                print(
+                    f"densekit: the run {folder} is complete: nothing is left to be trained", file=sys.stderr
+                )
+        else:
             Session(config, team, progress, on_event, stop, Split.read(folder / SPLIT)).carry_out(folder)
     return load_run(folder)
 

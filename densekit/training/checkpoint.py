@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from densekit.errors import RunError
+from densekit.errors import RunError, one_line
 from densekit.tensor_files import UnreadableError, read_tensors, write_tensors
 from densekit.training.state import Best, Counters, TrainingState
 
@@ -69,16 +69,30 @@ def load_checkpoint(
     tensors, description, complaints = _newest(path)
     if description is None:
         return None, complaints
-    if description["identity"] != identity:
+    if description.get("identity") != identity:
         raise RunError(
             f"{path} belongs to a training with other images or settings; put them back, or start a new run"
         )
-    state.module.load_state_dict(below("module.", tensors))
-    state.optimizer.load_state_dict(join_optimizer(description["optimizer"], tensors))
-    lay_out_alike(state.optimizer)
-    state.counters = Counters(**description["counters"])
-    state.best = Best(**description["best"], weights=below("best.", tensors))
-    return description["notes"], complaints
+    try:
+        state.module.load_state_dict(below("module.", tensors))
+        state.optimizer.load_state_dict(join_optimizer(description["optimizer"], tensors))
+        lay_out_alike(state.optimizer)
+        state.counters = Counters(**_numbers(description["counters"], Counters()))
+        state.best = Best(**description["best"], weights=below("best.", tensors))
+        return dict(description["notes"]), complaints
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise RunError(
+            f"the checkpoint {path} does not hold what it should ({one_line(error)}): put an intact copy back, "
+            "or start a new run"
+        ) from error
+
+
+def _numbers(values: Mapping[str, Any], example: Counters) -> dict[str, Any]:
+    """Take the values that a dataclass is made of, if they are numbers as in an example of it."""
+    kinds = {name: type(value) for name, value in asdict(example).items()}
+    if {name: type(value) for name, value in values.items()} != kinds:
+        raise ValueError(f"expected the numbers {', '.join(kinds)}")
+    return dict(values)
 
 
 def read_notes(path: Path) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The history of a training as a table: a reader of its events that writes history.csv."""
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,7 +75,35 @@ class History:
                 ",".join(COLUMNS),
                 *(",".join(_cell(row[name]) for name in COLUMNS) for row in self.rows),
             ]
-            write_text(self.path, "\n".join(lines) + "\n")
+            self._put(self.path, "\n".join(lines) + "\n")
+
+    def _put(self, path: Path, text: str) -> None:
+        """Write the table; beside its place if another program holds that, as spreadsheets do on Windows."""
+        beside = path.with_stem(f"{path.stem}-new")
+        try:
+            write_text(path, text)
+            beside.unlink(missing_ok=True)
+        except PermissionError:
+            write_text(beside, text)
+            print(
+                f"densekit: another program holds {path} open, so the history is in {beside}", file=sys.stderr
+            )
+
+
+def read_rows(rows: Any) -> list[Row]:
+    """Take rows that were written to a file and may have been changed there.
+
+    Raises:
+        TypeError, ValueError: they are no rows of a history.
+    """
+    if not isinstance(rows, list):
+        raise TypeError(f"expected a list of rows, found {type(rows).__name__}")
+    for row in rows:
+        if not isinstance(row, dict) or set(row) != set(COLUMNS):
+            raise ValueError(f"expected rows with the columns {', '.join(COLUMNS)}")
+        if not all(value is None or isinstance(value, int | float) for value in row.values()):
+            raise ValueError("expected numbers in each row")
+    return rows
 
 
 def _cell(value: float | int | None) -> str:

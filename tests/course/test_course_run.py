@@ -8,6 +8,7 @@ import nbformat
 import pytest
 
 from densekit.course.build import build_course
+from densekit.course.network import can_leave_network
 from densekit.course.run import CourseReport, Row, run_course
 from densekit.errors import CourseError
 
@@ -175,3 +176,41 @@ def is_running(pid):
     except ProcessLookupError:
         return False
     return True
+
+
+@pytest.mark.skipif(not can_leave_network(), reason="this system gives a process no network of its own")
+@pytest.mark.parametrize(
+    "way",
+    [
+        "[sys.executable, '-I', '-c', 'import socket; socket.create_connection((\"192.0.2.1\", 80), 5)']",
+        "['bash', '-c', 'exec 3<>/dev/udp/192.0.2.1/9 && echo out >&3']",
+        "[sys.executable, '-c', 'import _socket as s; s.socket(2, 2).connect((\"192.0.2.1\", 9))']",
+    ],
+)
+def test_offline_there_is_no_way_around_python_either(course, tmp_path, way):
+    code = f"import subprocess, sys\nassert subprocess.run({way}, stderr=subprocess.DEVNULL).returncode != 0"
+    add_notebook(course, "01_calls", code)
+
+    report = run_course(["01"], folder=course, out=tmp_path, offline=True)
+
+    assert report.ok, report.text
+
+
+def test_offline_this_machine_itself_is_reached(course, tmp_path):
+    code = (
+        "import socket\nserver = socket.create_server(('127.0.0.1', 0))\n"
+        "socket.create_connection(server.getsockname(), timeout=5).close()"
+    )
+    add_notebook(course, "01_calls", code)
+
+    assert run_course(["01"], folder=course, out=tmp_path, offline=True).ok
+
+
+def test_a_kernel_that_does_not_listen_is_ended_soon(course, tmp_path):
+    code = "import time\nwhile True:\n  try:\n    time.sleep(60)\n  except KeyboardInterrupt:\n    pass"
+    add_notebook(course, "01_deaf", code)
+
+    (row,) = run_course(["01"], folder=course, out=tmp_path, timeout_s=5).rows
+
+    assert "stopped after 5 s" in row.problem
+    assert row.seconds < 5 + 10  # it waits for two seconds, twice; the rest is for slow machines

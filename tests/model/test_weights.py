@@ -236,7 +236,7 @@ def test_a_missing_folder_is_named(tmp_path: Path, tiny_json: str) -> None:
 
 def test_a_folder_is_refused(tmp_path: Path, tiny_json: str) -> None:
     (tmp_path / "folder.pth").mkdir()
-    assert "can't be read: Is a directory" in refusal(tmp_path / "folder.pth", tiny_json)
+    assert "can't be read: a folder, where a file is needed" in refusal(tmp_path / "folder.pth", tiny_json)
 
 
 def test_an_unknown_ending_is_refused(tmp_path: Path, tiny_json: str) -> None:

@@ -14,9 +14,11 @@ from killing import contents, in_child
 
 from densekit.config import load_config
 from densekit.errors import RunError
+from densekit.files import write_text
 from densekit.run.classifier import load_run
 from densekit.run.folder import claimed, locked
 from densekit.run.trainer import resume, train
+from densekit.training import history
 from densekit.training.events import BatchDone, Event
 from densekit.training.stop import Stop
 
@@ -258,3 +260,110 @@ class TestCheckpoints:
     def test_a_complete_run_keeps_none(self, settings: Settings, tmp_path: Path) -> None:
         run = train(settings=settings, out=tmp_path / "run", progress=False)
         assert list(run.folder.glob("checkpoint*")) == []
+
+
+class TestGoingOn:
+    """What a run that was stopped, evaluated and continued tells."""
+
+    def test_reports_on_weights_that_were_trained_on_since_are_gone(
+        self, settings: Settings, tmp_path: Path
+    ) -> None:
+        stop = Stop()
+        run = train(
+            settings=settings,
+            out=tmp_path / "run",
+            progress=False,
+            on_event=lambda event: stop.stop(),
+            stop=stop,
+        )
+        _, stale = run.evaluate()
+        assert stale.is_dir()
+        resume(run.folder, progress=False)
+        assert not stale.exists()
+        assert {path.name for path in (run.folder / "evaluation").glob("*") if path.is_file()} >= {
+            "heatmap.png"
+        }
+
+    def test_the_rate_counts_what_was_seen_also_of_half_an_epoch(
+        self, settings: Settings, tmp_path: Path
+    ) -> None:
+        stop = Stop()
+
+        def press(event: Event) -> None:
+            if isinstance(event, BatchDone) and event.step == 1:
+                stop.stop()
+
+        run = train(settings=settings, out=tmp_path / "run", progress=False, on_event=press, stop=stop)
+        batch = load_config(overrides=settings).training.batch_size
+        assert run.metrics["images_per_second"] == pytest.approx(batch / run.metrics["seconds"], rel=0.01)
+
+    def test_a_complete_run_says_that_it_is(
+        self, settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        run = train(settings=settings, out=tmp_path / "run", progress=False)
+        resume(run.folder, progress=False)
+        assert "is complete: nothing is left to be trained" in capsys.readouterr().err
+
+    def test_what_a_kill_left_half_written_is_swept_away(self, settings: Settings, tmp_path: Path) -> None:
+        run = train(settings=settings, out=tmp_path / "run", progress=False)
+        (run.folder / "evaluation" / ".metrics.json.ab12.partial").write_bytes(b"half")
+        resume(run.folder, progress=False)
+        assert not list(run.folder.rglob("*.partial"))
+
+
+class TestHistoryHeldOpen:
+    """A spreadsheet on Windows lets nobody replace the file that it shows."""
+
+    def test_it_is_written_beside_and_told(
+        self,
+        settings: Settings,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        def refuse(path: Path, text: str) -> None:
+            if path.name == "history.csv":
+                raise PermissionError(13, "Permission denied", str(path))
+            write_text(path, text)
+
+        monkeypatch.setattr(history, "write_text", refuse)
+        run = train(settings=settings, out=tmp_path / "run", progress=False)
+        assert "another program holds" in capsys.readouterr().err
+        rows = (run.folder / "history-new.csv").read_text().splitlines()
+        assert len(rows) > settings["training.epochs"]  # type: ignore[operator]
+
+
+LIKE_WINDOWS = """
+import sys
+def hook(event, arguments):
+    if event == "os.rename" and any(str(arguments[1]) in line for line in open("/proc/self/maps")):
+        raise PermissionError(5, "Access is denied: the file is mapped", str(arguments[1]))
+sys.addaudithook(hook)
+from densekit.run import load_run, resume, train
+from densekit.training.stop import Stop
+from densekit.training.events import EpochDone
+settings, out = eval(sys.argv[1]), sys.argv[2]
+stop, ended = Stop(), []
+def after_two(event):
+    if isinstance(event, EpochDone) and event.epoch == 2:
+        stop.stop()
+train(settings=settings, out=out, progress=False, on_event=after_two, stop=stop)
+resume(out, progress=False)
+run = load_run(out)
+run.network
+run.evaluate()
+train(settings=settings, out=out + "2", progress=False)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the system tells there what is mapped")
+@pytest.mark.parametrize("cut", ["classifier", "denseblock4"])
+def test_no_file_is_replaced_while_it_is_mapped_which_windows_refuses(
+    settings: Settings, tmp_path: Path, cut: str
+) -> None:
+    told = repr({**settings, "model.train_from": cut})
+    arguments = [sys.executable, "-c", LIKE_WINDOWS, told, str(tmp_path / "run")]
+    done = subprocess.run(
+        arguments, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,207 @@
+"""Files that lie: small ones that stand for gigabytes, pipes that never end, values that are none."""
+
+import io
+import json
+import os
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+
+from densekit.config import load_config
+from densekit.data.decoding import MAX_FILE, read_picture
+from densekit.data.problems import Problem
+from densekit.data.transforms import Preprocessing
+from densekit.errors import ConfigError, DensekitError, RunError, WeightsError
+from densekit.files import read_json, read_text
+from densekit.model.state_dicts import read_weights_file
+from densekit.run import Run, load_run, train
+from densekit.run.artefact import load_artefact
+from densekit.tensor_files import read_tensors, write_tensors
+from densekit.training.checkpoint import load_checkpoint
+
+needs_pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes in folders")
+
+
+def sparse(path: Path, size: int) -> Path:
+    """Make a file that says it has so many bytes, and takes none on the disk."""
+    with path.open("wb") as file:
+        file.truncate(size)
+    return path
+
+
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{now}: &{now} [*{last}, *{last}, *{last}, *{last}, *{last}, *{last}, *{last}, *{last}, *{last}]\n"
+    for last, now in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+class TestSettings:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            BOMB,
+            "training: {epochs: 2001-99-99}",
+            "training: {epochs: !!int abc}",
+            f"training: {{epochs: {'9' * 5000}}}",
+            "training: " + "[" * 3000,
+            "training: {epochs: !!timestamp x}",
+            "training: {epochs: !!binary '%'}",
+            "? [a, b]\n: 3",
+            "\0",
+        ],
+    )
+    def test_a_file_that_is_none_is_one_message(self, tmp_path: Path, text: str) -> None:
+        (tmp_path / "a.yaml").write_text(text)
+        with pytest.raises(ConfigError) as told:
+            load_config(tmp_path / "a.yaml")
+        assert len(str(told.value)) < 2000
+
+    @pytest.mark.parametrize("value", ["*a", "2001-99-99", "!!int abc", "[" * 3000, "&a [*a]"])
+    def test_so_is_such_a_value(self, value: str) -> None:
+        with pytest.raises(ConfigError):
+            load_config(overrides=[f"training.epochs={value}"])
+
+    def test_an_enormous_file_is_not_read(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError, match="are not read"):
+            load_config(sparse(tmp_path / "a.yaml", 10**12))
+
+
+@needs_pipes
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda path: load_config(path.with_suffix(".yaml")),
+        lambda path: read_weights_file(path.with_suffix(".safetensors")),
+        lambda path: read_weights_file(path.with_suffix(".pth")),
+        lambda path: load_artefact(path.with_suffix(".safetensors")),
+    ],
+)
+def test_nobody_waits_for_a_pipe(tmp_path: Path, read: object) -> None:
+    for suffix in (".yaml", ".safetensors", ".pth"):
+        os.mkfifo(tmp_path / f"a{suffix}")
+    with pytest.raises(DensekitError, match="pipe"):
+        read(tmp_path / "a")  # type: ignore[operator]
+
+
+@needs_pipes
+def test_nor_for_one_that_is_called_a_picture(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.jpg")
+    assert isinstance(read_picture(tmp_path / "a.jpg"), Problem)
+
+
+class TestPictures:
+    def test_a_file_of_a_terabyte_is_not_read(self, tmp_path: Path) -> None:
+        problem = read_picture(sparse(tmp_path / "a.jpg", 10**12))
+        assert isinstance(problem, Problem)
+        assert (problem.kind, "the file is too large" in problem.message) == ("too-large-image", True)
+        assert MAX_FILE < 10**12
+
+
+class TestWeights:
+    def test_a_zip_bomb_is_refused_before_it_unpacks(self, tmp_path: Path) -> None:
+        torch.save({"a": torch.zeros(3)}, plain := io.BytesIO())
+        with (
+            zipfile.ZipFile(plain) as small,
+            zipfile.ZipFile(tmp_path / "a.pth", "w", zipfile.ZIP_DEFLATED) as large,
+        ):
+            for entry in small.infolist():
+                large.writestr(entry.filename, small.read(entry))
+            with large.open("archive/data/1", "w", force_zip64=True) as bomb:
+                for _ in range(1100):
+                    bomb.write(bytes(1024**2))
+        assert (tmp_path / "a.pth").stat().st_size < 3 * 1024**2
+        with pytest.raises(WeightsError, match="would unpack to"):
+            read_weights_file(tmp_path / "a.pth")
+
+    def test_a_number_that_says_it_is_a_billion_is_refused(self, tmp_path: Path) -> None:
+        key = "features.conv0.weight"
+        torch.save({key: torch.zeros(1).expand(100_000, 100_000)}, tmp_path / "a.pth")
+        with pytest.raises(WeightsError, match=r"conv0.weight is \(100000, 100000\), larger than any"):
+            read_weights_file(tmp_path / "a.pth")
+
+    def test_a_file_of_a_terabyte_is_not_read(self, tmp_path: Path) -> None:
+        with pytest.raises(WeightsError, match="are not read"):
+            read_weights_file(sparse(tmp_path / "a.safetensors", 10**12))
+
+    def test_a_preprocessing_to_20000_pixels_is_refused(self) -> None:
+        with pytest.raises(WeightsError, match="crop ≤ resize ≤ 4096"):
+            Preprocessing.from_dict({**Preprocessing(20_000, 20_000).to_dict()})
+
+
+class TestRunFolders:
+    @pytest.fixture
+    def run(self, tiny_architecture: Path, pictures: Path, tmp_path: Path) -> Run:
+        settings = {"data.folder": str(pictures), "data.image_size": 32, "training.epochs": 1}
+        settings |= {"model.architecture": str(tiny_architecture), "model.weights": "none"}
+        return train(settings=settings, out=tmp_path / "run", progress=False)
+
+    @pytest.mark.parametrize(
+        "text", ["", "[]", "{}", '{"train_from": 3}', "[" * 100_000, "\0", "NaN", "\ud800"]
+    )
+    def test_metrics_of_another_shape_are_one_message(self, run: Run, text: str) -> None:
+        (run.folder / "metrics.json").write_bytes(text.encode("utf-8", "surrogatepass"))
+        with pytest.raises(RunError, match=r"metrics\.json"):
+            load_run(run.folder)
+
+    @pytest.mark.parametrize("text", ["", "\0", "a,b\n1,2,3\n4", "\xff"])
+    def test_a_damaged_history_is_one_message_and_harms_nothing_else(self, run: Run, text: str) -> None:
+        (run.folder / "history.csv").write_bytes(text.encode("latin-1"))
+        again = load_run(run.folder)
+        assert again.report.total
+        try:
+            assert len(again.history.columns) > 0
+        except RunError as error:
+            assert "history.csv" in str(error)
+
+    @pytest.mark.parametrize("text", ["", "[]", "{}", '{"classes": 3}', "[" * 100_000, "\0"])
+    def test_a_damaged_split_is_one_message(self, run: Run, text: str) -> None:
+        (run.folder / "split.json").write_text(text)
+        with pytest.raises(RunError, match=r"split\.json"):
+            load_run(run.folder).evaluate()
+
+
+class TestCheckpoints:
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"counters": {}},
+            {"counters": []},
+            {"counters": {"step": "x"}},
+            {"best": None},
+            {"optimizer": {}},
+            {"optimizer": {"groups": [], "numbers": {}}},
+            {"optimizer": {"groups": 3, "numbers": {"x": 1}}},
+            {"notes": 3},
+            {"identity": None},
+        ],
+    )
+    def test_whole_ones_that_tell_nonsense_are_one_message(
+        self, tmp_path: Path, change: dict[str, object]
+    ) -> None:
+        from torch import nn
+
+        from densekit.config import TrainingConfig
+        from densekit.training.checkpoint import save_checkpoint
+        from densekit.training.state import start
+
+        state = start(nn.Linear(3, 2), TrainingConfig())
+        save_checkpoint(state, tmp_path / "a.safetensors", "it", {"history": []})
+        tensors, description = read_tensors(tmp_path / "a.safetensors", "densekit checkpoint 2")
+        write_tensors(tmp_path / "a.safetensors", "densekit checkpoint 2", tensors, {**description, **change})
+        with pytest.raises(RunError):
+            load_checkpoint(start(nn.Linear(3, 2), TrainingConfig()), tmp_path / "a.safetensors", "it")
+
+
+def test_reading_names_what_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    with pytest.raises(ValueError, match="nested too deeply"):
+        read_json(tmp_path / "deep.json")
+    with pytest.raises(IsADirectoryError):
+        read_text(tmp_path)
+    (tmp_path / "a.json").write_text('\ufeff{"a": 1}\r\n')
+    assert read_json(tmp_path / "a.json") == {"a": 1}
+    assert json.loads(read_text(tmp_path / "a.json")) == {"a": 1}
+    assert sys.getrecursionlimit() < 100_000

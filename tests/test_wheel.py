@@ -1,0 +1,75 @@
+"""What is packed into a wheel: all that is the project's, and nothing that lies beside it."""
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from email import message_from_bytes
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKED = ("densekit", "notebooks", "data_samples", "pyproject.toml", "README.md", "LICENSE", ".gitignore")
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    """A wheel of a copy of the project, in which somebody has worked."""
+    copy = tmp_path_factory.mktemp("project")
+    for name in PACKED:
+        whole = ROOT / name
+        if whole.is_dir():
+            shutil.copytree(
+                whole, copy / name, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
+            )
+        else:
+            shutil.copy(whole, copy / name)
+    for stray in (
+        "notebooks/.ipynb_checkpoints/00_start_here-checkpoint.ipynb",
+        "notebooks/runs/mine/head.safetensors",
+        "notebooks/my notes.ipynb",
+        "notebooks/solutions/.ipynb_checkpoints/x.ipynb",
+        "data_samples/my_family/anna/1.jpg",
+        "data_samples/tabletop/train/mug/.ipynb_checkpoints/1-checkpoint.png",
+        "data_samples/tabletop/runs/config.yaml",
+        "densekit/__pycache__/a.pyc",
+        "densekit/runs/x/metrics.json",
+    ):
+        (copy / stray).parent.mkdir(parents=True, exist_ok=True)
+        (copy / stray).write_bytes(b"stray")
+    build = [
+        sys.executable,
+        "-m",
+        "hatchling",
+        "build",
+        "--target",
+        "wheel",
+        "--directory",
+        str(copy / "out"),
+    ]
+    subprocess.run(build, cwd=copy, check=True, capture_output=True)
+    (path,) = (copy / "out").glob("*.whl")
+    return zipfile.ZipFile(path)
+
+
+def test_nothing_is_packed_that_is_not_the_project_s(wheel: zipfile.ZipFile) -> None:
+    assert [name for name in wheel.namelist() if wheel.getinfo(name).file_size == len("stray")] == []
+
+
+def test_course_samples_and_package_are_packed_whole(wheel: zipfile.ZipFile) -> None:
+    names = set(wheel.namelist())
+    bundled = [path for path in (ROOT / "data_samples").rglob("*") if path.is_file()]
+    bundled += (ROOT / "notebooks").glob("*/[0-9][0-9]_*")
+    bundled += (ROOT / "notebooks").glob("[0-9][0-9]_*")
+    assert {f"densekit/_bundled/{path.relative_to(ROOT).as_posix()}" for path in bundled} <= names
+    assert {path.relative_to(ROOT).as_posix() for path in (ROOT / "densekit").rglob("*.py")} <= names
+
+
+def test_the_package_s_page_has_no_link_into_a_repository(wheel: zipfile.ZipFile) -> None:
+    (metadata,) = (name for name in wheel.namelist() if name.endswith("/METADATA"))
+    page = message_from_bytes(wheel.read(metadata)).get_payload()
+    assert "# densekit" in page
+    assert [line for line in page.splitlines() if "](" in line.replace("](http", "")] == []
+    assert "![" not in page
+    assert "made by `make picture`" not in page  # the words below a picture that is not there
