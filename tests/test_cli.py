@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from densekit import cli
+from densekit.model.inventory import known_weights
 
 
 class Answer(NamedTuple):
