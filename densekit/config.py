@@ -116,7 +116,7 @@ class ModelConfig(_Section):
 class TrainingConfig(_Section):
     """How the trained part is trained. The comments of presets/head.yaml explain each key."""
 
-    standardise: bool = True
+    standardise: bool | Literal["auto"] = "auto"
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     learning_rate: Positive = 1e-3
     layer_decay: Part = 1.0
@@ -170,6 +170,15 @@ class RunConfig(_Section):
     def plan(self) -> tuple[PhaseConfig, ...]:
         """The phases of the training, one after the other; one where the configuration lists none."""
         return self.phases or (PhaseConfig(train_from=self.model.train_from, training=self.training),)
+
+    @model_validator(mode="after")
+    def _one_cut(self) -> "RunConfig":
+        if self.phases and self.model.train_from != "classifier":
+            raise ValueError(
+                f"model.train_from is '{self.model.train_from}', but each of the phases says itself where it "
+                "trains from: leave one of the two out"
+            )
+        return self
 
     def to_yaml(self) -> str:
         """Return the configuration as YAML that `load_config` reads back to an equal one."""
@@ -258,6 +267,9 @@ def _nearest_setting(location: tuple[Any, ...]) -> str:
     other = get_close_matches(name, elsewhere, n=1, cutoff=0.6)
     if not close and other:
         return f"did you mean '{elsewhere[other[0]]}'?"
+    section = ".".join(map(str, location[:-1]))
+    if close and section:
+        return f"did you mean '{section}.{close[0]}'?"
     return nearest(name, siblings)
 
 
@@ -296,7 +308,9 @@ def _read_yaml(file: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         siblings = [path.name for path in file.parent.glob("*.y*ml")]
         hint = f": {nearest(file.name, siblings)}" if siblings else ""
-        raise ConfigError(f"no configuration file {file}{hint}") from error
+        raise ConfigError(
+            f"no configuration file {file}{hint or '. Settings are given one by one: --set key=value'}"
+        ) from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{file} is not valid YAML: {one_line(error)}") from error
     except (OSError, ValueError) as error:

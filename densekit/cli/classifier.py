@@ -90,11 +90,16 @@ def evaluate(
     """Classify a whole split and write the report into the run folder."""
     from densekit.run import load_run
 
-    report, folder, outcome, missing = load_run(run).evaluation_of(data, split)
+    evaluation = load_run(run).evaluation_of(data, split)
+    report, folder, outcome, missing, learned_from = evaluation
     skipped = [problem.to_dict() for problem in outcome.skipped]
     _note_skipped(skipped)
     for path in missing[:10]:
         note(f"{path} is not there any more, so it is not judged")
+    if learned_from and split != "train":
+        note(
+            f"{learned_from} of these images are among those that the run learned from: the accuracy is too good"
+        )
     if as_json:
         left_out = {"skipped": skipped, "missing": list(missing)}
         print_json({"run": str(run), "report": str(folder), **report.to_dict(), **left_out})
@@ -120,9 +125,7 @@ def predict(
     if as_json:
         print_json(_as_plain(predictions))
     else:
-        for one in predictions.made:
-            shares = zip(one.classes, one.probabilities, strict=True)
-            print(f"{shown(one.path)}: " + ", ".join(f"{name} {share:.1%}" for name, share in shares))
+        print(*predictions.made, sep="\n", end="\n" if predictions.made else "")
     if not predictions.made:
         raise typer.Exit(2)
     exit_unless(not predictions.skipped)

@@ -19,6 +19,7 @@ class Outcome:
         labels: their true classes, int64 (N,).
         logits: float32 (N, classes).
         skipped: the pictures that could not be read.
+        hashes: SHA-256 of each picture's file; empty where they are not known.
     """
 
     classes: tuple[str, ...]
@@ -26,6 +27,7 @@ class Outcome:
     labels: Tensor
     logits: Tensor
     skipped: tuple[Problem, ...] = ()
+    hashes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.samples)

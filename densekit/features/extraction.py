@@ -98,6 +98,11 @@ class Views:
         """A text that is equal for two of these exactly if their views of any picture are equal."""
         return "" if self.augmentation is None else f"; views {self.augmentation!r} of seed {self.seed}"
 
+    @property
+    def description(self) -> str:
+        """A few words for people, to be put behind what else there is to say."""
+        return "" if self.augmentation is None else f", {self.kept} changed views each"
+
     def names(self, content_hash: str) -> list[str]:
         """Return what the views of a picture that are kept are called in a store."""
         if self.augmentation is None:
@@ -165,7 +170,9 @@ def extract_features(
 def open_store(extractor: Extractor, cache: bool = True, views: Views = AS_IT_IS) -> FeatureStore:
     """Return the store of an extractor's features: on disk, or in memory alone."""
     folder = stores_folder() if cache else None
-    return FeatureStore(extractor.identity + views.identity, folder, extractor.description)
+    return FeatureStore(
+        extractor.identity + views.identity, folder, extractor.description + views.description
+    )
 
 
 def features_of(pictures: Pictures, store: FeatureStore) -> Features:

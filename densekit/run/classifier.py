@@ -34,6 +34,7 @@ from densekit.run.folder import EVALUATION, HEAD, HISTORY, METRICS, MODEL, SPLIT
 from densekit.run.held_back import held_back
 from densekit.run.reports import report_folder
 from densekit.training.validation import predict_logits
+from densekit.words import shown
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,10 @@ class Prediction:
     classes: tuple[str, ...]
     probabilities: tuple[float, ...]
 
+    def __str__(self) -> str:
+        shares = zip(self.classes, self.probabilities, strict=True)
+        return f"{shown(self.path)}: " + ", ".join(f"{name} {share:.1%}" for name, share in shares)
+
 
 @dataclass(frozen=True)
 class Predictions:
@@ -51,6 +56,9 @@ class Predictions:
 
     made: tuple[Prediction, ...]
     skipped: tuple[Problem, ...]
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, (*self.made, *self.skipped)))
 
 
 class Evaluation(NamedTuple):
@@ -61,12 +69,14 @@ class Evaluation(NamedTuple):
         folder: where its tables and heat map are.
         outcome: what the classifier says of each picture.
         missing: pictures that the run had held back, and that are not in its data folder any more.
+        learned_from: how many of the pictures the run has learned from, so that the accuracy is too good.
     """
 
     report: Report
     folder: Path
     outcome: Outcome
     missing: tuple[str, ...] = ()
+    learned_from: int = 0
 
 
 def load_run(folder: Path | str) -> "Run":
@@ -106,6 +116,9 @@ class Run:
     folder: Path
     config: RunConfig
     metrics: dict[str, Any]
+
+    def __repr__(self) -> str:
+        return f"Run('{shown(self.folder)}', val_accuracy={self.metrics.get('val_accuracy')})"
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -218,14 +231,22 @@ class Run:
         folder = report_folder(self.folder / EVALUATION, None if data is None else root, split)
         report = outcome.report
         write_statistics(report, folder)
-        return Evaluation(report, folder, outcome, missing)
+        return Evaluation(report, folder, outcome, missing, self._learned_from(outcome))
+
+    def _learned_from(self, outcome: Outcome) -> int:
+        """Count the pictures that this run has learned from, by their content."""
+        remembered = Split.read(self.folder / SPLIT)
+        known = {one.sha256 for one in remembered.train} if remembered else set()
+        return sum(one in known for one in outcome.hashes)
 
     def outcome_of(self, samples: Sequence[Sample]) -> Outcome:
         """Classify pictures whose classes are known; their features are kept, as the configuration says."""
         store = open_store(self.extractor, self.config.data.cache_features)
         features = features_of(extract(self.extractor, samples, store), store)
         logits = self._classified(features.inputs) if len(features) else torch.empty(0, len(self.classes))
-        return Outcome(self.classes, features.samples, features.labels, logits, features.skipped)
+        return Outcome(
+            self.classes, features.samples, features.labels, logits, features.skipped, tuple(features.hashes)
+        )
 
     def _classified(self, embeddings: Tensor) -> Tensor:
         """Return logits, (N, classes), on the CPU."""

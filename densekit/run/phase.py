@@ -1,6 +1,6 @@
 """One phase of a training made ready: what is trained, and where its batches come from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar, cast
 
@@ -181,12 +181,24 @@ def _head_phase(
     if views is not AS_IT_IS:
         learned_from, train = _picture_source(material, extractor, material.train, views)
     standardiser = None
-    if config.training.standardise and len(plain) > 0:
+    if _is_standardised(config, material.config.plan) and len(plain) > 0:
         standardiser = Standardiser.of(plain)
         train, val = standardised(train, standardiser), standardised(val, standardiser)
     return Phase(
         config, module, compute, extractor, train, val, learned_from, held_back, standardiser, judged
     )
+
+
+def _is_standardised(config: PhaseConfig, plan: Sequence[PhaseConfig]) -> bool:
+    """Say whether a head is trained on features of one scale.
+
+    It learns faster on them, but once it has taken the scale in, its weights for features that hardly vary are
+    large. That does no harm while the features stand still. As soon as they are trained, a batch's own statistics
+    make them vary, and the head magnifies that: the loss rose from 0.7 to 34 on the photographs of ants and bees.
+    """
+    if config.training.standardise == "auto":
+        return all(phase.train_from == CLASSIFIER for phase in plan)
+    return config.training.standardise
 
 
 def _check_some_left(held_back: Pictures) -> None:

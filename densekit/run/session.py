@@ -17,7 +17,7 @@ from densekit.errors import DataError, RunError, listed
 from densekit.evaluation.files import write_tables
 from densekit.evaluation.report import Report
 from densekit.files import write_json, write_text
-from densekit.model.cut import CLASSIFIER
+from densekit.model.cut import CLASSIFIER, has_batch_norm
 from densekit.run.artefact import Artefact
 from densekit.run.classifier import backbone
 from densekit.run.folder import (
@@ -37,6 +37,7 @@ from densekit.training.checkpoint import read_notes, remove_checkpoints
 from densekit.training.events import Event, Finished
 from densekit.training.loop import fit
 from densekit.training.progress import ProgressBar
+from densekit.training.randomness import number_of_batches
 from densekit.training.state import Best, Counters, TrainingState, copy_weights, start
 from densekit.training.stop import Stop, stopped_by_interrupt
 from densekit.training.team import Team
@@ -142,11 +143,7 @@ class Session:
         events = fit(
             phase.module, phase.train, phase.val, settings, state, phase.compute, self.team, self.stop
         )
-        epochs = sum(one.training.epochs for one in self.config.plan)
-        with (
-            stopped_by_interrupt(self.stop),
-            ProgressBar(epochs, state.epoch, shown=self.progress) as bar,
-        ):
+        with stopped_by_interrupt(self.stop), self._progress_of(phase, state) as bar:
             for event in events:
                 keeper.read(event, state)
                 bar.read(event)
@@ -154,6 +151,14 @@ class Session:
         assert isinstance(event, Finished)  # the loop's last word
         phase.leave()
         return event
+
+    def _progress_of(self, phase: Phase, state: TrainingState) -> ProgressBar:
+        counters, settings = state.counters, phase.config.training
+        least = 2 if has_batch_norm(phase.module) else 1
+        batches = number_of_batches(len(phase.learned_from), settings.batch_size, least)
+        left = (counters.first_epoch + settings.epochs - counters.epoch) * batches - counters.batch
+        epochs = sum(one.training.epochs for one in self.config.plan)
+        return ProgressBar(counters.step + left, counters.step, epochs, shown=self.progress)
 
     def _agree_on_pictures(self, folder: Path, phase: Phase) -> None:
         """Remember the pictures of a new run; refuse to go on with others than those of an old one."""
@@ -206,6 +211,12 @@ class Session:
         keeper.draw_heat_maps()
         metrics = self._metrics(finished, report, phase, keeper.seconds, seen)
         write_json(folder / METRICS, metrics)
+        before = sum(one.training.epochs for one in self.config.plan[:-1])
+        if finished.best_epoch <= before and finished.epoch > before:
+            self._tell(
+                f"no validation of the last phase ({cut}) was better than epoch {finished.best_epoch}, before "
+                "it: those weights are kept. A lower learning_rate or a larger batch_size for that phase may help"
+            )
         if metrics["stopped"] != "asked":
             remove_checkpoints(folder / CHECKPOINT)
             return

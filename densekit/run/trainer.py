@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from densekit.config import RunConfig, load_config, read_overrides
+from densekit.errors import ConfigError
 from densekit.model.architectures import ARCHITECTURES
 from densekit.model.weights import WEIGHTS
 from densekit.run.classifier import Run, is_done, load_run
@@ -68,6 +69,7 @@ def train(
         resolved = config.with_overrides(overrides)
     else:
         resolved = load_config(config, preset, overrides)
+    _check_effect(resolved, train_from, epochs)
     resolved = _with_absolute_paths(resolved)
     with called_team() as team:
         # What can't be used is told before anything is written.
@@ -120,6 +122,19 @@ def _locked(team: Team, folder: Path) -> Iterator[None]:
         return
     with locked(folder):
         yield
+
+
+def _check_effect(config: RunConfig, train_from: str | None, epochs: int | None) -> None:
+    """Refuse what would be without effect, since the phases of the configuration say it themselves."""
+    if config.phases and train_from is not None:
+        raise ConfigError(
+            f"train_from is '{train_from}', but each of the phases says itself where it trains from: leave one "
+            "of the two out"
+        )
+    if config.phases and epochs is not None and all(one.training.epochs != epochs for one in config.phases):
+        raise ConfigError(
+            f"epochs is {epochs}, but each of the phases says itself how many it takes: change them there"
+        )
 
 
 def _with_absolute_paths(config: RunConfig) -> RunConfig:

@@ -13,29 +13,31 @@ class ProgressBar:
     """Show how far a training is, on standard error (in a notebook: as a widget).
 
     Args:
+        steps: steps in all; an epoch of a whole network may take minutes, so steps are what is counted.
+        done: steps that are done already: in an earlier phase, or before an interruption.
         epochs: epochs in all.
-        done: epochs that an interrupted run had done already.
         shown: False for no bar at all.
     """
 
-    def __init__(self, epochs: int, done: int = 0, shown: bool = True) -> None:
+    def __init__(self, steps: int, done: int = 0, epochs: int = 0, shown: bool = True) -> None:
         self._bar: Any = tqdm(
-            total=epochs, initial=done, desc="training", unit="epoch", disable=not shown, file=sys.stderr
+            total=steps, initial=done, desc="training", unit="step", disable=not shown, file=sys.stderr
         )
+        self._epochs = epochs
         self._facts: dict[str, str] = {}
 
     def read(self, event: Event) -> None:
         """Take an event in."""
         match event:
-            case BatchDone() if event.step % 16 == 0:
-                self._facts["loss"] = f"{event.loss:.3f}"
-                self._bar.set_postfix(self._facts)
+            case BatchDone():
+                self._facts |= {"epoch": f"{event.epoch}/{self._epochs}", "loss": f"{event.loss:.3f}"}
+                self._bar.set_postfix(self._facts, refresh=False)
+                self._bar.update(event.step - self._bar.n)
             case Validated():
                 self._facts["val_accuracy"] = f"{event.accuracy:.1%}"
             case EpochDone():
                 self._facts["loss"] = f"{event.loss:.3f}"
-                self._bar.set_postfix(self._facts, refresh=False)
-                self._bar.update()
+                self._bar.set_postfix(self._facts)
 
     def __enter__(self) -> "ProgressBar":
         return self

@@ -27,6 +27,12 @@ def shuffled(count: int, batch_size: int, epoch: int, seed: int, least: int = 1)
     return batches
 
 
+def number_of_batches(count: int, batch_size: int, least: int = 1) -> int:
+    """Return how many batches `shuffled` makes."""
+    whole, rest = divmod(count, batch_size)
+    return max(1, whole + (rest >= least and rest > 0))
+
+
 @contextmanager
 def drawn_for(step: int, seed: int, rank: int, device: torch.device) -> Iterator[None]:
     """Let torch's generators draw what belongs to a step; afterwards they are as they were."""

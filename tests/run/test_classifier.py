@@ -54,6 +54,11 @@ class TestPredicting:
         picture = pictures / "red" / "00.png"
         assert run.predict(picture) == run.predict(str(picture)) == run.predict([picture])
 
+    def test_predictions_and_runs_read_well_where_they_are_printed(self, run: Run, pictures: Path) -> None:
+        picture = pictures / "red" / "00.png"
+        assert str(run.predict(picture)).startswith(f"{picture}: red ")
+        assert len(repr(run)) < 200 + len(str(run.folder))
+
     def test_a_folder_is_all_pictures_in_it(self, run: Run, pictures: Path) -> None:
         (pictures / "red" / "notes.txt").write_text("no picture")
         predictions = run.predict(pictures / "red")
@@ -208,6 +213,17 @@ class TestOnce:
         run.evaluate()
         assert run.network is network
         assert run.extractor.model is model
+
+
+class TestLearnedFrom:
+    def test_pictures_that_the_run_learned_from_are_counted(
+        self, run: Run, pictures: Path, tmp_path: Path
+    ) -> None:
+        whole = run.evaluation_of(split="all")
+        assert whole.learned_from == run.metrics["n_train"]
+        assert run.evaluation_of().learned_from == 0
+        copied = shutil.copytree(pictures, tmp_path / "copied")
+        assert run.evaluation_of(copied).learned_from == run.metrics["n_train"]
 
 
 class TestHeldBack:

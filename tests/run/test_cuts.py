@@ -9,14 +9,17 @@ from torch import Tensor, nn
 from densekit.config import load_config
 from densekit.data.folder import open_folder
 from densekit.data.loading import open_image
+from densekit.devices import choose_compute
 from densekit.errors import ConfigError
 from densekit.features.extractor import frozen_fingerprint
 from densekit.model.cut import frozen_modules
 from densekit.model.densenet import DenseNet
 from densekit.run.artefact import load_artefact, whole_network
 from densekit.run.classifier import Run, backbone
+from densekit.run.phase import Material, make_ready
 from densekit.run.trainer import resume, train
 from densekit.training.events import BatchDone, Event, Finished, Validated
+from densekit.training.team import ALONE
 
 CUTS = ("classifier", "denseblock4", "denseblock3", "denseblock2", "denseblock1", "all")
 PARTIAL = CUTS[1:]
@@ -219,6 +222,56 @@ class TestPhases:
         with pytest.raises(ConfigError, match=r"phases.1.train_from is 'classifier', which would freeze"):
             train(settings=plan, out=tmp_path / "run", progress=False)
         assert not (tmp_path / "run").exists()
+
+
+class TestWhatHasNoEffect:
+    """A setting that the phases make void is refused, not passed over."""
+
+    @pytest.mark.parametrize(
+        ("named", "message"),
+        [
+            (
+                {"train_from": "denseblock4"},
+                "train_from is 'denseblock4', but each of the phases says itself",
+            ),
+            ({"train_from": "classifier"}, "train_from is 'classifier', but each of the phases says itself"),
+            ({"epochs": 7}, "epochs is 7, but each of the phases says itself how many"),
+        ],
+    )
+    def test_beside_phases(
+        self, settings: Settings, tmp_path: Path, named: dict[str, object], message: str
+    ) -> None:
+        each = {"epochs": 1}
+        phases = [{"train_from": "classifier", "training": each}, {"train_from": "all", "training": each}]
+        with pytest.raises(ConfigError, match=message):
+            train(settings={**settings, "phases": phases}, out=tmp_path / "run", **named)  # type: ignore[arg-type]
+        assert not (tmp_path / "run").exists()
+
+    def test_a_cut_in_the_settings_beside_phases(self, settings: Settings, tmp_path: Path) -> None:
+        phases = [{"train_from": "classifier"}]
+        with pytest.raises(ConfigError, match=r"model\.train_from is 'all', but each of the phases"):
+            trained({**settings, "model.train_from": "all"}, tmp_path / "run", phases=phases)
+
+
+@pytest.mark.parametrize(("second", "standardised"), [("classifier", True), ("denseblock4", False)])
+def test_a_head_takes_no_scale_in_where_a_later_phase_trains_the_features(
+    tiny: Settings, pictures: Path, second: str, standardised: bool
+) -> None:
+    phases = [{"train_from": "classifier"}, {"train_from": second}]
+    config, data = load_config(overrides={**tiny, "phases": phases}), open_folder(pictures)
+    network, compute = backbone(config, len(data.classes)), choose_compute("cpu", "fp32")
+    material = Material(config, network, compute, ALONE, data.train, data.val, lambda count: None)
+    assert (make_ready(config.plan[0], material).standardiser is not None) == standardised
+
+
+def test_a_phase_that_did_not_help_is_told(
+    settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    useless = {"epochs": 1, "learning_rate": 1e-12}
+    phases = [{"train_from": "classifier"}, {"train_from": "classifier", "training": useless}]
+    run = trained(settings, tmp_path / "run", phases=phases)
+    assert run.metrics["best_epoch"] <= 2
+    assert "no validation of the last phase (classifier) was better" in capsys.readouterr().err
 
 
 class TestMistakes:
