@@ -79,7 +79,7 @@ class TestMistakes:
     def test_every_problem_is_told_at_once_with_its_key_path(self) -> None:
         message = problem_with("training.epohcs=3", "model.weigths=none", "training.learning_rate=-1")
         assert "training.epohcs: no such setting; did you mean 'training.epochs'?" in message
-        assert "model.weigths: no such setting; did you mean 'weights'?" in message
+        assert "model.weigths: no such setting; did you mean 'model.weights'?" in message
         assert "training.learning_rate is -1: input should be greater than 0" in message
         assert message.startswith("3 problems")
 
