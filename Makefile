@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup course test lint types unit notebooks chaos lab bench picture samples weights clean
+.PHONY: help setup course test lint types unit notebooks chaos fuzz lowest lab bench picture samples weights clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,22 @@ chaos: $(READY)  ## kill trainings at every moment and see what becomes of them 
 	$(SHARED) DENSEKIT_KILLS=40 $(BIN)/pytest -q tests/run/test_killed.py
 	$(SHARED) $(BIN)/ckpt-chaos run --work runs/chaos --modes before,torn,unsynced --max-points 100 \
 		--result-file '{out}/model.safetensors' -- $(BIN)/python tests/chaos/train.py {out}
+
+# SECONDS for each of seven rooms: pictures, folders, settings, their texts, run folders, checkpoints, weights.
+fuzz: $(READY)  ## try inputs that nobody thought of for some minutes, and print how many (SECONDS=60 for each room)
+	$(SHARED) DENSEKIT_FUZZ=$(or $(SECONDS),60) $(BIN)/pytest -q tests/test_fuzz.py
+
+# The oldest versions that pyproject.toml allows; KEEP='torch torchvision' keeps those of constraints.txt.
+lowest: $(READY)  ## run the unit tests on the lowest versions of what densekit depends on
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	mkdir -p build/lowest
+	$(BIN)/python tests/lowest.py $(KEEP) > build/lowest/kept.txt
+	$(BIN)/uv pip compile --quiet --resolution lowest-direct --overrides build/lowest/kept.txt --extra dev \
+		--output-file build/lowest/requirements.txt pyproject.toml
+	$(PYTHON) -m venv build/lowest/venv
+	build/lowest/venv/bin/python -m pip install --quiet --disable-pip-version-check -r build/lowest/requirements.txt
+	build/lowest/venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(SHARED) build/lowest/venv/bin/python -m pytest -n 2 --dist worksteal -m 'not notebooks' --ignore tests/workshop
 
 bench: $(READY)  ## time densekit against the usual ways, side by side
 	OMP_WAIT_POLICY=ACTIVE $(BIN)/python benchmarks/extraction.py

@@ -1,5 +1,17 @@
-"""`python -m densekit` is the same as `densekit`."""
+"""The command `densekit`, which is the same as `python -m densekit`."""
 
-from densekit.cli import main
+import sys
 
-main()
+
+def main() -> None:
+    """Run the command line; also while it is still being loaded, Ctrl-C ends it without a traceback."""
+    try:
+        from densekit.cli import main as run
+    except KeyboardInterrupt:
+        print("densekit: stopped", file=sys.stderr)
+        sys.exit(130)
+    run()
+
+
+if __name__ == "__main__":
+    main()

@@ -240,6 +240,8 @@ def _overridden(
 def _explain(problem: Any) -> str:
     """Put one of pydantic's findings into a line that says where, what, and what was expected."""
     path = ".".join(str(part) for part in problem["loc"])
+    if not path:
+        return str(problem["msg"]).removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":
         return f"{path}: no such setting; {_nearest_setting(problem['loc'])}"
     if path == "data.folder" and problem["type"] == "missing":

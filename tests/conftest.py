@@ -5,8 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fuzzing import LEDGER
 from hypothesis import settings
 from PIL import Image
+
+from densekit.run import train
+from densekit.training.events import EpochDone, Event
+from densekit.training.stop import Stop
 
 # The same examples each time: a run that fails fails again.
 settings.register_profile("repeatable", derandomize=True)
@@ -71,3 +76,29 @@ def trained(tiny_architecture: Path, tmp_path_factory: pytest.TempPathFactory) -
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DENSEKIT_CACHE", str(folder / "cache"))  # and never that of whoever runs the tests
         return train(data=data, weights="none", epochs=5, settings=settings, out=out, progress=False).folder
+
+
+@pytest.fixture(scope="session")
+def stopped(tiny_architecture: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder that was stopped after the second of four epochs, with its checkpoint."""
+    stop, root = Stop(), tmp_path_factory.mktemp("stopped")
+
+    def press(event: Event) -> None:
+        if isinstance(event, EpochDone) and event.epoch == 2:
+            stop.stop()
+
+    settings = {"model.architecture": str(tiny_architecture), "model.weights": "none", "data.image_size": 32}
+    settings |= {"training.epochs": 4, "data.cache_features": False}
+    data = draw_pictures(root / "pictures")
+    return train(
+        data=data, settings=settings, out=root / "run", progress=False, on_event=press, stop=stop
+    ).folder
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how many inputs were tried in this process, and what came of them."""
+    rooms = sorted({room for room, _ in LEDGER})
+    for room in rooms:
+        outcomes = {outcome: count for (where, outcome), count in sorted(LEDGER.items()) if where == room}
+        told = ", ".join(f"{outcome} {count}" for outcome, count in outcomes.items())
+        terminalreporter.write_line(f"{sum(outcomes.values()):7,} {room}: {told}")

@@ -207,7 +207,7 @@ class TestMistakes:
             (["--data", "tabletop", "--preset", "heda"], "did you mean 'head'"),
             (["--data", "tabletop", "--train-from", "clasifier"], "model.train_from"),
             (["--data", "tabletop", "--epochs", "0"], "training.epochs is 0"),
-            (["--data", "tabletop", "--set", "training.epohcs=3"], "did you mean 'epochs'"),
+            (["--data", "tabletop", "--set", "training.epohcs=3"], "did you mean 'training.epochs'"),
             (["--data", "tabletop", "--set", "epochs"], "expected key.path=value"),
             (["broken.yaml"], "broken.yaml is not valid YAML"),
             (["nowhere.yaml"], "no configuration file nowhere.yaml"),

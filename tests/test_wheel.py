@@ -73,3 +73,22 @@ def test_the_package_s_page_has_no_link_into_a_repository(wheel: zipfile.ZipFile
     assert [line for line in page.splitlines() if "](" in line.replace("](http", "")] == []
     assert "![" not in page
     assert "made by `make picture`" not in page  # the words below a picture that is not there
+
+
+def test_it_can_be_installed_so_that_changes_count_at_once(tmp_path: Path) -> None:
+    build = [
+        sys.executable,
+        "-m",
+        "hatchling",
+        "build",
+        "--target",
+        "wheel:editable",
+        "--directory",
+        str(tmp_path),
+    ]
+    done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (path,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(path) as wheel:
+        (pointer,) = (name for name in wheel.namelist() if name.endswith(".pth"))
+        assert wheel.read(pointer).decode().strip() == str(ROOT)

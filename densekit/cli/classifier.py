@@ -43,14 +43,14 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a classifier on a folder of images."""
-    from densekit.run.trainer import resume as go_on
-    from densekit.run.trainer import train as begin
-
     if out is not None and not out.strip():
         raise ConfigError("--out is empty: name a folder for the run, or leave the option out")
     if resume is not None and any((config, data, preset, train_from, weights, epochs, settings, out)):
         raise ConfigError("--resume takes every setting from the run folder: give nothing beside it")
     try:
+        from densekit.run.trainer import resume as go_on  # takes seconds, in which Ctrl-C may come as well
+        from densekit.run.trainer import train as begin
+
         if resume is not None:
             run = go_on(resume, progress=in_terminal())
         else:
@@ -189,4 +189,6 @@ def _note_skipped(problems: list[dict[str, str]], begin: str = "left out", shown
         end = "" if problem["message"].endswith("?") else "."
         note(f"{begin} {problem['path']}: {problem['message']}{end} {problem['remedy']}")
     if len(problems) > shown:
-        note(f"{begin} {len(problems) - shown} more; `densekit doctor` lists them all")
+        note(f"{begin} {len(problems) - shown} more")
+    if problems:
+        note("`densekit doctor` tells everything that is to be told of a folder")

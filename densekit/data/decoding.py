@@ -43,7 +43,7 @@ Answer = TypeVar("Answer")
 
 # Too many pixels and damaged EXIF entries are dealt with below; Pillow need not warn of them as well.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning, module=r"PIL\.")
-warnings.filterwarnings("ignore", message=r"Corrupt EXIF data|Possibly corrupt EXIF", module=r"PIL\.")
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # of tags that are damaged
 
 
 @dataclass(frozen=True)

@@ -128,9 +128,11 @@ def _read_low_bytes(data: bytes) -> Image.Image:
     mode = _raw_mode(image)
     other = mode[:-4] + _OTHER_BYTE[mode[-4:]]
     tiles: list[Any] = image.tile
-    for place, tile in enumerate(tiles):
-        changed = other if isinstance(tile.args, str) else (other, *tile.args[1:])
-        tiles[place] = tile._replace(args=changed)
+    for place, (codec, extents, offset, arguments) in enumerate(tiles):
+        changed = other if isinstance(arguments, str) else (other, *arguments[1:])
+        kind = type(tiles[place])  # a named tuple from Pillow 11.1 on
+        entry = (codec, extents, offset, changed)
+        tiles[place] = entry if kind is tuple else kind(*entry)
     image.load()
     return image
 

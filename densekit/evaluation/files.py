@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from densekit.errors import RunError
+from densekit.errors import RunError, one_line
 from densekit.evaluation.report import Report
 from densekit.files import as_json, read_json, write_atomically
 from densekit.words import percent
@@ -158,8 +158,8 @@ def _read_csv(path: Path) -> list[list[str]]:
             rows = [[_reformula(cell) for cell in row] for row in csv.reader(file)]
     except FileNotFoundError as error:
         raise RunError(f"there is no {path}: was this run evaluated?") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise RunError(f"{path} is not a CSV table in UTF-8: {error}") from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise RunError(f"{path} is not a CSV table in UTF-8: {one_line(error)}") from error
     if not rows or any(len(row) != len(rows[0]) for row in rows):
         raise RunError(f"{path} is not a table: its rows have different lengths")
     return rows
@@ -170,8 +170,8 @@ def _read_metrics(path: Path) -> dict[str, Any]:
         metrics = read_json(path)
     except FileNotFoundError as error:
         raise RunError(f"there is no {path}: was this run evaluated?") from error
-    except ValueError as error:
-        raise RunError(f"{path} is not JSON: {error}") from error
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} is not JSON: {one_line(error)}") from error
     if not isinstance(metrics, dict):
         raise RunError(f"{path} holds no metrics: expected an object")
     return metrics

@@ -328,7 +328,7 @@ def _read_metrics(folder: Path) -> dict[str, Any] | None:
         metrics = read_json(folder / METRICS)
     except FileNotFoundError:
         return None
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise RunError(
             f"{folder / METRICS} is damaged ({error}): put an intact copy back, or train again"
         ) from error

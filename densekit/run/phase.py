@@ -117,8 +117,7 @@ def check_plan(config: RunConfig, network: DenseNet) -> None:
 
     Raises:
         ConfigError: a cut that the network doesn't have, a phase that freezes what one before it trained, or
-        batches of
-            one picture where BatchNorm is trained.
+            batches of one picture where BatchNorm is trained.
     """
     known = cuts(network.config)
     depth = 0
@@ -136,8 +135,9 @@ def check_plan(config: RunConfig, network: DenseNet) -> None:
             )
         depth = known.index(phase.train_from)
         if phase.training.batch_size == 1 and phase.train_from != CLASSIFIER:
+            setting = f"phases.{number}.training.batch_size" if config.phases else "training.batch_size"
             raise ConfigError(
-                "training.batch_size is 1, but BatchNorm needs two pictures or more to tell how much they vary: "
+                f"{setting} is 1, but BatchNorm needs two pictures or more to tell how much they vary: "
                 "expected 2 or more, unless the classifier alone is trained"
             )
 

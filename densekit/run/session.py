@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 
 from densekit.config import RunConfig
 from densekit.data.folder import open_folder
-from densekit.devices import choose_compute
+from densekit.devices import bf16_is_fast, choose_compute
 from densekit.errors import DataError, RunError, listed
 from densekit.evaluation.files import write_tables
 from densekit.evaluation.report import Report
@@ -41,6 +41,7 @@ from densekit.training.randomness import number_of_batches
 from densekit.training.state import Best, Counters, TrainingState, copy_weights, start
 from densekit.training.stop import Stop, stopped_by_interrupt
 from densekit.training.team import Team
+from densekit.words import counted
 
 Listener = Callable[[Event], None]
 
@@ -74,6 +75,8 @@ class Session:
         self.on_event = on_event or (lambda event: None)
         self.stop = stop or Stop()
         self.compute = choose_compute(config.compute.device, config.compute.precision)
+        if config.compute.precision == "bf16" and not bf16_is_fast():
+            self._tell("this processor has no instructions for bf16, so it is slower here than fp32")
         root, data = config.data.folder, config.data
         if split is None:
             opened = open_folder(root, data.val_fraction, data.split_seed)
@@ -172,9 +175,23 @@ class Session:
             )
         if self.split is None:
             self._check_classes(phase)
+            self._tell_repeated(phase)
             self.problems += [problem.to_dict() for problem in skipped]
             if self.team.leads:
                 replace(split, left_out=tuple(self.problems)).write(folder / SPLIT)
+
+    def _tell_repeated(self, phase: Phase) -> None:
+        """Tell of pictures in two classes, or learned from and held back: what the doctor calls errors."""
+        places: dict[str, set[tuple[str, int]]] = {}
+        for part, pictures in (("train", phase.learned_from), ("val", phase.held_back)):
+            for content, label in zip(pictures.hashes, pictures.labels.tolist(), strict=True):
+                places.setdefault(content, set()).add((part, label))
+        torn = sum(len({label for _, label in found}) > 1 for found in places.values())
+        leaked = sum(len({part for part, _ in found}) > 1 for found in places.values())
+        for number, what in ((torn, "in several classes"), (leaked, "both learned from and held back")):
+            if number:
+                doctor = f"`densekit doctor {self.config.data.folder}` names them"
+                self._tell(f"{counted(number, 'image')} {'is' if number == 1 else 'are'} {what}: {doctor}")
 
     def _check_classes(self, phase: Phase) -> None:
         """Stop if a class has lost all its images because none of them can be read."""

@@ -98,7 +98,9 @@ def resume(
         if is_done(folder):
             if team.leads:
                 print(
-                    f"densekit: the run {folder} is complete: nothing is left to be trained", file=sys.stderr
+                    f"densekit: the run {folder} is complete: nothing is left to be trained. For a longer "
+                    "training begin a new one, with --epochs",
+                    file=sys.stderr,
                 )
         else:
             Session(config, team, progress, on_event, stop, Split.read(folder / SPLIT)).carry_out(folder)

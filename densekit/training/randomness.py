@@ -18,9 +18,8 @@ def shuffled(count: int, batch_size: int, epoch: int, seed: int, least: int = 1)
     None is dropped, so the last batch may be smaller. With fewer than `least` pictures it joins the one before:
     the statistics of a single picture say little to a BatchNorm, or nothing at all.
     """
-    generator = torch.Generator().manual_seed(
-        (seed * 100_003 + epoch) % 2**63
-    )  # a prime: no epochs share a seed
+    mixed = (seed * 100_003 + epoch) % 2**63  # a prime: no two epochs share a seed
+    generator = torch.Generator().manual_seed(mixed)
     batches = torch.randperm(count, generator=generator).split(batch_size)
     if len(batches) > 1 and len(batches[-1]) < least:
         return (*batches[:-2], torch.cat(batches[-2:]))

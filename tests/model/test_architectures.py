@@ -90,5 +90,5 @@ def test_a_file_that_is_not_a_json_object_is_refused(tmp_path: Path, text: str) 
 def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "mine.json"
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ConfigError, match=r"mine\.json is not JSON"):
+    with pytest.raises(ConfigError, match=r"mine\.json can't be read as JSON"):
         read_architecture(path)
