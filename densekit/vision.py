@@ -11,8 +11,12 @@ Everything in densekit that needs torchvision takes it from here:
 """
 
 import importlib
+import importlib.util
 import sys
+from contextlib import suppress
+from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import torch
 
@@ -51,5 +55,33 @@ def _declare_operators() -> None:
         _library.define(schema)
 
 
+def mend_torchvision() -> None:
+    """Let a plain `import torchvision` work later on, without importing it now, which takes seconds.
+
+    Where torchvision's compiled part can't be loaded beside this torch, its operators are declared.
+    """
+    if "torchvision" in sys.modules or _library is not None:
+        return
+    with suppress(ImportError, ValueError):
+        package = importlib.util.find_spec("torchvision")
+        compiled = Path(package.origin).with_name("_C.so") if package and package.origin else None
+        if compiled is not None and compiled.is_file() and not _can_be_loaded(compiled):
+            _declare_operators()
+
+
+def _can_be_loaded(library: Path) -> bool:
+    try:
+        torch.ops.load_library(str(library))
+    except OSError:
+        return False
+    return True
+
+
+def __getattr__(name: str) -> Any:
+    """Import torchvision when it is first asked for."""
+    if name == "torchvision":
+        return import_torchvision()
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+
+
 _library: torch.library.Library | None = None
-torchvision = import_torchvision()

@@ -4,6 +4,7 @@ import ast
 import re
 import tomllib
 from collections.abc import Mapping
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import ClassVar
 
@@ -188,3 +189,15 @@ class TestDocuments:
         names = {path.name for path in rooms if not path.name.startswith(("_", "."))}
         unnamed = {name for name in names if name not in text}
         assert unnamed == set()
+
+
+def test_what_is_pinned_installs_on_every_python_that_is_promised() -> None:
+    oldest = Version(str(next(iter(SpecifierSet(PROJECT["requires-python"]))).version) + ".0")
+    refuse = {
+        distribution.metadata["Name"]: requires
+        for distribution in distributions()
+        if distribution.metadata["Name"].lower().replace("_", "-") in constraints()
+        and (requires := distribution.metadata.get("Requires-Python"))
+        and oldest not in SpecifierSet(requires)
+    }
+    assert refuse == {}

@@ -87,3 +87,12 @@ def test_the_installed_one_brings_models_and_transforms() -> None:
     from torchvision.transforms import v2
 
     assert callable(v2.functional.resize)
+
+
+def test_a_plain_import_works_beside_a_network_that_did_not_import_it() -> None:
+    code = (
+        "import sys, densekit; densekit.densenet121; assert 'torchvision' not in sys.modules; "
+        "import torchvision; print(len(torchvision.models.densenet121().features))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "12\n", done.stderr

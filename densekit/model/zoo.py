@@ -14,6 +14,9 @@ from pathlib import Path
 from densekit.model.architectures import read_architecture
 from densekit.model.densenet import DenseNet
 from densekit.model.weights import load_weights, seeded
+from densekit.vision import mend_torchvision
+
+mend_torchvision()  # who has a network of densekit's may want torchvision's beside it
 
 _IMAGENET_CLASSES = 1000
 

@@ -342,27 +342,33 @@ sys.addaudithook(hook)
 from densekit.run import load_run, resume, train
 from densekit.training.stop import Stop
 from densekit.training.events import EpochDone
-settings, out = eval(sys.argv[1]), sys.argv[2]
-stop, ended = Stop(), []
-def after_two(event):
-    if isinstance(event, EpochDone) and event.epoch == 2:
-        stop.stop()
-train(settings=settings, out=out, progress=False, on_event=after_two, stop=stop)
-resume(out, progress=False)
-run = load_run(out)
-run.network
-run.evaluate()
-train(settings=settings, out=out + "2", progress=False)
+settings = eval(sys.argv[1])
+for cut in ("classifier", "denseblock4"):
+    stop, out = Stop(), f"{sys.argv[2]}-{cut}"
+    def after_two(event):
+        if isinstance(event, EpochDone) and event.epoch == 2:
+            stop.stop()
+    settings["model.train_from"] = cut
+    train(settings=settings, out=out, progress=False, on_event=after_two, stop=stop)
+    resume(out, progress=False)
+    run = load_run(out)
+    run.network
+    run.evaluate()
+train(settings=settings, out=out + "-again", progress=False)
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the system tells there what is mapped")
-@pytest.mark.parametrize("cut", ["classifier", "denseblock4"])
 def test_no_file_is_replaced_while_it_is_mapped_which_windows_refuses(
-    settings: Settings, tmp_path: Path, cut: str
+    settings: Settings, tmp_path: Path
 ) -> None:
-    told = repr({**settings, "model.train_from": cut})
-    arguments = [sys.executable, "-c", LIKE_WINDOWS, told, str(tmp_path / "run")]
+    arguments = [
+        sys.executable,
+        "-c",
+        LIKE_WINDOWS,
+        repr({**settings, "training.epochs": 3}),
+        str(tmp_path / "run"),
+    ]
     done = subprocess.run(
         arguments, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
     )
