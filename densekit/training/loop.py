@@ -4,10 +4,9 @@
         if isinstance(event, Validated):
             print(event.epoch, event.accuracy)
 
-Whoever reads the events prints, writes and plots. The loop does not know what it trains either: `module` is
-what stands behind the cut, be it a head or the whole network, and a source hands it batches of what stands
-before. Behind each event the state is whole: who goes on from there does what is left, and ends with the same
-weights.
+Whoever reads the events prints, writes and plots. The loop does not know what it trains: `module` is what stands
+behind the cut, a head or the whole network, and a source hands it batches of what stands before. Behind each
+event the state is whole: who goes on from there does what is left, and ends with the same weights.
 """
 
 import math
@@ -68,7 +67,7 @@ def fit(
     compute = compute or Compute(next(module.parameters()).device, "fp32")
     train, val = as_source(train), as_source(val)
     check_not_empty(train, val)
-    draws, least = draws_random_numbers(module), 2 if has_batch_norm(module) else 1
+    draws, least = draws_random_numbers(module), (2 if has_batch_norm(module) else 1)
     loop = _Loop(state, train, val, settings, compute, team, stop or Stop(), team.wrap(module), draws, least)
     last = state.counters.first_epoch + settings.epochs
     while state.epoch < last and not loop.is_to_stop():
@@ -117,7 +116,7 @@ class _Loop:
                 yield BatchDone(epoch, counters.step, loss, rate)
                 yield from self.validate_if_due(len(order))
                 if counters.batch < len(order) and self.is_to_stop():
-                    return
+                    return  # a whole epoch is told first
         seen, took = len(self.train.labels), time.perf_counter() - began
         ended = EpochDone(epoch, counters.step, counters.loss / seen, counters.right / seen, rate, took)
         counters.begin_epoch()
@@ -125,11 +124,11 @@ class _Loop:
 
     def step(self, batch: Batch, pictures: int) -> tuple[float, int]:
         """Take one step; return the mean loss before it, and how many of so many pictures were right."""
-        self.forward.train()
+        self.forward.train()  # BatchNorm takes each batch's own mean and variance, and dropout drops
         chance = (self.state.counters.step + 1, self.settings.seed, self.team.rank, self.compute.device)
         with drawn_for(*chance) if self.draws else nullcontext(), self.compute.autocast():
             logits = self.forward(batch.inputs)  # (B, classes)
-        loss = F.cross_entropy(logits.float(), batch.labels) * self.team.weight(pictures)
+        loss = F.cross_entropy(logits.float(), batch.labels) * self.team.weight(pictures)  # 1 if alone
         self.state.optimizer.zero_grad()
         loss.backward()
         self.state.optimizer.step()
