@@ -95,7 +95,7 @@ def stopped(tiny_architecture: Path, tmp_path_factory: pytest.TempPathFactory) -
     ).folder
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: "pytest.TerminalReporter") -> None:
     """Print how many inputs were tried in this process, and what came of them."""
     rooms = sorted({room for room, _ in LEDGER})
     for room in rooms:
