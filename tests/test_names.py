@@ -82,7 +82,8 @@ def test_a_training_on_such_names_ends_in_a_report_and_resumes(
     again = load_run(tmp_path / "run")
     assert len(again.predict(sorted(korean.rglob("*.png"))).made) == 12
     assert again.evaluate()[0].total == 2
-    rows = list(csv.reader((tmp_path / "run" / "evaluation" / "statistics.csv").open(encoding="utf-8-sig")))
+    table = (tmp_path / "run" / "evaluation" / "statistics.csv").read_text(encoding="utf-8-sig")
+    rows = list(csv.reader(table.splitlines()))
     assert [row[0] for row in rows[1:]] == list(run.classes)
 
 

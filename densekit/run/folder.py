@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from densekit.config import RunConfig, load_config
 from densekit.data.scan import Sample
-from densekit.errors import ConfigError, RunError, nearest, one_line
+from densekit.errors import ConfigError, RunError, listed, nearest, one_line
 from densekit.features.extraction import Pictures
 from densekit.files import read_json, remove_leftovers, write_json
 
@@ -24,6 +24,7 @@ CHECKPOINT = "checkpoint.safetensors"
 METRICS = "metrics.json"
 EVALUATION = "evaluation"
 _LOCK = ".lock"
+_WRITTEN = (HISTORY, SPLIT, HEAD, MODEL, CHECKPOINT, METRICS, EVALUATION)
 
 
 @contextmanager
@@ -43,6 +44,10 @@ def claimed(out: Path | None, name: str) -> Iterator[Path]:
             raise RunError(
                 f"{folder} holds a run already: name another folder, or continue it with --resume {folder}"
             )
+        if there := [name for name in _WRITTEN if (folder / name).exists()]:
+            raise RunError(
+                f"{folder} holds {listed(there)}, which a run would replace: name a folder of its own for it"
+            )
         yield folder
 
 
@@ -56,7 +61,8 @@ def locked(folder: Path) -> Iterator[None]:
     lock = folder / _LOCK
     try:
         with FileLock(lock, timeout=0):
-            remove_leftovers(folder)
+            if (folder / CONFIG).exists():  # so all that is in it is a run's
+                remove_leftovers(folder)
             yield
             if (folder / METRICS).exists():  # nothing is left to lock; whoever comes now finds it complete
                 with suppress(OSError):

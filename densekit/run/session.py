@@ -17,7 +17,7 @@ from densekit.errors import DataError, RunError, listed
 from densekit.evaluation.files import write_tables
 from densekit.evaluation.report import Report
 from densekit.files import write_json, write_text
-from densekit.model.cut import CLASSIFIER, has_batch_norm
+from densekit.model.cut import CLASSIFIER
 from densekit.run.artefact import Artefact
 from densekit.run.classifier import backbone
 from densekit.run.folder import (
@@ -40,7 +40,7 @@ from densekit.training.progress import ProgressBar
 from densekit.training.randomness import number_of_batches
 from densekit.training.state import Best, Counters, TrainingState, copy_weights, start
 from densekit.training.stop import Stop, stopped_by_interrupt
-from densekit.training.team import Team
+from densekit.training.team import Team, least_in_batch
 from densekit.words import counted
 
 Listener = Callable[[Event], None]
@@ -86,7 +86,7 @@ class Session:
             self.classes, self.problems = split.classes, list(split.left_out)
             self.train, self.val = (tuple(split.samples(root, part)) for part in ("train", "val"))
         self.network = backbone(config, len(self.classes), config.plan[0].training.seed)
-        check_plan(config, self.network)
+        check_plan(config, self.network, len(self.train), team)
         self.compute.place(self.network)
 
     def carry_out(self, folder: Path) -> None:
@@ -95,6 +95,8 @@ class Session:
             if self.team.leads and not (folder / CONFIG).exists():
                 write_text(folder / CONFIG, self.config.to_yaml())
             finished, phase, keeper, state = self._all_phases(folder)
+            if self.team.agree(self.stop.requested):  # perhaps of another process
+                self.stop.stop()
             if self.team.leads:
                 seen = _pictures_seen(state.counters, phase)
                 self._complete(folder, finished, phase, keeper, seen)
@@ -157,7 +159,7 @@ class Session:
 
     def _progress_of(self, phase: Phase, state: TrainingState) -> ProgressBar:
         counters, settings = state.counters, phase.config.training
-        least = 2 if has_batch_norm(phase.module) else 1
+        least = least_in_batch(phase.module, self.team)
         batches = number_of_batches(len(phase.learned_from), settings.batch_size, least)
         left = (counters.first_epoch + settings.epochs - counters.epoch) * batches - counters.batch
         epochs = sum(one.training.epochs for one in self.config.plan)

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from densekit.config import TrainingConfig
 from densekit.devices import Compute
 from densekit.features import Features
-from densekit.model.cut import draws_random_numbers, has_batch_norm
+from densekit.model.cut import draws_random_numbers
 from densekit.training.complaints import check_not_empty, diverged
 from densekit.training.events import BatchDone, EpochDone, Event, Finished, Stopping
 from densekit.training.randomness import drawn_for, shuffled
@@ -29,7 +29,7 @@ from densekit.training.schedule import learning_rate_at, set_learning_rate, vali
 from densekit.training.source import Batch, Source, as_source
 from densekit.training.state import TrainingState, start
 from densekit.training.stop import Stop
-from densekit.training.team import ALONE, Team
+from densekit.training.team import ALONE, Team, least_in_batch
 from densekit.training.validation import validate
 
 
@@ -67,7 +67,7 @@ def fit(
     compute = compute or Compute(next(module.parameters()).device, "fp32")
     train, val = as_source(train), as_source(val)
     check_not_empty(train, val)
-    draws, least = draws_random_numbers(module), (2 if has_batch_norm(module) else 1)
+    draws, least = draws_random_numbers(module), least_in_batch(module, team)
     loop = _Loop(state, train, val, settings, compute, team, stop or Stop(), team.wrap(module), draws, least)
     last = state.counters.first_epoch + settings.epochs
     while state.epoch < last and not loop.is_to_stop():

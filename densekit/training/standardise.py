@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from densekit.features import Features
 
 _LEAST_SHARE = 0.01  # a feature that hardly varies is divided by this share of the average spread at least
+_NO_SPREAD = 1e-9  # below this, what varies is what rounding leaves
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,10 @@ class Standardiser:
     def of(cls, features: Features) -> "Standardiser":
         """Measure mean and spread of features, (N, D) with N ≥ 1."""
         spread = features.inputs.std(dim=0, correction=0)
-        least = torch.clamp(_LEAST_SHARE * spread.mean(), min=torch.finfo(spread.dtype).tiny)
-        return cls(features.inputs.mean(dim=0), spread.clamp(min=float(least)))
+        least = float(_LEAST_SHARE * spread.mean())
+        if least < _NO_SPREAD:  # all pictures are the same: there is nothing to be brought to one scale
+            return cls(features.inputs.mean(dim=0), torch.ones_like(spread))
+        return cls(features.inputs.mean(dim=0), spread.clamp(min=least))
 
     def apply(self, features: Features) -> Features:
         """Return the features standardised."""

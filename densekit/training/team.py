@@ -30,6 +30,7 @@ from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedExc
 from torch.nn.parallel import DistributedDataParallel
 
 from densekit.errors import TrainingError
+from densekit.model.cut import has_batch_norm
 
 Value = TypeVar("Value")
 
@@ -94,6 +95,13 @@ class Team:
             module = nn.SyncBatchNorm.convert_sync_batchnorm(module)
         return DistributedDataParallel(module)
 
+    @torch.no_grad()
+    def share_buffers(self, module: nn.Module) -> None:
+        """Give a module's buffers, BatchNorm's running statistics, the values of the first process in all."""
+        if self.size > 1:
+            for buffer in module.buffers():
+                dist.broadcast(buffer, 0)
+
     def average(self, tensors: Sequence[Tensor]) -> None:
         """Replace tensors by their average over all processes, in place; each has the same shapes."""
         if self.size == 1:
@@ -133,6 +141,11 @@ class Team:
         """Wait until all processes are here."""
         if self.size > 1:
             dist.barrier()
+
+
+def least_in_batch(module: nn.Module, team: Team) -> int:
+    """Return how many pictures a batch needs at least: BatchNorm needs two for each process."""
+    return 2 * team.size if has_batch_norm(module) else 1
 
 
 ALONE = Team()

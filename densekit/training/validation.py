@@ -1,5 +1,6 @@
 """What a trained part says of pictures, without learning from them."""
 
+import math
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from densekit.devices import Compute
+from densekit.training.complaints import diverged
 from densekit.training.events import Event, Saved, Validated
 from densekit.training.source import Source, TensorSource
 from densekit.training.state import Best, TrainingState, copy_weights
@@ -15,12 +17,19 @@ from densekit.training.team import ALONE, Team
 
 
 def validate(state: TrainingState, val: Source, compute: Compute, team: Team = ALONE) -> Iterator[Event]:
-    """Judge a training by the validation set, and remember its weights if they are the best so far."""
+    """Judge a training by the validation set, and remember its weights if they are the best so far.
+
+    Raises:
+        TrainingError: the loss is no number.
+    """
     counters = state.counters
     epoch = counters.epoch + 1 if counters.batch else counters.epoch
+    team.share_buffers(state.module)  # each has counted BatchNorm's running statistics on its own share
     logits = logits_of(state.module, val, compute, team)  # (N, classes)
     labels = val.labels.cpu()  # (N,)
     loss = F.cross_entropy(logits, labels).item()
+    if not math.isfinite(loss):
+        raise diverged(counters.step, epoch, loss, state.optimizer.param_groups[0]["lr"])
     accuracy = (logits.argmax(dim=1) == labels).float().mean().item()
     improved = state.best.is_beaten_by(accuracy, loss)
     if improved:

@@ -1,5 +1,6 @@
 """Training from every cut: what is frozen stays what it is to the bit, what is trained is trained."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from densekit.config import load_config
 from densekit.data.folder import open_folder
 from densekit.data.loading import open_image
 from densekit.devices import choose_compute
-from densekit.errors import ConfigError
+from densekit.errors import ConfigError, TrainingError
 from densekit.features.extractor import frozen_fingerprint
 from densekit.model.cut import frozen_modules
 from densekit.model.densenet import DenseNet
@@ -224,6 +225,37 @@ class TestPhases:
         assert not (tmp_path / "run").exists()
 
 
+class TestWhatCanNotBeComputed:
+    def test_a_network_that_makes_less_than_one_number_of_a_picture(
+        self, settings: Settings, tmp_path: Path
+    ) -> None:
+        deep = tmp_path / "deep.json"
+        blocks = {"growth_rate": 4, "block_config": [1, 1, 1, 1, 1], "num_init_features": 8}
+        deep.write_text(json.dumps(blocks))
+        small = {**settings, "model.architecture": str(deep), "data.image_size": 32}
+        with pytest.raises(ConfigError, match=r"data\.image_size is 32, but .* expected 64 or more"):
+            trained(small, tmp_path / "run")
+        assert not (tmp_path / "run").exists()
+        assert trained({**small, "data.image_size": 64}, tmp_path / "run").metrics["epochs_done"] == 2
+
+    def test_a_validation_that_is_no_number_ends_in_the_reason(
+        self, settings: Settings, tmp_path: Path
+    ) -> None:
+        wild = {"training.optimizer": "sgd", "training.learning_rate": 1e5, "model.train_from": "all"}
+        with pytest.raises(TrainingError, match="learning_rate"):
+            trained({**settings, **wild}, tmp_path / "run")
+
+    def test_pictures_that_are_all_the_same_make_no_enormous_head(
+        self, settings: Settings, pictures: Path, tmp_path: Path
+    ) -> None:
+        one = (pictures / "red" / "00.png").read_bytes()
+        for path in pictures.rglob("*.png"):
+            path.write_bytes(one)
+        run = trained(settings, tmp_path / "run")
+        assert max(tensor.abs().max() for tensor in run.artefact.tensors.values()) < 10
+        assert run.metrics["val_loss"] < 10
+
+
 class TestWhatHasNoEffect:
     """A setting that the phases make void is refused, not passed over."""
 
@@ -286,6 +318,6 @@ class TestMistakes:
         self, settings: Settings, tmp_path: Path
     ) -> None:
         one = {"training.batch_size": 1}
-        with pytest.raises(ConfigError, match="batch_size is 1, but BatchNorm needs two"):
+        with pytest.raises(ConfigError, match=r"batch_size is 1, with .* BatchNorm needs two"):
             trained(settings, tmp_path / "run", **one, **{"model.train_from": "all"})
         assert trained(settings, tmp_path / "head", **one).metrics["epochs"] == 2

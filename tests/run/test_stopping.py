@@ -72,7 +72,12 @@ class TestControlC:
         press = interrupting_at(10)
 
         def twice(event: Event) -> None:
+            ready = signal.getsignal(signal.SIGINT)
             press(event)
+            while (
+                isinstance(event, BatchDone) and event.step == 10 and signal.getsignal(signal.SIGINT) == ready
+            ):
+                time.sleep(0.001)  # two signals at the very same moment count as one
             press(event)
 
         with pytest.raises(KeyboardInterrupt) as caught:
@@ -156,6 +161,27 @@ class TestStopObject:
 
 
 class TestOneFolderOneRun:
+    @pytest.mark.parametrize("mine", ["history.csv", "head.safetensors", "evaluation/notes/confusion.csv"])
+    def test_what_somebody_has_there_is_not_replaced(
+        self, settings: Settings, tmp_path: Path, mine: str
+    ) -> None:
+        path = tmp_path / "mine" / mine
+        path.parent.mkdir(parents=True)
+        path.write_text("mine")
+        with pytest.raises(RunError, match="which a run would replace: name a folder of its own"):
+            train(settings=settings, out=tmp_path / "mine", progress=False)
+        assert path.read_text() == "mine"
+
+    def test_a_folder_with_other_files_is_taken_and_they_stay(
+        self, settings: Settings, tmp_path: Path
+    ) -> None:
+        others = [tmp_path / "mine" / name for name in ("notes.txt", ".download.zip.partial")]
+        others[0].parent.mkdir()
+        for other in others:
+            other.write_text("mine")
+        train(settings=settings, out=tmp_path / "mine", progress=False)
+        assert [other.read_text() for other in others] == ["mine", "mine"]
+
     def test_two_that_look_for_a_folder_at_once_get_two(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -15,7 +15,7 @@ from densekit.features import Features
 from densekit.run import load_run, train
 from densekit.training.events import BatchDone, EpochDone, Validated
 from densekit.training.loop import fit
-from densekit.training.team import ALONE, Team, run_together
+from densekit.training.team import ALONE, Team, least_in_batch, run_together
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="gloo needs files that Windows locks")
 
@@ -105,3 +105,39 @@ def test_torchrun_trains_a_run_that_is_that_of_one_process(
     assert together.metrics["val_loss"] == pytest.approx(alone.metrics["val_loss"], abs=1e-4)
     names = [{path.name for path in run.folder.iterdir()} for run in (alone, together)]
     assert names[0] == names[1]
+
+
+def test_what_a_team_reports_is_what_its_network_says_also_with_batch_norm(
+    tiny_architecture: Path, pictures: Path, tmp_path: Path
+) -> None:
+    settings = {
+        "model.architecture": str(tiny_architecture),
+        "model.weights": "none",
+        "model.train_from": "all",
+        "data.image_size": 32,
+        "training.epochs": 2,
+        "training.learning_rate": 0.02,
+        "training.batch_size": 13,  # the last batch of 30 would be 4, two for each
+    }
+    arguments = ["train", "--data", pictures, "--out", tmp_path / "together"]
+    arguments += [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    done = subprocess.run(
+        [*map(str, launcher), "-m", "densekit", *map(str, arguments)],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    run = load_run(tmp_path / "together")
+    best = run.history.query(f"step == {run.metrics['best_step']}").val_loss.iloc[-1]
+    assert run.evaluate()[0].loss == pytest.approx(best, abs=1e-4)
+    assert run.metrics["val_loss"] == pytest.approx(best, abs=1e-4)
+
+
+def test_batch_norm_needs_two_pictures_for_each_process() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 2, 1), nn.BatchNorm2d(2))
+    assert [least_in_batch(network, Team(0, size)) for size in (1, 2, 3)] == [2, 4, 6]
+    assert least_in_batch(nn.Linear(3, 2), Team(0, 3)) == 1
