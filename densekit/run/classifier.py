@@ -170,11 +170,13 @@ class Run:
             top: how many classes to name for each, the likeliest first; 1 or more.
 
         Raises:
-            DataError: `top` is below 1.
+            DataError: `top` is below 1, or a name is empty.
         """
         if top < 1:
             raise DataError(f"top is {top}: expected 1 or more classes to name for each picture")
-        paths = [images] if isinstance(images, str | Path) else images
+        paths = [images] if isinstance(images, str | Path) else list(images)
+        if "" in paths:
+            raise DataError("a picture's name is empty: name a file, or a folder of pictures")
         outcome = self.look_at([Path(image) for image in paths])
         probabilities, order = outcome.probabilities.sort(dim=1, descending=True)
         made = tuple(

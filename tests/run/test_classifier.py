@@ -1,8 +1,10 @@
 import hashlib
 import json
 import shutil
+import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -213,6 +215,30 @@ class TestOnce:
         run.evaluate()
         assert run.network is network
         assert run.extractor.model is model
+
+
+class TestThreads:
+    def test_several_threads_get_what_one_gets(self, run: Run, pictures: Path) -> None:
+        files = sorted(pictures.rglob("*.png"))
+        alone = {one.path: one.probabilities[0] for one in run.predict(files).made}
+        wrong: list[Path] = []
+
+        def work(seed: int) -> None:
+            order = np.random.default_rng(seed).permutation(len(files))
+            made = run.predict([files[index] for index in order]).made
+            wrong.extend(one.path for one in made if abs(one.probabilities[0] - alone[one.path]) > 1e-4)
+
+        threads = [threading.Thread(target=work, args=(seed,)) for seed in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert wrong == []
+
+    @pytest.mark.parametrize("nothing", ["", [""]])
+    def test_an_empty_name_is_not_the_present_folder(self, run: Run, nothing: str | list[str]) -> None:
+        with pytest.raises(DataError, match="name is empty"):
+            run.predict(nothing)
 
 
 class TestLearnedFrom:

@@ -14,6 +14,7 @@ its features. A layer reads the slice that is filled and writes the next `growth
 1×1 convolution over the buffer is a matrix product, (N·H·W, C) × (C, bottleneck).
 """
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -115,7 +116,8 @@ class FrozenDenseNet(nn.Module):
         """
         _, _, h, w = images.shape
         at_once = max(1, CHUNK // (h * w * self.dtype.itemsize))
-        maps = torch.cat([self._chunk(chunk) for chunk in images.split(at_once)]).permute(0, 3, 1, 2)
+        with self._workspace.busy:  # its memory is for one thread at a time
+            maps = torch.cat([self._chunk(chunk) for chunk in images.split(at_once)]).permute(0, 3, 1, 2)
         return self._told_nan(images, maps)
 
     def _told_nan(self, images: Tensor, maps: Tensor) -> Tensor:
@@ -247,6 +249,7 @@ class _Workspace:
     """Memory that is used again: one piece for each owner, as large as its largest use so far."""
 
     def __init__(self) -> None:
+        self.busy = threading.Lock()
         self._pieces: dict[object, Tensor] = {}
 
     def memory(self, owner: object, shape: tuple[int, ...], like: Tensor) -> Tensor:
