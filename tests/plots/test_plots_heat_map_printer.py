@@ -2,8 +2,10 @@
 
 import io
 
+import matplotlib
 import numpy as np
 import pytest
+from packaging.version import Version
 from PIL import Image
 
 from densekit.evaluation.report import Report
@@ -23,6 +25,10 @@ def pixels(file: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(file)).convert("RGB")).astype(int)
 
 
+@pytest.mark.skipif(
+    Version(matplotlib.__version__) < Version("3.11"),
+    reason="the colour bar of matplotlib 3.10 differs by some levels, whatever is drawn beside it first",
+)
 @pytest.mark.parametrize("classes", [2, 10, 30, 50])
 def test_a_map_has_the_same_bytes_alone_and_among_others(classes: int) -> None:
     first, second, third = (report(classes, seed) for seed in range(3))
