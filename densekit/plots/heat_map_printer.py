@@ -34,7 +34,7 @@ Number = TypeVar("Number", np.uint8, np.float64)
 class HeatMapPrinter:
     """Prints heat maps of one set of images.
 
-    A map that is printed alone and one that is printed among others have the same bytes (from matplotlib 3.11 on).
+    A map that is printed alone and one that is printed among others have the same bytes (since matplotlib 3.11).
 
     Args:
         report: any one of the set.

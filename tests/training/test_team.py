@@ -12,9 +12,10 @@ from torch import nn
 
 from densekit.config import TrainingConfig
 from densekit.features import Features
-from densekit.run import load_run, train
-from densekit.training.events import BatchDone, EpochDone, Validated
+from densekit.run import load_run, resume, train
+from densekit.training.events import BatchDone, EpochDone, Event, Validated
 from densekit.training.loop import fit
+from densekit.training.stop import Stop
 from densekit.training.team import ALONE, Team, least_in_batch, run_together
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="gloo needs files that Windows locks")
@@ -141,3 +142,30 @@ def test_batch_norm_needs_two_pictures_for_each_process() -> None:
     network = nn.Sequential(nn.Conv2d(3, 2, 1), nn.BatchNorm2d(2))
     assert [least_in_batch(network, Team(0, size)) for size in (1, 2, 3)] == [2, 4, 6]
     assert least_in_batch(nn.Linear(3, 2), Team(0, 3)) == 1
+
+
+def train_until_the_second_stops(team: Team, settings: dict[str, object], out: str) -> None:
+    """Train a run in which the button is pressed in another process than the one that writes."""
+    stop = Stop()
+
+    def press(event: Event) -> None:
+        if team.rank == 1 and isinstance(event, BatchDone) and event.step == 3:
+            stop.stop()
+
+    train(settings=settings, out=out, progress=False, on_event=press, stop=stop)
+
+
+def test_whoever_of_them_was_asked_to_stop_the_run_can_be_gone_on_with(
+    tiny_architecture: Path, pictures: Path, tmp_path: Path
+) -> None:
+    settings = {
+        "data.folder": str(pictures),
+        "model.architecture": str(tiny_architecture),
+        "model.weights": "none",
+        "data.image_size": 32,
+        "training.epochs": 3,
+    }
+    run_together(2, 1, train_until_the_second_stops, settings, str(tmp_path / "run"))
+    run = load_run(tmp_path / "run")
+    assert (run.metrics["stopped"], run.metrics["epochs_done"]) == ("asked", 0)
+    assert resume(tmp_path / "run", progress=False).metrics["epochs_done"] == 3
