@@ -12,6 +12,7 @@ from PIL import Image
 
 from densekit.data.decoding import Picture, open_image, read_picture
 from densekit.data.doctor import diagnose
+from densekit.data.problems import Problem
 
 GREY = np.asarray(pattern((40, 30)).convert("L"))
 COLOURS = np.asarray(pattern((40, 30)))
@@ -112,3 +113,63 @@ def test_sixteen_bits_alone_are_nothing_to_tell(tmp_path: Path) -> None:
             deep = np.asarray(pattern(seed=number + 10 * ord(name)).convert("L")).astype(np.uint16) * 257
             Image.fromarray(deep).save(tmp_path / name / f"{number}.png")
     assert diagnose(tmp_path).ok
+
+
+def tiff(channels: int, bits: int, numbers: int) -> bytes:
+    """Return a TIFF file of 2 × 2 pixels with any number of channels, of any kind of numbers."""
+    content = bytes(2 * 2 * channels * bits // 8)
+    tags = {
+        256: (3, [2]),  # width
+        257: (3, [2]),  # height
+        258: (3, [bits] * channels),
+        259: (3, [1]),  # not compressed
+        262: (3, [1]),  # black is zero
+        273: (4, [8]),  # where the pixels begin
+        277: (3, [channels]),
+        278: (3, [2]),
+        279: (4, [len(content)]),
+        339: (3, [numbers] * channels),
+    }
+    place = 8 + len(content)
+    behind = place + 2 + 12 * len(tags) + 4
+    entries, extra = b"", b""
+    for tag, (kind, values) in tags.items():
+        packed = struct.pack(f"<{len(values)}{'H' if kind == 3 else 'I'}", *values)
+        if len(packed) > 4:
+            where = struct.pack("<I", behind + len(extra))
+            extra += packed
+        else:
+            where = packed.ljust(4, b"\0")
+        entries += struct.pack("<HHI", tag, kind, len(values)) + where
+    return (
+        b"II*\0"
+        + struct.pack("<I", place)
+        + content
+        + struct.pack("<H", len(tags))
+        + entries
+        + bytes(4)
+        + extra
+    )
+
+
+@pytest.mark.parametrize(
+    ("channels", "bits", "numbers", "told"),
+    [
+        (5, 8, 1, "5 channels with numbers of 8 bits"),
+        (1, 64, 3, "1 channel with floating-point numbers of 64 bits"),
+    ],
+)
+def test_a_whole_tiff_that_is_not_read_is_not_called_damaged(
+    tmp_path: Path, channels: int, bits: int, numbers: int, told: str
+) -> None:
+    path = tmp_path / "a.tif"
+    path.write_bytes(tiff(channels, bits, numbers))
+    problem = read_picture(path)
+    assert isinstance(problem, Problem)
+    assert (problem.kind, told in problem.message) == ("unreadable-format", True), problem
+    path.write_bytes(tiff(channels, bits, numbers)[:20])
+    problem = read_picture(path)
+    assert isinstance(problem, Problem)
+    assert problem.kind == "corrupt-image"
+    path.write_bytes(tiff(1, 8, 1))
+    assert isinstance(read_picture(path), Picture)

@@ -213,8 +213,6 @@ def _load(image: Image.Image, data: bytes) -> tuple[Image.Image, int | None]:
 def _unrecognised(path: Path, data: bytes) -> Problem:
     content = recognise(data)
     if content is None:
-        if data[:4] in (b"II*\0", b"MM\0*"):
-            return Problem.of("unreadable-format", path, "a TIFF picture of a kind that Pillow does not read")
         return Problem.of("corrupt-image", path, "no image format is recognised in the file")
     kind = "unreadable-format" if content.is_picture else "not-an-image"
     return Problem.of(kind, path, f"holds {content.name}", remedy=content.remedy)

@@ -3,8 +3,14 @@
 "Damaged" would send somebody to look for a better copy of a file that is perfectly whole.
 """
 
+import io
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
+
+from PIL import TiffImagePlugin
+
+from densekit.words import counted
 
 HEIC_REMEDY = (
     "Install pillow-heif (pip install pillow-heif) to read it as it is, or convert it to JPEG; an iPhone takes "
@@ -72,16 +78,22 @@ _BRANDS: Sequence[tuple[tuple[bytes, ...], Content]] = (
 )
 
 
+_BITS, _CHANNELS, _NUMBERS = 258, 277, 339  # tags of TIFF
+_KINDS = {2: "signed numbers", 3: "floating-point numbers"}
+
+
 def recognise(data: bytes) -> Content | None:
     """Return what a file holds that is no readable picture; None if its first bytes say nothing.
 
     Args:
-        data: the file's bytes, or its first few hundred.
+        data: the file's bytes.
     """
     if data[128:132] == b"DICM":
         return Content(
             "a DICOM picture of medicine", True, "Export it as PNG (pydicom does it), and use that."
         )
+    if data[:4] in (b"II*\0", b"MM\0*"):
+        return _tiff(data)
     if data[4:8] == b"ftyp":
         return next(content for brands, content in _BRANDS if not brands or data[8:12] in brands)
     for start, content in _STARTS:
@@ -91,3 +103,17 @@ def recognise(data: bytes) -> Content | None:
     if text.startswith(b"<") and b"<svg" in text:
         return _TEXTS[0][1]
     return next((content for start, content in _TEXTS if text.startswith(start)), None)
+
+
+def _tiff(data: bytes) -> Content | None:
+    """Say what a whole TIFF file holds: five channels of a satellite, say; None if it is damaged."""
+    with suppress(Exception):
+        directory = TiffImagePlugin.ImageFileDirectory_v2(data[:8])
+        file = io.BytesIO(data)
+        file.seek(directory.next)
+        directory.load(file)
+        bits, channels = directory[_BITS], directory.get(_CHANNELS, 1)
+        kind = _KINDS.get(directory.get(_NUMBERS, (1,))[0], "numbers")
+        what = f"{counted(channels, 'channel')} with {kind} of {bits[0]} bits"
+        return Content(f"a TIFF picture of {what}, which Pillow does not read", True)
+    return None
