@@ -160,6 +160,37 @@ class TestRunFolders:
         except RunError as error:
             assert "history.csv" in str(error)
 
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"classes": ["a", "b"]},
+            {"classes": [1, 2, 3]},
+            {"val": []},
+            {"train": [{"path": 3, "name": "red", "sha256": "x"}]},
+            {"left_out": [{}]},
+            {"left_out": "x"},
+        ],
+    )
+    def test_a_split_that_was_edited_is_one_message(self, run: Run, change: dict[str, object]) -> None:
+        path = run.folder / "split.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+        with pytest.raises(RunError, match=r"split\.json"):
+            load_run(run.folder).evaluate()
+
+    @pytest.mark.parametrize("key", ["train_from", "skipped", "seconds", "stopped"])
+    def test_metrics_that_lack_something_are_one_message(self, run: Run, key: str) -> None:
+        path = run.folder / "metrics.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), key: {"x": 1}}))
+        with pytest.raises(RunError, match=f"its '{key}' is"):
+            load_run(run.folder)
+
+    def test_shares_that_are_none_are_one_message(self, run: Run) -> None:
+        path = run.folder / "evaluation" / "metrics.json"
+        for wrong in ("text", {"a": 1}, {"1": "x"}, 3):
+            path.write_text(json.dumps({**json.loads(path.read_text()), "top_k": wrong}))
+            with pytest.raises(RunError, match="top_k"):
+                assert load_run(run.folder).report
+
     @pytest.mark.parametrize("text", ["", "[]", "{}", '{"classes": 3}', "[" * 100_000, "\0"])
     def test_a_damaged_split_is_one_message(self, run: Run, text: str) -> None:
         (run.folder / "split.json").write_text(text)

@@ -117,7 +117,11 @@ def read_report(folder: Path) -> Report:
         counts = np.array([row[1:] for row in rows[1:]], dtype=np.int64).reshape(len(classes), len(classes))
     except ValueError as error:
         raise RunError(f"{folder / 'confusion.csv'} is not a confusion table: {error}") from error
-    top_k = {int(k): np.nan if share is None else share for k, share in metrics.get("top_k", {}).items()}
+    try:
+        shares = dict(metrics.get("top_k", {}))
+        top_k = {int(k): np.nan if share is None else float(share) for k, share in shares.items()}
+    except (TypeError, ValueError) as error:
+        raise RunError(f"{folder / 'metrics.json'} tells no shares as 'top_k': {one_line(error)}") from error
     return Report(classes, counts, metrics.get("loss"), top_k)
 
 

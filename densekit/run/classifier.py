@@ -36,6 +36,13 @@ from densekit.run.reports import report_folder
 from densekit.training.validation import predict_logits
 from densekit.words import shown
 
+_NEEDED: dict[str, tuple[type, ...]] = {
+    "train_from": (str,),
+    "skipped": (list,),
+    "seconds": (int, float),
+    "stopped": (str, type(None)),
+}
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -334,6 +341,12 @@ def _read_metrics(folder: Path) -> dict[str, Any] | None:
         raise RunError(
             f"{folder / METRICS} is damaged ({error}): put an intact copy back, or train again"
         ) from error
-    if not isinstance(metrics, dict) or not isinstance(metrics.get("train_from"), str):
-        raise RunError(f"{folder / METRICS} is damaged: it does not say what was trained, as 'train_from'")
+    if not isinstance(metrics, dict):
+        raise RunError(f"{folder / METRICS} is damaged: expected an object")
+    for key, kinds in _NEEDED.items():
+        if not isinstance(metrics.get(key), kinds):
+            raise RunError(
+                f"{folder / METRICS} is damaged: its '{key}' is {metrics.get(key)!r}; put an intact copy back, "
+                "or train again"
+            )
     return metrics

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+from pydantic import TypeAdapter
 
 from densekit.config import RunConfig, load_config
 from densekit.data.scan import Sample
@@ -131,6 +132,14 @@ class Split:
         pictures: tuple[Remembered, ...] = getattr(self, part)
         return [Sample(root / one.path, self.classes.index(one.name)) for one in pictures]
 
+    def check(self) -> None:
+        """Raise a ValueError if it can't be that of a run."""
+        unknown = {one.name for one in (*self.train, *self.val)} - set(self.classes)
+        if unknown or not self.train or not self.val:
+            raise ValueError(f"no class is called {min(unknown)!r}" if unknown else "train or val is empty")
+        if not all({"path", "message", "remedy", "left_out"} <= set(problem) for problem in self.left_out):
+            raise ValueError("left_out holds what is no problem")
+
     def write(self, path: Path) -> None:
         """Write it as JSON."""
         write_json(path, asdict(self), indent=1)
@@ -143,9 +152,9 @@ class Split:
             RunError: it is damaged.
         """
         try:
-            values = read_json(path)
-            train, val = (tuple(Remembered(**one) for one in values[part]) for part in ("train", "val"))
-            return cls(tuple(values["classes"]), train, val, tuple(values["left_out"]))
+            split = TypeAdapter(cls).validate_python(read_json(path))
+            split.check()
+            return split
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:

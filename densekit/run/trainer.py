@@ -71,6 +71,7 @@ def train(
         resolved = load_config(config, preset, overrides)
     _check_effect(resolved, train_from, epochs)
     resolved = _with_absolute_paths(resolved)
+    _check_place(Path(out) if out is not None else Path("runs"), resolved.data.folder)
     with called_team() as team:
         # What can't be used is told before anything is written.
         session = Session(resolved, team, progress, on_event, stop)
@@ -124,6 +125,15 @@ def _locked(team: Team, folder: Path) -> Iterator[None]:
         return
     with locked(folder):
         yield
+
+
+def _check_place(out: Path, data: Path) -> None:
+    """Refuse a run folder among the pictures: the next training would take its heat maps for a class."""
+    if out.resolve().is_relative_to(data.resolve()):
+        raise ConfigError(
+            f"the run would be written to {out.resolve()}, among the pictures of {data}: name a folder elsewhere "
+            "with --out, or start from another folder"
+        )
 
 
 def _check_effect(config: RunConfig, train_from: str | None, epochs: int | None) -> None:

@@ -13,7 +13,7 @@ import pytest
 from killing import contents, in_child
 
 from densekit.config import load_config
-from densekit.errors import RunError
+from densekit.errors import ConfigError, RunError
 from densekit.files import write_text
 from densekit.run.classifier import load_run
 from densekit.run.folder import claimed, locked
@@ -171,6 +171,16 @@ class TestOneFolderOneRun:
         with pytest.raises(RunError, match="which a run would replace: name a folder of its own"):
             train(settings=settings, out=tmp_path / "mine", progress=False)
         assert path.read_text() == "mine"
+
+    @pytest.mark.parametrize("named", [True, False])
+    def test_not_among_the_pictures(
+        self, settings: Settings, pictures: Path, monkeypatch: pytest.MonkeyPatch, named: bool
+    ) -> None:
+        monkeypatch.chdir(pictures)
+        before = sorted(pictures.rglob("*"))
+        with pytest.raises(ConfigError, match="among the pictures of"):
+            train(settings=settings, out=pictures / "run" if named else None, progress=False)
+        assert sorted(pictures.rglob("*")) == before
 
     def test_a_folder_with_other_files_is_taken_and_they_stay(
         self, settings: Settings, tmp_path: Path
