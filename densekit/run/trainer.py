@@ -57,7 +57,7 @@ def train(
     """
     named = {
         "data.folder": data,
-        "model.weights": weights,
+        "model.weights": None if weights is None else str(weights),
         "model.train_from": train_from,
         "training.epochs": epochs,
     }

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -40,6 +40,15 @@ def interrupting_at(*steps: int) -> Callable[[Event], None]:
     return listen
 
 
+@pytest.fixture
+def interrupted_as_usual() -> Iterator[None]:
+    """Have Ctrl-C raise KeyboardInterrupt, also where a shell runs the tests in the background and ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interrupted_as_usual")
 class TestControlC:
     def test_once_leaves_a_complete_run_that_can_be_continued(
         self, settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]

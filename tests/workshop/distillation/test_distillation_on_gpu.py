@@ -60,7 +60,7 @@ def test_weights_recipe_and_log_come_back_and_little_else(packed: Path, tmp_path
     assert configuration["recipe"]["batch_size"] == 8
     with (out / "log.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert int(rows[-1]["images"]) > int(rows[0]["images"])
+    assert 0 < int(rows[0]["images"]) <= int(rows[-1]["images"])  # a slow machine has time for one row
     assert configuration["recipe"]["images"] < 10**9
 
 
