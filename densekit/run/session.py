@@ -122,7 +122,7 @@ class Session:
                 state.counters, state.best = _carried_over(earlier, phase)
             finished = self._one_phase(phase, state, keeper)
             earlier = state
-            if finished.stopped:
+            if self.team.agree(self.stop.requested):  # lost patience ends a phase, and the next one begins
                 break
         return finished, phase, keeper, state
 

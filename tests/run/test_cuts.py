@@ -296,6 +296,17 @@ def test_a_head_takes_no_scale_in_where_a_later_phase_trains_the_features(
     assert (make_ready(config.plan[0], material).standardiser is not None) == standardised
 
 
+def test_lost_patience_ends_a_phase_and_the_next_one_begins(settings: Settings, tmp_path: Path) -> None:
+    impatient = {"epochs": 40, "patience": 1, "learning_rate": 1e-9}
+    phases = [
+        {"train_from": "classifier", "training": impatient},
+        {"train_from": "denseblock4", "training": {"epochs": 2}},
+    ]
+    run = trained(settings, tmp_path / "run", phases=phases)
+    assert (run.metrics["train_from"], run.metrics["stopped"]) == ("denseblock4", None)
+    assert 3 <= run.metrics["epochs_done"] < 42
+
+
 def test_a_phase_that_did_not_help_is_told(
     settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
