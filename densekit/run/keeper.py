@@ -97,7 +97,8 @@ class Keeper:
     def draw_heat_maps(self) -> None:
         """Draw the heat map of the last report, and of each validation that was the best so far and has none."""
         folders = (validation_folder(self.folder, *one) for one in self.history.saved_at())
-        missing = [folder for folder in folders if not has_heat_map(folder)]
+        # Whoever has tidied a report on one validation away does without its picture.
+        missing = [folder for folder in folders if folder.is_dir() and not has_heat_map(folder)]
         draw_heat_maps([*missing, self.folder / EVALUATION])
 
     def _is_time(self) -> bool:

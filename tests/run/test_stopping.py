@@ -1,6 +1,7 @@
 """Stopping a run, by Ctrl-C or a button: complete or to be continued, and one line says which."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from densekit.run.classifier import load_run
 from densekit.run.folder import claimed, locked
 from densekit.run.trainer import resume, train
 from densekit.training import history
-from densekit.training.events import BatchDone, Event
+from densekit.training.events import BatchDone, EpochDone, Event
 from densekit.training.stop import Stop
 
 Settings = dict[str, object]
@@ -341,6 +342,18 @@ class TestGoingOn:
         run = train(settings=settings, out=tmp_path / "run", progress=False, on_event=press, stop=stop)
         batch = load_config(overrides=settings).training.batch_size
         assert run.metrics["images_per_second"] == pytest.approx(batch / run.metrics["seconds"], rel=0.01)
+
+    def test_reports_that_were_tidied_away_are_not_missed(self, settings: Settings, tmp_path: Path) -> None:
+        stop = Stop()
+
+        def press(event: Event) -> None:
+            if isinstance(event, EpochDone) and event.epoch == 3:
+                stop.stop()
+
+        run = train(settings=settings, out=tmp_path / "run", progress=False, on_event=press, stop=stop)
+        for folder in (run.folder / "evaluation").glob("epoch-*"):
+            shutil.rmtree(folder)
+        assert resume(run.folder, progress=False).metrics["epochs_done"] == 6
 
     def test_a_complete_run_says_that_it_is(
         self, settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
