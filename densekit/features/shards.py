@@ -16,7 +16,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from densekit.files import write_atomically
+from densekit.files import parse_json, write_atomically
 
 _FORMAT = "densekit features 2"
 
@@ -69,12 +69,20 @@ def write_shard(folder: Path, key: str, names: Sequence[str], rows: Tensor) -> N
 def open_shard(path: Path, key: str) -> Shard | None:
     """Open a shard; None if it is damaged, or belongs to another store."""
     try:
+        if not path.is_file():  # a pipe would wait for ever
+            return None
         with safetensors.safe_open(path, framework="pt") as file:
             description = file.metadata() or {}
             if description.get("format") != _FORMAT or description.get("key") != key:
                 return None
             rows = file.get_tensor("rows")
-        names, checksums = json.loads(description["names"]), json.loads(description["crc32"])
-    except (OSError, ValueError, KeyError, safetensors.SafetensorError):
+        names, checksums = parse_json(description["names"]), parse_json(description["crc32"])
+    except (OSError, ValueError, KeyError, RuntimeError, safetensors.SafetensorError):
+        return None  # RuntimeError: somebody clears the cache just now
+    if not (_are(str, names) and _are(int, checksums) and len(names) == len(checksums) == len(rows)):
         return None
-    return Shard(names, rows, checksums) if len(names) == len(checksums) == len(rows) else None
+    return Shard(names, rows, checksums)
+
+
+def _are(kind: type, values: object) -> bool:
+    return isinstance(values, list) and all(isinstance(value, kind) for value in values)

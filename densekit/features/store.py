@@ -119,10 +119,17 @@ class FeatureStore:
 
     def _open(self, folder: Path) -> None:
         """Read the index of each shard that was not read yet."""
-        for path in sorted(folder.glob("*.safetensors"), key=lambda path: path.stat().st_mtime_ns):
+        for path in sorted(folder.glob("*.safetensors"), key=_written_at):
             if path.name not in self._opened:
                 self._opened.add(path.name)
                 shard = open_shard(path, self.key)
                 if shard is not None:
                     for position, name in enumerate(shard.names):
                         self._places.setdefault(name, []).append((shard, position))
+
+
+def _written_at(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:  # somebody clears the cache just now
+        return 0

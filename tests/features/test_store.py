@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import save_file
 
 from densekit.errors import ConfigError
 from densekit.features import store as store_module
@@ -116,6 +117,26 @@ class TestDamage:
             again = FeatureStore("key", tmp_path)
             assert "b" in again
             assert torch.equal(again.rows(["b"]), torch.full((1, 5), 2.0))
+
+    @pytest.mark.parametrize(
+        "change",
+        [{"names": "3"}, {"names": "[[]]"}, {"names": "[" * 100_000}, {"crc32": '["x"]'}, {"crc32": "{}"}],
+    )
+    def test_an_index_that_tells_nonsense_is_left_out(self, tmp_path: Path, change: dict[str, str]) -> None:
+        written("key", tmp_path, ["a"], torch.zeros(1, 5))
+        (path,) = shards(tmp_path)
+        with safe_open(path, framework="pt") as file:
+            description, rows = file.metadata(), file.get_tensor("rows").clone()
+        save_file({"rows": rows}, path, {**description, **change})
+        assert "a" not in FeatureStore("key", tmp_path)
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes in folders")
+    def test_nobody_waits_for_a_pipe_and_a_file_may_vanish(self, tmp_path: Path) -> None:
+        written("key", tmp_path, ["a"], torch.zeros(1, 5))
+        (path,) = shards(tmp_path)
+        os.mkfifo(path.with_name("pipe.safetensors"))
+        path.with_name("gone.safetensors").symlink_to(tmp_path / "nowhere")
+        assert "a" in FeatureStore("key", tmp_path)
 
     def test_a_file_of_another_store_that_got_here_is_left_out(self, tmp_path: Path) -> None:
         written("key", tmp_path, ["a"], torch.ones(1, 5))
