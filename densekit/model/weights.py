@@ -9,6 +9,7 @@ Weights bring the preprocessing that their features depend on, and what is known
 """
 
 import json
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -99,10 +100,13 @@ def save_weights(path: Path, network: DenseNet, classes: tuple[str, ...] | None)
         file.write(safetensors.torch.save(state, {"densekit": json.dumps(description, ensure_ascii=False)}))
 
 
+_one_draws = threading.RLock()  # torch's generator is everybody's, and two threads may train at once
+
+
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Draw random numbers on the CPU from `seed`, and leave everybody else's as if nothing had been drawn."""
-    with torch.random.fork_rng(devices=[]):
+    with _one_draws, torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         yield
 
