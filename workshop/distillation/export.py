@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from densekit.data.transforms import Preprocessing
-from densekit.errors import RunError
+from densekit.errors import RunError, listed
 from densekit.files import write_atomically
+from densekit.model.architectures import ARCHITECTURES
 from densekit.model.downloads import official_release
 from densekit.model.weights_info import SMALL
 from workshop.distillation.card import Record, write_card
@@ -105,7 +106,7 @@ def _describe(
     preprocessing: Preprocessing,
 ) -> dict[str, Any]:
     agreement = float(examination.get("held_out_top1") or 0)
-    classes = official_release(architecture).classes if agreement >= _USEFUL else None
+    why_no_classes = _why_no_classes(architecture, agreement)
     description: dict[str, Any] = {
         "architecture": architecture,
         "file": name,
@@ -113,14 +114,10 @@ def _describe(
         "bytes": len(data),
         "stored_as": "float16",
         "preprocessing": preprocessing.to_dict(),
-        "classes": classes,
+        "classes": None if why_no_classes else official_release(architecture).classes,
     }
-    if classes is None:
-        description["why_no_classes"] = (
-            f"On pictures it never learned from, the student's first guess among the teacher's outputs is the "
-            f"teacher's for {agreement:.0%} of them: too few to be taken for a classifier. So the classifier in "
-            "the file is not loaded."
-        )
+    if why_no_classes:
+        description["why_no_classes"] = f"{why_no_classes} So the classifier in the file is not loaded."
     return description | {
         "source": f"distilled from {configuration['teacher']} (ImageNet weights, Apache-2.0) on pictures from "
         "openly licensed Debian packages",
@@ -128,6 +125,18 @@ def _describe(
         "limits": "Made for features. Photographs and drawings of everyday things at about "
         f"{preprocessing.crop} px; weaker than ImageNet weights.",
     }
+
+
+def _why_no_classes(architecture: str, agreement: float) -> str:
+    """Tell why the student's classifier gets no class names; nothing where it gets ImageNet's."""
+    if agreement < _USEFUL:
+        return (
+            "On pictures it never learned from, the student's first guess among the teacher's outputs is the "
+            f"teacher's for {agreement:.0%} of them: too few to be taken for a classifier."
+        )
+    if architecture not in ARCHITECTURES:
+        return f"ImageNet's class names are known for {listed(ARCHITECTURES)}, not for '{architecture}'."
+    return ""
 
 
 def _last_examination(log: str) -> dict[str, str]:

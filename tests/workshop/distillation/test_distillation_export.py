@@ -1,4 +1,7 @@
+import csv
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,7 @@ from tiny_distillation import plan, recipe, work_folder
 from densekit.errors import RunError
 from densekit.model.weights import load_weights
 from densekit.training.team import ALONE
-from workshop.distillation.export import export
+from workshop.distillation.export import _why_no_classes, export
 from workshop.distillation.session import CHECKPOINT, train
 
 
@@ -18,6 +21,23 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     work = work_folder(tmp_path_factory.mktemp("export") / "work")
     train(ALONE, plan(work, recipe(images=16)))
     return work
+
+
+@contextmanager
+def last_row(work: Path, **cells: str) -> Iterator[None]:
+    """Let the last row of a run's log say something else for a while."""
+    log = work / "run" / "log.csv"
+    before = log.read_text()
+    rows = list(csv.DictReader(before.splitlines()))
+    rows[-1] |= cells
+    with log.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    try:
+        yield
+    finally:
+        log.write_text(before)
 
 
 def test_the_averaged_network_is_written_in_float16_with_the_networks_own_names(work: Path) -> None:
@@ -33,7 +53,8 @@ def test_the_averaged_network_is_written_in_float16_with_the_networks_own_names(
 
 
 def test_the_written_file_loads_with_the_description_beside_it(work: Path) -> None:
-    path = export(work)
+    with last_row(work, held_out_top1="0.39"):
+        path = export(work)
     weights = load_weights(path, str(work / "tiny.json"))
     description = json.loads(path.with_suffix(".json").read_text())
     assert weights.info.sha256 == description["sha256"]
@@ -41,6 +62,21 @@ def test_the_written_file_loads_with_the_description_beside_it(work: Path) -> No
     assert description["bytes"] == path.stat().st_size
     assert description["classes"] is None
     assert "too few to be taken for a classifier" in description["why_no_classes"]
+
+
+def test_a_good_classifier_has_no_class_names_where_imagenet_has_none_for_its_architecture(
+    work: Path,
+) -> None:
+    with last_row(work, held_out_top1="0.9"):
+        path = export(work)
+    description = json.loads(path.with_suffix(".json").read_text())
+    assert description["classes"] is None
+    assert "'densenet201', not for 'tiny'" in description["why_no_classes"]
+
+
+def test_only_a_useful_classifier_is_given_class_names() -> None:
+    assert _why_no_classes("densenet121", agreement=0.4) == ""
+    assert "the teacher's for 39% of them: too few" in _why_no_classes("densenet121", agreement=0.39)
 
 
 def test_the_card_names_every_package_with_its_licences_and_what_was_measured(work: Path) -> None:
@@ -83,15 +119,8 @@ def test_a_run_that_was_stopped_early_is_called_so(work: Path) -> None:
 
 
 def test_a_run_whose_learning_rates_are_not_those_of_its_plan_is_called_so(work: Path) -> None:
-    log = work / "run" / "log.csv"
-    before = log.read_text()
-    header, *lines = before.splitlines()
-    column = header.split(",").index("learning_rate")
-    cells = lines[-1].split(",")
-    cells[column] = "0.5"
-    log.write_text("\n".join([header, *lines[:-1], ",".join(cells)]) + "\n")
-    card = export(work).with_name("README.md").read_text()
-    log.write_text(before)
+    with last_row(work, learning_rate="0.5"):
+        card = export(work).with_name("README.md").read_text()
     assert "did not fall as planned" in card
     assert "did not fall as planned" not in export(work).with_name("README.md").read_text()
 
