@@ -13,10 +13,12 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from densekit.course.build import read_notebook
+from densekit.course.guesses import facts_of_guesses, problems_of_guesses
 from densekit.course.outputs import problems_of_outputs, shows_false
+from densekit.course.pace import Pace, measure_pace, pace_table, problems_of_pace
 from densekit.course.parameters import parameters_of
 from densekit.course.places import VERSIONS, Course, Version, open_course
-from densekit.course.results import CHECK_MIME
+from densekit.course.results import CHECK_MIME, GUESS_MIME
 from densekit.course.sources import FALSE_TAG, IGNORE_TAG, Source, generate, read_source
 from densekit.errors import CourseError
 
@@ -46,10 +48,12 @@ class CheckReport:
     Args:
         checked: the notebooks that were looked at.
         problems: what is wrong with them.
+        paces: what was counted in each of the learner's notebooks that can be read.
     """
 
     checked: tuple[Path, ...]
     problems: tuple[Problem, ...]
+    paces: tuple[Pace, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -58,10 +62,13 @@ class CheckReport:
 
     @property
     def text(self) -> str:
-        """The report, a line for each problem and one for the sum."""
+        """The report: a table of what was counted, a line for each problem, and one for the sum."""
         lines = [f"{problem.notebook}: {problem.message}" for problem in self.problems]
         count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
-        return "\n".join([*lines, f"{len(self.checked)} notebooks checked, {count if lines else 'all good'}"])
+        table = [pace_table(self.paces)] if self.paces else []
+        return "\n".join(
+            [*table, *lines, f"{len(self.checked)} notebooks checked, {count if lines else 'all good'}"]
+        )
 
 
 def check_course(names: Sequence[str] = (), *, folder: Path | None = None) -> CheckReport:
@@ -83,7 +90,16 @@ def check_course(names: Sequence[str] = (), *, folder: Path | None = None) -> Ch
             checked.append(path)
             problems += [Problem(path, message) for message in _problems(course, name, version)]
     problems += [Problem(path, "no source: delete it, or write its source") for path in _orphans(course)]
-    return CheckReport(tuple(checked), tuple(problems))
+    return CheckReport(tuple(checked), tuple(problems), tuple(_paces(course, names)))
+
+
+def _paces(course: Course, names: Sequence[str]) -> Iterator[Pace]:
+    for name in course.choose(names):
+        path = course.notebook(name)
+        try:
+            yield measure_pace(name, read_notebook(path))
+        except CourseError:
+            continue  # what is wrong with it is told as a problem
 
 
 def _problems(course: Course, name: str, version: Version) -> Iterator[str]:
@@ -101,7 +117,10 @@ def _problems(course: Course, name: str, version: Version) -> Iterator[str]:
     yield from _shell_escapes(notebook)
     yield from _parameters(notebook, course.notebook(name, version))
     yield from problems_of_outputs(notebook)
+    yield from problems_of_guesses(notebook, version)
     yield from _exercises(source, notebook, version)
+    if version == "learner":
+        yield from problems_of_pace(measure_pace(name, notebook))
 
 
 def _not_in_step(expected: NotebookNode, notebook: NotebookNode) -> Iterator[str]:
@@ -156,9 +175,11 @@ def _failed_bands(notebook: NotebookNode) -> Iterator[str]:
         tags = cell.metadata.get("tags", [])
         if IGNORE_TAG in tags:
             continue
-        # What an exercise's check says is words, and may quote a False.
+        # What the check of an exercise or of a guess says is words, and may quote a False.
         is_false = any(
-            shows_false(output) for output in cell.outputs if CHECK_MIME not in output.get("data", {})
+            shows_false(output)
+            for output in cell.outputs
+            if not {CHECK_MIME, GUESS_MIME}.intersection(output.get("data", {}))
         )
         if is_false and FALSE_TAG not in tags:
             yield f"cell {number} shows False, and is held to it: mend it, or tag it '{FALSE_TAG}'"
@@ -192,7 +213,7 @@ def _exercises(source: Source, notebook: NotebookNode, version: Version) -> Iter
     blocks = ["### BEGIN SOLUTION" in cell.source for cell in source.cells]
     for number, (cell, has_solution) in enumerate(zip(notebook.cells, blocks, strict=False), 1):
         states = states_of_checks(cell)
-        if has_solution and not states:
+        if has_solution and not states and not facts_of_guesses(cell):
             yield f"cell {number} holds an exercise but doesn't call its check"
         for state in states:
             if state != expected:

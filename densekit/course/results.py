@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 MIME = "application/vnd.densekit.result+json"
 CHECK_MIME = "application/vnd.densekit.check+json"
 """Under this name the output of an exercise's check says how it went: {"exercise": 1, "state": "passed"}."""
+GUESS_MIME = "application/vnd.densekit.guess+json"
+"""Under this name a prediction says whether there is a guess: {"question": "channels", "made": false}."""
 
 
 def record_result(**values: Any) -> None:

@@ -45,7 +45,8 @@ class Card:
         helps: symptom and text of each step of help, folded away.
         how_to_get_help: the call that opens the first of them, for plain text.
         code: lines of Python to show.
-        data: facts for whoever reads the stored output, under `CHECK_MIME`.
+        data: facts for whoever reads the stored output.
+        data_type: the name under which they stand there.
     """
 
     heading: str
@@ -56,6 +57,7 @@ class Card:
     how_to_get_help: str = ""
     code: str = ""
     data: dict[str, Any] = field(default_factory=dict)
+    data_type: str = CHECK_MIME
 
     def __str__(self) -> str:
         parts = [self.heading, self.effort, _WORDS[self.state]]
@@ -87,7 +89,7 @@ class Card:
     def bundle(self) -> dict[str, Any]:
         """Return the card in every form that a notebook may want."""
         forms: dict[str, Any] = {"text/plain": str(self), "text/html": self.to_html()}
-        return forms | ({CHECK_MIME: self.data} if self.data else {})
+        return forms | ({self.data_type: self.data} if self.data else {})
 
 
 def show(card: Card) -> None:

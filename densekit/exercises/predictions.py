@@ -1,67 +1,144 @@
-"""A prediction before the number is shown: the reader commits to a guess, and the cell answers.
+"""Predictions that are real: a guess in a cell of its own, and nothing of the answer before it.
 
-    predict("channels after the block", guess=..., answer=maps.shape[1])
+    guess("channels after the block", ...)                        # the reader replaces the dots
 
-With `...` as the guess, nothing is given away and the notebook runs on.
+    with reveal("channels after the block", maps.shape[1]):       # in a later cell
+        print(tuple(maps.shape))
+        show(figure)
+
+The body of `with` always runs, so later cells have what it assigns. What it prints and draws is held back until
+there is a guess. So a notebook with dots in it runs from top to bottom and gives nothing away.
 """
 
-import math
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
+from IPython.utils.capture import capture_output
+
+from densekit.course.results import GUESS_MIME
 from densekit.exercises.display import Card, show
 from densekit.exercises.framework import quoted
+from densekit.exercises.kindly import number_in, same_answer
 
 
-def predict(question: str, *, guess: Any, answer: Any, close: float = 0.1, unit: str = "") -> None:
-    """Show how far a guess is from the answer.
+@dataclass
+class _Guess:
+    """What a reader guessed, and how it went: None before the answer is revealed."""
+
+    value: Any
+    unit: str
+    good: bool | None = None
+
+
+_guesses: dict[str, _Guess] = {}
+"""The guesses of this notebook, in the order of its questions."""
+
+
+def guess(question: str, mine: Any, *, unit: str = "") -> None:
+    """Keep a guess, and show that it is kept; the answer comes with `reveal`.
 
     Args:
-        question: what is guessed, a few words.
-        guess: the reader's; `...` if there is none yet.
-        answer: the right one.
-        close: for numbers, the share of the answer by which a guess may be off and still be called close.
+        question: a few words, the same as in `reveal`.
+        mine: the reader's guess; `...` if there is none yet.
         unit: of a number, such as 'channels' or '%'.
     """
-    show(_card(question, guess, answer, close, unit))
+    if mine is ...:
+        _guesses[question] = _Guess(..., unit)
+        show(_card(question, "guess", "put it in the place of ... and run this cell, before you read on"))
+        return
+    _guesses[question] = _Guess(mine, unit)
+    show(_card(question, "told", f"noted: {_noted(mine, unit)}. The next cells tell"))
 
 
-def _card(question: str, guess: Any, answer: Any, close: float, unit: str) -> Card:
-    if guess is ...:
-        return Card(question, "guess", "put it in the place of ... and run the cell, before you read on")
-    try:
-        return Card(question, "told", _compared(guess, answer, close, unit))
-    except Exception as error:
-        return Card(question, "told", f"{quoted(guess)} can't be compared: {type(error).__name__}: {error}")
+def reveal(question: str, answer: Any, *, close: float = 0.1) -> AbstractContextManager[Any]:
+    """Say how far the guess was from the answer; without a guess, say nothing but that one is missing.
 
+    Args:
+        question: the same words as in `guess`.
+        answer: the right one: a number, a text, a yes or no as a bool, or several texts in any order.
+        close: for numbers, the share of the answer by which a guess may be off and still be called close.
 
-def _compared(guess: Any, answer: Any, close: float, unit: str) -> str:
-    right, said = _number(answer), _number(guess)
-    if right is None:
-        return (
-            f"yes, it is {quoted(answer)}"
-            if guess == answer
-            else f"you said {quoted(guess)}, it is {quoted(answer)}"
+    Returns:
+        A context for whatever else gives the answer away: what is printed and drawn in it is shown if there is a
+        guess, and held back if there is none.
+    """
+    made = _guesses.setdefault(question, _Guess(..., ""))
+    if made.value is ...:
+        show(
+            _card(question, "guess", "first type it in the cell above and run that, then run this cell again")
         )
-    if said is None:
-        return f"you said {quoted(guess)}, which is not a number; guess one"
-    space = "" if unit in ("", "%", "×") else " "
-    shown, told, apart = (f"{_short(number)}{space}{unit}" for number in (right, said, abs(said - right)))
-    if said == right:
-        return f"exactly: it is {shown}"
-    direction = "too high" if said > right else "too low"
-    word = "close: " if abs(said - right) <= close * abs(right) else ""
-    return f"{word}you said {told}, it is {shown}: {apart} {direction}"
-
-
-def _short(number: float) -> str:
-    return f"{int(number):,}" if number.is_integer() else f"{number:.4g}"
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, str | bool):
-        return None
+        return capture_output()
     try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) else None
+        made.good, text = _compared(made.value, answer, close, made.unit)
+    except Exception as error:
+        made.good, text = False, f"{quoted(made.value)} can't be compared: {type(error).__name__}: {error}"
+    show(_card(question, "told", text))
+    return nullcontext()
+
+
+def show_guesses() -> None:
+    """Say how good the guesses of this notebook were."""
+    made = {question: each for question, each in _guesses.items() if each.value is not ...}
+    good = [question for question, each in made.items() if each.good]
+    off = [question for question, each in made.items() if each.good is False]
+    if not made:
+        text = f"none made yet, of {len(_guesses)}: to be wrong is half of the fun, and most of the learning"
+    else:
+        text = f"{len(made)} of {len(_guesses)} made, {len(good)} of them right or close"
+    show(Card("Your guesses", "told", f"{text}{'; look again at: ' + ', '.join(off) if off else ''}"))
+
+
+def _card(question: str, state: str, text: str) -> Card:
+    data = {"question": question, "made": state != "guess"}
+    return Card(question, state, text, data=data, data_type=GUESS_MIME)
+
+
+def _noted(mine: Any, unit: str) -> str:
+    number = number_in(mine)
+    if unit and number is None:
+        return f"{quoted(mine)}, though a number is asked for ({unit})"
+    if _is_share(number, unit):
+        return f"{quoted(mine)}. In percent? Then it counts as {100 * float(number or 0):g}%"
+    return quoted(mine) if number is None else _with_unit(number, unit)
+
+
+def _compared(mine: Any, answer: Any, close: float, unit: str) -> tuple[bool, str]:
+    """Return whether a guess is right or close, and a sentence that says how far it is."""
+    right = number_in(answer) if not isinstance(answer, str) else None
+    if right is None:
+        good = same_answer(mine, answer)
+        return (
+            good,
+            f"yes, it is {_plain(answer)}" if good else f"you said {quoted(mine)}, it is {_plain(answer)}",
+        )
+    said = number_in(mine)
+    if said is None:
+        return False, f"you said {quoted(mine)}, which is not a number: it is {_with_unit(right, unit)}"
+    if _is_share(said, unit) and right > 1:
+        said *= 100
+    if said == right:
+        return True, f"exactly: it is {_with_unit(right, unit)}"
+    off = abs(said - right)
+    good = off <= close * abs(right)
+    direction = "too high" if said > right else "too low"
+    shown, expected, apart = (_with_unit(number, unit) for number in (said, right, off))
+    told = f"you said {shown}, it is {expected}: {apart} {direction}"
+    return good, f"close: {told}" if good else told
+
+
+def _is_share(number: float | None, unit: str) -> bool:
+    """Say whether a number that is asked for in percent looks like a share of one: 0.94 for 94 %."""
+    return unit == "%" and number is not None and 0 < number < 1
+
+
+def _plain(answer: Any) -> str:
+    if isinstance(answer, bool):
+        return "yes" if answer else "no"
+    return quoted(answer)
+
+
+def _with_unit(number: float, unit: str) -> str:
+    space = "" if unit in ("", "%", "×") else " "
+    shown = f"{int(number):,}" if float(number).is_integer() else f"{number:.4g}"
+    return f"{shown}{space}{unit}"

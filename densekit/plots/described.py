@@ -1,9 +1,9 @@
 """Figures with words: every figure carries its alt text, and shows itself together with it.
 
-An image in a notebook is silent for whoever can't see it. The place for its words is the output's metadata,
-`{"image/png": {"alt": …}}`, and they are put there; but JupyterLab and nbconvert's default template don't
-read them yet. So the figure is followed by one closed line, "The figure in words". It opens everywhere
-(JupyterLab, Colab, VS Code, GitHub, exported HTML), and a screen reader finds it.
+An image in a notebook is silent for whoever can't see it, unless its `<img>` says in words what it shows. The
+notebook format has a place for such words beside an image, `{"image/png": {"alt": …}}`, but JupyterLab and
+nbconvert don't read it. So a figure is shown as HTML, whose `<img>` carries them: in JupyterLab, in Colab, in
+exported HTML and on the pages of a code host.
 """
 
 import html
@@ -108,7 +108,19 @@ def _drawn(figure: Figure, dpi: float) -> NDArray[np.uint8]:
     return pixels
 
 
-def show(figure: Figure, alt: str | None = None, in_words: bool = True) -> None:
+def img(figure: Figure) -> str:
+    """Return a figure as HTML: an `<img>` that holds the picture and its alt text."""
+    kind, draw = ("jpeg", _jpeg) if getattr(figure, "photographic", False) else ("png", png)
+    picture = b64encode(draw(figure, _PIXELS_PER_INCH)).decode("ascii")
+    width, height = (round(inches * CSS_PIXELS_PER_INCH) for inches in figure.get_size_inches())
+    words = html.escape(alt_text(figure))
+    return (
+        f'<img src="data:image/{kind};base64,{picture}" alt="{words}" width="{width}" height="{height}" '
+        'style="max-width: 100%; height: auto">'
+    )
+
+
+def show(figure: Figure, alt: str | None = None) -> None:
     """Show a figure in a notebook with its alt text, which also becomes the output's plain text.
 
     Stored outputs are compared as text, so an alt text may hold facts only. Where the figure's own text has
@@ -117,27 +129,13 @@ def show(figure: Figure, alt: str | None = None, in_words: bool = True) -> None:
     Args:
         figure: a figure of `densekit.plots`, or any other together with `alt`.
         alt: alt text in place of the figure's own.
-        in_words: follow the figure by the closed line that holds its words.
 
     Raises:
         DensekitError: there is no alt text.
     """
     if alt is not None:
         describe(figure, alt)
-    words = alt_text(figure)
-    width, height = (round(inches * CSS_PIXELS_PER_INCH) for inches in figure.get_size_inches())
-    kind, draw = ("image/jpeg", _jpeg) if getattr(figure, "photographic", False) else ("image/png", png)
-    display(
-        {
-            kind: b64encode(draw(figure, _PIXELS_PER_INCH)).decode("ascii"),
-            "text/plain": f"<Figure: {words}>",
-        },
-        raw=True,
-        metadata={kind: {"alt": words, "width": width, "height": height}},
-    )
-    if in_words:
-        folded = f"<details><summary>The figure in words</summary>{html.escape(words)}</details>"
-        display({"text/html": folded, "text/plain": f"The figure in words: {words}"}, raw=True)
+    display({"text/html": img(figure), "text/plain": f"<Figure: {alt_text(figure)}>"}, raw=True)
     _forget_in_pyplot(figure)
 
 

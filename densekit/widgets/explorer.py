@@ -5,8 +5,9 @@
     show(draw()[0])                                                   # the figure, for every reader
     Explorer({"layers": slider(4, 1, 12, label="layers")}, draw)      # and with a slider, for whoever can move it
 
-Only core widgets are used: the figure is a PNG in `widgets.Image`, the texts are `widgets.HTML`. This works alike
-with ipywidgets 7.7.1, which Colab has, and 8; in JupyterLab, in a batch run, and with no front end at all.
+Only core widgets are used: figure and texts are `widgets.HTML`, for `widgets.Image` has no place for alt text.
+This works alike with ipywidgets 7.7.1, which Colab has, and 8; in JupyterLab, in a batch run, and with no front
+end at all.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,9 +19,8 @@ from IPython.display import display
 from matplotlib.figure import Figure
 
 from densekit.errors import DensekitError, nearest
-from densekit.plots.described import CSS_PIXELS_PER_INCH, alt_text, png
+from densekit.plots.described import alt_text, img
 
-_PIXELS_PER_INCH = 144  # as in a stored figure: sharp on dense screens
 _MARGIN = "2px 24px 2px 2px"  # room before the next control
 _LABEL = {"description_width": "initial"}  # a label is never cut off, however long
 
@@ -104,9 +104,8 @@ class Explorer:
         """What stopped the last drawing; None if nothing did."""
         row = widgets.Layout(flex_flow="row wrap", align_items="center")
         self._controls = widgets.Box(list(self.controls.values()), layout=row)
-        self._image = widgets.Image(format="png", layout=widgets.Layout(max_width="100%"))
-        self._below = widgets.HTML()
-        self.view = widgets.VBox([self._controls, self._image, self._below])
+        self._drawing = widgets.HTML()
+        self.view = widgets.VBox([self._controls, self._drawing])
         self.redraw()
         for control in self.controls.values():
             control.observe(self._changed, names="value")
@@ -146,8 +145,7 @@ class Explorer:
             self._show(self.draw(**self.values))
         except Exception as error:
             self.error, self.figure, self.facts = error, None, ""
-            self._image.layout.display = "none"
-            self._below.value = _message(error, self.values)
+            self._drawing.value = _message(error, self.values)
             raise
         self.error = None
 
@@ -160,12 +158,7 @@ class Explorer:
         if len(figures) > 1:
             raise DensekitError(f"an explorer shows one figure, and was given {len(figures)}")
         texts = [_as_text(part) for part in parts]
-        below = [_as_html(part) for part in parts]
-        if figures:
-            self._image.value = png(figures[0], _PIXELS_PER_INCH)
-            self._image.layout.width = f"{figures[0].get_size_inches()[0] * CSS_PIXELS_PER_INCH:.0f}px"
-        self._image.layout.display = None if figures else "none"
-        self._below.value = "".join(below)
+        self._drawing.value = "".join(_as_html(part) for part in sorted(parts, key=_is_text))
         self.figure = figures[0] if figures else None
         self.facts = "\n".join(texts)
 
@@ -183,13 +176,17 @@ def _set(name: str, control: Any, value: Any) -> None:
         raise DensekitError(f"{name} can't be {value!r}{ends}")
 
 
+def _is_text(part: Any) -> bool:
+    return not isinstance(part, Figure)  # the figure comes first
+
+
 def _as_text(part: Any) -> str:
     return alt_text(part) if isinstance(part, Figure) else str(part)
 
 
 def _as_html(part: Any) -> str:
     if isinstance(part, Figure):
-        return f"<details><summary>The figure in words</summary>{escape(alt_text(part))}</details>"
+        return img(part)
     if isinstance(part, str):
         style = "line-height: 1.4; margin: 4px 0; background: none; white-space: pre-wrap"
         return f'<pre style="{style}">{escape(part)}</pre>'

@@ -1,51 +1,149 @@
 import pytest
 import torch
 
-from densekit.exercises.predictions import predict
+from densekit.exercises import predictions
+from densekit.exercises.predictions import guess, reveal, show_guesses
+
+
+@pytest.fixture(autouse=True)
+def no_guesses_yet(monkeypatch):
+    monkeypatch.setattr(predictions, "_guesses", {})
 
 
 @pytest.mark.parametrize(
-    ("guess", "answer", "options", "told"),
+    ("mine", "answer", "unit", "told"),
     [
-        (23, 23, {"unit": "channels"}, "exactly: it is 23 channels"),
-        (20, 23, {"unit": "channels"}, "you said 20 channels, it is 23 channels: 3 channels too low"),
-        (80, 50, {"unit": "%"}, "you said 80%, it is 50%: 30% too high"),
-        (22, 23, {}, "close: you said 22, it is 23: 1 too low"),
-        (22, 23, {"close": 0}, "you said 22, it is 23"),
-        (20, torch.tensor(23), {}, "you said 20, it is 23: 3 too low"),
-        ("many", 23, {}, "you said 'many', which is not a number; guess one"),
-        (None, 23, {}, "you said None, which is not a number"),
-        ("b", "b", {}, "yes, it is 'b'"),
-        ("a", "b", {}, "you said 'a', it is 'b'"),
-        (True, False, {}, "you said True, it is False"),
-        (0, 0, {}, "exactly: it is 0"),
-        (0.5, 0.9375, {}, "you said 0.5, it is 0.9375: 0.4375 too low"),
-        (float("inf"), 23, {}, "you said inf, which is not a number"),
-        (1, 0, {}, "you said 1, it is 0: 1 too high"),
-        (6_953_856, 7_978_856, {}, "you said 6,953,856, it is 7,978,856: 1,025,000 too low"),
+        (23, 23, "channels", "exactly: it is 23 channels"),
+        (20, 23, "channels", "you said 20 channels, it is 23 channels: 3 channels too low"),
+        (80, 50, "%", "you said 80%, it is 50%: 30% too high"),
+        (22, 23, "", "close: you said 22, it is 23: 1 too low"),
+        (20, torch.tensor(23), "", "you said 20, it is 23: 3 too low"),
+        ("10,250", 10_250, "", "exactly: it is 10,250"),
+        ("94 %", 94, "%", "exactly: it is 94%"),
+        (0.94, 94, "%", "exactly: it is 94%"),
+        (0.5, 0.4, "%", "you said 0.5%, it is 0.4%"),
+        ("1/2", 0.5, "", "exactly: it is 0.5"),
+        ("many", 23, "", "you said 'many', which is not a number: it is 23"),
+        (None, 23, "", "you said None, which is not a number"),
+        ("B", "b", "", "yes, it is 'b'"),
+        ("(b)", "b", "", "yes, it is 'b'"),
+        ("a", "b", "", "you said 'a', it is 'b'"),
+        ("No", False, "", "yes, it is no"),
+        (False, False, "", "yes, it is no"),
+        (True, False, "", "you said True, it is no"),
+        ("yes", True, "", "yes, it is yes"),
+        (4, "block 4", "", "yes, it is 'block 4'"),
+        ("Block 4", "block 4", "", "yes, it is 'block 4'"),
+        (3, "block 4", "", "you said 3, it is 'block 4'"),
+        ("mug, cup", ["cup", "mug"], "", "yes, it is ['cup', 'mug']"),
+        (0, 0, "", "exactly: it is 0"),
+        (0.5, 0.9375, "", "you said 0.5, it is 0.9375: 0.4375 too low"),
+        (float("inf"), 23, "", "you said inf, which is not a number"),
+        (1, 0, "", "you said 1, it is 0: 1 too high"),
+        (6_953_856, 7_978_856, "", "you said 6,953,856, it is 7,978,856: 1,025,000 too low"),
     ],
 )
-def test_a_guess_is_told_how_far_it_was(capsys, guess, answer, options, told):
-    predict("channels", guess=guess, answer=answer, **options)
+def test_a_guess_is_told_how_far_it_was(capsys, mine, answer, unit, told):
+    guess("channels", mine, unit=unit)
+    reveal("channels", answer)
 
     assert told in capsys.readouterr().out
 
 
-def test_without_a_guess_nothing_is_given_away(capsys):
-    predict("channels after the block", guess=..., answer=2317)
+def test_how_close_is_close_is_for_the_question_to_say(capsys):
+    guess("channels", 22)
+    reveal("channels", 23, close=0)
+
+    assert "close" not in capsys.readouterr().out
+
+
+def test_the_cell_of_the_guess_does_not_know_the_answer(capsys):
+    guess("channels", 22, unit="channels")
+
+    assert "noted: 22 channels" in capsys.readouterr().out
+
+
+def test_a_share_where_percent_are_asked_for_is_asked_back(capsys):
+    guess("accuracy", 0.94, unit="%")
+
+    assert "In percent? Then it counts as 94%" in capsys.readouterr().out
+
+
+def test_words_where_a_number_is_asked_for_are_told_at_once(capsys):
+    guess("accuracy", "high", unit="%")
+
+    assert "a number is asked for (%)" in capsys.readouterr().out
+
+
+def test_without_a_guess_nothing_is_given_away_and_everything_runs(capsys):
+    guess("channels after the block", ...)
+    with reveal("channels after the block", 2317):
+        channels = 2317
+        print(channels)
 
     shown = capsys.readouterr().out
     assert "channels after the block · your guess: put it in the place of ..." in shown
+    assert "first type it in the cell above" in shown
     assert "2317" not in shown
+    assert channels == 2317
+
+
+def test_a_cell_of_a_guess_that_was_not_run_counts_as_none(capsys):
+    with reveal("channels", 2317):
+        print(2317)
+
+    assert "2317" not in capsys.readouterr().out
+
+
+def test_an_error_in_what_is_held_back_is_not_swallowed():
+    guess("channels", ...)
+    with pytest.raises(ZeroDivisionError), reveal("channels", 1):
+        _ = 1 / 0
+
+
+def test_with_a_guess_the_rest_is_shown(capsys):
+    guess("channels", 2000)
+    with reveal("channels", 2317):
+        print("so it grew")
+
+    assert "so it grew" in capsys.readouterr().out
+
+
+def test_two_questions_hold_back_what_answers_both(capsys):
+    guess("small", 1)
+    guess("large", ...)
+    with reveal("small", 1), reveal("large", 9):
+        print("1 and 9")
+
+    assert "1 and 9" not in capsys.readouterr().out
 
 
 def test_an_object_that_can_not_be_compared_is_told(capsys):
     class Hostile:
-        def __eq__(self, other):
+        def __str__(self):
             raise ValueError("no")
 
-        __hash__ = None
-
-    predict("the layer", guess=Hostile(), answer="conv")
+    guess("the layer", Hostile())
+    reveal("the layer", "conv")
 
     assert "can't be compared: ValueError: no" in capsys.readouterr().out
+
+
+def test_the_end_tells_how_good_the_guesses_were(capsys):
+    for question, mine, right in (("small", 1, 1), ("large", 5, 9), ("missing", ..., 3)):
+        guess(question, mine)
+        reveal(question, right)
+    capsys.readouterr()
+
+    show_guesses()
+
+    assert "2 of 3 made, 1 of them right or close; look again at: large" in capsys.readouterr().out
+
+
+def test_the_end_tells_that_no_guess_was_made(capsys):
+    guess("small", ...)
+    capsys.readouterr()
+
+    show_guesses()
+
+    assert "none made yet, of 1" in capsys.readouterr().out

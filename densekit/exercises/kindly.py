@@ -1,0 +1,54 @@
+"""Answers are read as they are meant: 'B', '(b)' and 'b' are one, so are 'No' and False, '10,250' and 10250."""
+
+import math
+import re
+from collections.abc import Iterable
+from typing import Any
+
+_WORDS = {True: {"yes", "y", "true", "예", "네"}, False: {"no", "n", "false", "아니요", "아니오"}}
+_NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(?:\s*/\s*(\d+\.?\d*))?")
+_BESIDE = re.compile(r"[%×]|\b(?:percent|about|ca\.?)\b|~|≈")
+
+
+def number_in(value: Any) -> float | None:
+    """Return the number that is meant, or None: 23, "23", "10,250", "10 250", "94 %", "1/2", tensor(23)."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        return _number_in_text(value)
+    try:
+        number = float(value)
+    except (TypeError, ValueError, RuntimeError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def same_answer(mine: Any, answer: Any) -> bool:
+    """Say whether two answers mean the same, whatever their case, brackets, order and spaces.
+
+    Args:
+        mine: the reader's.
+        answer: a text, a bool for yes and no, or several texts, of which the order doesn't matter.
+    """
+    if isinstance(answer, bool):
+        return _normal(mine) in _WORDS[answer]
+    if isinstance(answer, str):
+        mine_text, right = _normal(mine), _normal(answer)
+        return mine_text == right or mine_text == "".join(re.findall(r"\d", right)) != ""
+    if isinstance(answer, Iterable):
+        several = re.split(r"[,;]| and ", mine) if isinstance(mine, str) else list(mine)
+        return {_normal(each) for each in several} == {_normal(each) for each in answer}
+    return bool(mine == answer)
+
+
+def _normal(value: Any) -> str:
+    return re.sub(r"[\W_]", "", str(value).casefold())
+
+
+def _number_in_text(text: str) -> float | None:
+    plain = re.sub(r"(?<=\d)[,_ ](?=\d{3}(?!\d))", "", _BESIDE.sub("", text.casefold()).strip())
+    match = _NUMBER.fullmatch(plain.strip())
+    if match is None:
+        return None
+    below = float(match[2]) if match[2] else 1.0
+    return float(match[1]) / below if below else None
