@@ -4,7 +4,6 @@ Data on one device and the network on another is the oldest way to stop a traini
 densekit names a device: it asks here, once, and hands the answer on.
 """
 
-import os
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from densekit.errors import ConfigError
+from densekit.threads import usable_cores as usable_cores
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "fp32", "bf16"]
@@ -67,13 +67,6 @@ def bf16_is_fast() -> bool:
     if torch.cuda.is_available():
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-
-
-def usable_cores() -> int:
-    """Count the cores this process may use, which on a shared machine is fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _best_device() -> torch.device:

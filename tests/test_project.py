@@ -103,7 +103,7 @@ class TestRooms:
         ("config",),
         ("tensor_files",),
         ("devices", "vision", "files", "intervals", "tables"),
-        ("errors", "words"),
+        ("errors", "words", "threads"),
         ("densekit",),
     )
     DEEPER: ClassVar = {

@@ -33,6 +33,7 @@ from densekit.course.places import Version, open_course
 from densekit.course.results import read_result, result_line
 from densekit.errors import CourseError
 from densekit.tables import text_table
+from densekit.threads import thread_settings
 
 Status = Literal["ok", "failed"]
 
@@ -136,7 +137,7 @@ def run_course(
             notebook=notebook.resolve(),
             executed=(out / notebook.name).resolve(),
             parameters=assigned[notebook],
-            environment=_share_of_cores(workers),
+            environment=thread_settings(workers),
             offline=offline,
             timeout_s=timeout_s,
         )
@@ -210,17 +211,6 @@ def _run_one(task: _Task) -> Row:
     seconds = time.monotonic() - start
     result = read_result(nbformat.read(task.executed, as_version=4))
     return Row(task.notebook.stem, "failed" if problem else "ok", seconds, result, problem, task.executed)
-
-
-def _share_of_cores(workers: int) -> dict[str, str]:
-    """Return the threads for each of several processes; threads that spin would ruin the others."""
-    if workers <= 1:
-        return {}
-    # It brings torch, which the processes that run notebooks do without.
-    from densekit.devices import usable_cores
-
-    threads = str(max(1, usable_cores() // workers))
-    return {"OMP_NUM_THREADS": threads, "OMP_WAIT_POLICY": "PASSIVE"}
 
 
 def _key_result(row: Row) -> str:

@@ -14,6 +14,7 @@ from densekit.plots.ladder import difference_ladder
 from densekit.plots.measured import accuracy_lines, zoo_scatter
 from densekit.plots.network import cost_bars, ledger_overview, size_ladder
 from densekit.plots.pictures import before_after, image_grid, prediction_grid
+from densekit.plots.way import you_are_here
 
 __all__ = [
     "accuracy_lines",
@@ -40,5 +41,6 @@ __all__ = [
     "size_ladder",
     "training_curves",
     "weight_by_source",
+    "you_are_here",
     "zoo_scatter",
 ]

@@ -1,0 +1,60 @@
+import os
+
+import numpy as np  # noqa: F401 (brings the library whose threads are counted)
+import pytest
+from threadpoolctl import threadpool_info
+
+from densekit import threads
+from densekit.threads import free_cores, one_thread, thread_settings, usable_cores
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """A machine with as many cores and as much to do as asked for."""
+
+    def machine(cores, load):
+        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+        monkeypatch.setattr(threads, "usable_cores", lambda: cores)
+        monkeypatch.setattr(os, "getloadavg", lambda: (load, load, load))
+
+    return machine
+
+
+def test_at_least_one_core_is_free_and_never_more_than_there_are():
+    assert 1 <= free_cores() <= usable_cores()
+
+
+@pytest.mark.parametrize(("load", "free"), [(0.1, 8), (3.2, 5), (40.0, 1)])
+def test_cores_that_others_use_are_not_free(machine, load, free):
+    machine(8, load)
+
+    assert free_cores() == free
+
+
+def test_a_process_alone_on_a_quiet_machine_chooses_for_itself(machine):
+    machine(8, 0.2)
+
+    assert thread_settings(processes=1) == {}
+
+
+@pytest.mark.parametrize(
+    ("processes", "load", "each"), [(2, 0.0, "4"), (1, 6.0, "2"), (2, 6.0, "1"), (16, 0.0, "1")]
+)
+def test_processes_that_share_cores_have_their_part_of_the_free_ones(machine, processes, load, each):
+    machine(8, load)
+
+    assert thread_settings(processes) == {"OMP_NUM_THREADS": each, "OMP_WAIT_POLICY": "PASSIVE"}
+
+
+def test_a_number_of_threads_that_the_user_has_set_stays(machine, monkeypatch):
+    machine(8, 0.0)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+
+    assert "OMP_NUM_THREADS" not in thread_settings(processes=4)
+
+
+def test_one_thread_holds_inside_and_is_taken_back_outside():
+    before = [pool["num_threads"] for pool in threadpool_info()]
+    with one_thread():
+        assert {pool["num_threads"] for pool in threadpool_info()} == {1}
+    assert [pool["num_threads"] for pool in threadpool_info()] == before
