@@ -128,6 +128,7 @@ def _not_in_step(expected: NotebookNode, notebook: NotebookNode) -> Iterator[str
     remedy = "build it again, and edit sources only"
     if notebook.metadata.get("densekit") != expected.metadata.densekit:
         yield f"is not built from its source as it is now: {remedy}"
+        return
     for index, (ours, theirs) in enumerate(zip_longest(expected.cells, notebook.cells)):
         if ours is None or theirs is None:
             yield f"has {len(notebook.cells)} cells where its source has {len(expected.cells)}: {remedy}"

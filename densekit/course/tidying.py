@@ -2,7 +2,8 @@
 
 Kept are the cells' sources, ids, tags, execution counts and outputs, and of the notebook's own metadata the
 kernel, the language, densekit's entry and, if an output shows one, the state of the widgets. Left out are times,
-versions of the machine's Python, and outputs of cells tagged `volatile`.
+versions of the machine's Python, and outputs of cells tagged `volatile` or `result`: the result of a notebook is
+for the table of a batch run, and a learner who has not guessed yet shall not read it.
 """
 
 import json
@@ -10,7 +11,7 @@ import json
 import nbformat
 from nbformat import NotebookNode
 
-from densekit.course.sources import VOLATILE_TAG
+from densekit.course.sources import RESULT_TAG, VOLATILE_TAG
 
 _KEPT = ("kernelspec", "language_info", "densekit", "widgets")
 _WIDGETS = "application/vnd.jupyter.widget-state+json"
@@ -23,7 +24,7 @@ def tidy(notebook: NotebookNode) -> NotebookNode:
     for cell in tidied.cells:
         tags = cell.metadata.get("tags")
         cell.metadata = NotebookNode({"tags": tags} if tags else {})
-        if cell.cell_type == "code" and VOLATILE_TAG in (tags or []):
+        if cell.cell_type == "code" and {RESULT_TAG, VOLATILE_TAG}.intersection(tags or []):
             cell.outputs = []
     if not _shows_a_widget(tidied):
         tidied.metadata.pop("widgets", None)  # the pictures of explorers whose output is not stored

@@ -51,13 +51,16 @@ def guess(question: str, mine: Any, *, unit: str = "") -> None:
     show(_card(question, "told", f"noted: {_noted(mine, unit)}. The next cells tell"))
 
 
-def reveal(question: str, answer: Any, *, close: float = 0.1) -> AbstractContextManager[Any]:
+def reveal(
+    question: str, answer: Any, *, close: float = 0.1, quiet: bool = False
+) -> AbstractContextManager[Any]:
     """Say how far the guess was from the answer; without a guess, say nothing but that one is missing.
 
     Args:
         question: the same words as in `guess`.
         answer: the right one: a number, a text, a yes or no as a bool, or several texts in any order.
         close: for numbers, the share of the answer by which a guess may be off and still be called close.
+        quiet: show no verdict, for a second cell that gives the same answer away.
 
     Returns:
         A context for whatever else gives the answer away: what is printed and drawn in it is shown if there is a
@@ -65,15 +68,15 @@ def reveal(question: str, answer: Any, *, close: float = 0.1) -> AbstractContext
     """
     made = _guesses.setdefault(question, _Guess(..., ""))
     if made.value is ...:
-        show(
-            _card(question, "guess", "first type it in the cell above and run that, then run this cell again")
-        )
+        if not quiet:
+            show(_card(question, "guess", "first type it in the cell above and run that, then run this one"))
         return capture_output()
     try:
         made.good, text = _compared(made.value, answer, close, made.unit)
     except Exception as error:
         made.good, text = False, f"{quoted(made.value)} can't be compared: {type(error).__name__}: {error}"
-    show(_card(question, "told", text))
+    if not quiet:
+        show(_card(question, "told", text))
     return nullcontext()
 
 

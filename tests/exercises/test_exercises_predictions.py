@@ -109,6 +109,20 @@ def test_with_a_guess_the_rest_is_shown(capsys):
     assert "so it grew" in capsys.readouterr().out
 
 
+def test_a_second_cell_that_tells_the_same_is_quiet(capsys):
+    guess("channels", ...)
+    capsys.readouterr()
+    with reveal("channels", 2317, quiet=True):
+        print(2317)
+    assert capsys.readouterr().out == ""
+
+    guess("channels", 2000)
+    capsys.readouterr()
+    with reveal("channels", 2317, quiet=True):
+        print("above 2000")
+    assert capsys.readouterr().out == "above 2000\n"
+
+
 def test_two_questions_hold_back_what_answers_both(capsys):
     guess("small", 1)
     guess("large", ...)
