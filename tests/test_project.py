@@ -193,11 +193,14 @@ class TestDocuments:
 
 def test_what_is_pinned_installs_on_every_python_that_is_promised() -> None:
     oldest = Version(str(next(iter(SpecifierSet(PROJECT["requires-python"]))).version) + ".0")
+    pinned = constraints()
+    installed = {each.metadata["Name"].lower().replace("_", "-"): each for each in distributions()}
     refuse = {
-        distribution.metadata["Name"]: requires
-        for distribution in distributions()
-        if distribution.metadata["Name"].lower().replace("_", "-") in constraints()
-        and (requires := distribution.metadata.get("Requires-Python"))
+        name: requires
+        for name, each in installed.items()
+        if name in pinned
+        and pinned[name] == Version(each.version)  # with the lowest versions, others are installed
+        and (requires := each.metadata.get("Requires-Python"))
         and oldest not in SpecifierSet(requires)
     }
     assert refuse == {}

@@ -37,10 +37,13 @@ class LedgerExplorer(Explorer):
     """Sliders for growth rate, layers of four blocks, first features, bottleneck, dropout and image size.
 
     The list `variant` moves them to one of the four networks of the paper.
+
+    Args:
+        image_size: side of the images at the start, in pixels; it should be the one that a reader is told to use.
     """
 
-    def __init__(self) -> None:
-        super().__init__(_controls(), _view_of_sliders)
+    def __init__(self, image_size: int = 224) -> None:
+        super().__init__(_controls(image_size), _view_of_sliders)
         self.variant = choice("densenet121", ARCHITECTURES, label="start from")
         self.variant.observe(self._start_again, names="value")
         self.view.children = (self.variant, *self.view.children)
@@ -49,7 +52,7 @@ class LedgerExplorer(Explorer):
         self.set(**_sliders_of(read_architecture(change["new"])))
 
 
-def _controls() -> dict[str, widgets.Widget]:
+def _controls(image_size: int) -> dict[str, widgets.Widget]:
     start = _sliders_of(DenseNetConfig())
     blocks = {
         name: slider(start[name], 1, largest, label=f"layers in block {number}")
@@ -61,7 +64,7 @@ def _controls() -> dict[str, widgets.Widget]:
         "num_init_features": slider(start["num_init_features"], 8, 128, label="initial features", step=8),
         "bn_size": slider(start["bn_size"], 1, 8, label="bottleneck (bn_size)"),
         "drop_rate": slider(0.0, 0.0, 0.9, label="drop_rate", step=0.1),
-        "image_size": slider(224, 32, 320, label="image size", step=32),
+        "image_size": slider(min(max(image_size, 32), 320), 32, 320, label="image size", step=32),
     }
 
 

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   densekit:
-#     compared_at_least: 20
+#     compared_at_least: 26
 #     ignored_at_most: 4
 # ---
 
@@ -18,7 +18,7 @@
 #
 # **You need** Python, and what a convolution and a gradient are; notebook 00 is enough.
 #
-# **Time**: 75 minutes, of which the machine needs less than one. **Difficulty**: medium.
+# **Time**: 90 minutes, of which the machine needs less than one. **Difficulty**: medium.
 
 # %% tags=["parameters"]
 depth: int = 24  # layers of the networks whose gradients are compared
@@ -38,14 +38,14 @@ import densekit
 print(f"densekit {densekit.__version__} is here")
 
 # %% [markdown]
-# Some words that you will meet, as Korean texts on the subject have them:
+# The words of this notebook, as Korean texts have them:
 #
 # | English | 한국어 | here |
 # |---|---|---|
-# | feature map | 특징맵 | what one channel says about every place of a picture |
+# | feature map | 특징맵 | what one channel says about every spatial position of a picture |
 # | channel | 채널 | one of the maps that a layer puts out |
 # | skip connection, shortcut | 스킵 연결, 지름길 | a way around a layer |
-# | vanishing gradient | 그레디언트 소멸 | what comes back to the first layers is too small to learn from |
+# | vanishing gradient | 그레디언트 소멸 (기울기 소실) | what comes back to the first layers is too small to learn from |
 # | feature propagation | 특징 전파 | features get to later layers unharmed |
 # | feature reuse | 특징 재사용 | a later layer reads an early feature, and need not make it anew |
 # | parameters | 매개변수 (파라미터) | the numbers that are learned |
@@ -53,8 +53,14 @@ print(f"densekit {densekit.__version__} is here")
 
 # %% [markdown]
 # ## Three ways to wire
-#
-# All three use the same layer: a ReLU and a 3×3 convolution that keeps the size of the maps. We call what it computes
+
+# %%
+from densekit.plots import show, you_are_here
+
+show(you_are_here("block 1", "block 2", "block 3", "block 4", way="network"))
+
+# %% [markdown]
+# This notebook is about what happens *inside* the blocks: how their layers are wired. We compare three ways. All three use the same layer: a ReLU and a 3×3 convolution that keeps the size of the maps. We call what it computes
 # $F(x)$. The networks differ in one line each.
 
 # %%
@@ -87,33 +93,37 @@ def dense(x, layers):
 
 
 # %% [markdown]
-# Five layers. The plain and the residual ones have 8 channels throughout. Each dense one adds 4: its **growth rate**. How
-# many channels come out of the dense network?
+# Five layers. The plain and the residual ones have 8 channels throughout. Each dense one adds 4: its **growth rate**. 8
+# channels enter. How many come out of the dense network? Type your guess in the place of `...`.
 
 # %%
-from densekit.exercises.predictions import predict
+from densekit.exercises.predictions import guess, reveal, show_guesses
 
+### BEGIN SOLUTION
+my_guess = 8 + 5 * 4
+### END SOLUTION
+guess("channels after five dense layers", my_guess)
+
+# %%
 in_channels, growth_rate, layers = 8, 4, 5
 x = torch.randn(1, in_channels, 6, 6)
 
 same_width = [layer(in_channels, in_channels) for _ in range(layers)]
 growing = [layer(in_channels + number * growth_rate, growth_rate) for number in range(layers)]
-predict("channels after five dense layers", guess=..., answer=dense(x, growing).shape[1])
-
-# %%
-print("plain   ", tuple(plain(x, same_width).shape))
-print("residual", tuple(residual(x, same_width).shape))
-print("dense   ", tuple(dense(x, growing).shape))
-print("channels into each dense layer:", [one[-1].in_channels for one in growing])
+with reveal("channels after five dense layers", dense(x, growing).shape[1]):
+    print("plain   ", tuple(plain(x, same_width).shape))
+    print("residual", tuple(residual(x, same_width).shape))
+    print("dense   ", tuple(dense(x, growing).shape))
+    print("channels into each dense layer:", [one[-1].in_channels for one in growing])
 
 # %% [markdown]
-# The plain and residual shapes stay what they were, the dense one grows by 4 a layer. Note the last line: each dense layer
-# reads more than the one before it, as it reads *everything* so far.
+# The plain and residual shapes stay what they were, the dense one grows with each layer. Note the last line: each dense
+# layer reads more than the one before it, as it reads *everything* so far.
 #
 # The same as arrows. Look at how many arrive at the last layer.
 
 # %%
-from densekit.plots import connection_kinds, show
+from densekit.plots import connection_kinds
 
 show(connection_kinds(5))
 
@@ -122,7 +132,7 @@ show(connection_kinds(5))
 # the block does.
 #
 # If the notebook runs, move the slider for the layers and watch the number of connections; then switch the wiring. (If you
-# only read, you miss nothing: for 12 layers there are 78 arrows, and you will compute why.)
+# only read, you miss nothing: you will compute that number next.)
 
 # %% tags=["volatile"]
 from densekit.widgets.connections import connection_explorer
@@ -147,14 +157,21 @@ def connections(layers: int) -> int:
 check.exercise_1(connections)
 
 # %% [markdown]
-# DenseNet-121 has four dense blocks. Guess first: how many connections have they together?
+# DenseNet-121 has four dense blocks, with 6, 12, 24 and 16 layers. How many connections have they together? A rough guess
+# will do.
+
+# %%
+### BEGIN SOLUTION
+my_guess = 21 + 78 + 300 + 136
+### END SOLUTION
+guess("connections in the blocks of DenseNet-121", my_guess)
 
 # %%
 blocks = densekit.densenet121(weights="none").config.block_config
 by_block = [sum(range(1, number + 1)) for number in blocks]
-predict("connections in the blocks of DenseNet-121", guess=..., answer=sum(by_block))
-print("layers in each block:     ", blocks)
-print("connections in each block:", by_block)
+with reveal("connections in the blocks of DenseNet-121", sum(by_block)):
+    print("layers in each block:     ", blocks)
+    print("connections in each block:", by_block)
 
 # %% [markdown]
 # ### Exercise 2: channels that come in (5 min, easy)
@@ -242,7 +259,7 @@ check.exercise_5(added_by)
 # %% [markdown]
 # ### Exercise 6: addition out of concatenation (10 min, hard)
 # Can a layer that reads a concatenation do what a residual layer does? A 1×1 convolution multiplies the channels at each
-# place by a matrix. Return the matrix, (channels, 2 · channels), that turns `cat([x, new])` into `x + new`.
+# spatial position by a matrix. Return the matrix, (channels, 2 · channels), that turns `cat([x, new])` into `x + new`.
 
 
 # %%
@@ -260,7 +277,11 @@ check.exercise_6(adding_weights)
 
 # %% [markdown]
 # ## What comes back: the gradient by depth
-#
+
+# %%
+show(you_are_here("stem", "block 1", way="network"))
+
+# %% [markdown]
 # To learn, the first layer needs to be told how the loss changes with what it puts out: the gradient, which comes back
 # through all layers behind it. We measure it for the three kinds at equal depth and with about as many parameters. 16
 # channels enter; a plain or residual layer keeps them, a dense layer adds 4.
@@ -304,15 +325,23 @@ def measure(norm: bool) -> dict[str, list[list[float]]]:
 
 
 # %% [markdown]
-# Guess: in the plain network, how many times smaller is the gradient at the first layer than at the last? 10 times, a
-# thousand times, a million times? Name a power of ten.
+# In the plain network, how many times smaller is the gradient at the first layer than at the last? 10 times, a thousand
+# times, a million times? Name the power of ten: 1, 3, 6, …
+
+# %%
+### BEGIN SOLUTION
+my_guess = 11
+### END SOLUTION
+guess("power of ten of the plain network's gradients", my_guess)
 
 # %%
 import math
 
 without_norm = measure(norm=False)
 plain_ratios = [sizes[-1] / sizes[0] for sizes in without_norm["plain"]]
-predict("power of ten", guess=..., answer=round(math.log10(sorted(plain_ratios)[seeds // 2])), close=0.3)
+power = round(math.log10(sorted(plain_ratios)[seeds // 2]))
+with reveal("power of ten of the plain network's gradients", power, close=0.3):
+    print("the first layer's gradient is less than a millionth of the last one's:", power > 6)
 
 # %% [markdown]
 # Now all of them: without normalisation on the left, with a BatchNorm in front of each ReLU on the right, as ResNets and
@@ -323,7 +352,8 @@ from densekit.plots import gradient_by_depth
 
 with_norm = measure(norm=True)
 panels = {"without normalisation": without_norm, "with BatchNorm": with_norm}
-show(gradient_by_depth(panels, f"Gradient at what each of {depth} layers puts out, {seeds} seeds"))
+with reveal("power of ten of the plain network's gradients", power, quiet=True):
+    show(gradient_by_depth(panels, f"Gradient at what each of {depth} layers puts out, {seeds} seeds"))
 
 # %% [markdown]
 # Without normalisation, the plain network's first layers are told nothing: with PyTorch's default weights, each layer
@@ -397,21 +427,35 @@ print(f"{sum(p.numel() for p in resnet18.parameters()):,} parameters, {sum(work)
 # The function `zoo_table` does this for the networks that torchvision offers for transfer learning, AlexNet to DenseNet. It
 # also finds the depth: the layers with weights on the *longest* way through. The accuracy is not ours: it is what
 # torchvision publishes with its weights (source: `weights.meta` of torchvision; ImageNet-1K, 50 000 validation pictures,
-# one crop each). Which network is the deepest, and which has most parameters?
+# one crop each).
 
 # %%
 from densekit.model.proof.zoo_table import zoo_table
 
 zoo = zoo_table()
 print("as by hand:", zoo.loc["resnet18", "multiply_adds"] == sum(work))
+print("networks:", ", ".join(zoo.index))
+
+# %% [markdown]
+# Which of them is the deepest, and which has the most parameters? Write their names.
+
+# %%
+### BEGIN SOLUTION
+deepest, largest = "densenet201", "vgg16"
+### END SOLUTION
+guess("the deepest network", deepest)
+guess("the network with the most parameters", largest)
+
+# %%
 table = zoo[["depth", "accuracy"]].copy()
 table.insert(1, "parameters (M)", (zoo["parameters"] / 1e6).round(1))
 table.insert(2, "multiply-adds (G)", (zoo["multiply_adds"] / 1e9).round(2))
-table
+reveal("the network with the most parameters", zoo["parameters"].idxmax())
+with reveal("the deepest network", zoo["depth"].idxmax()):
+    display(table)
 
 # %% [markdown]
-# DenseNet-201 is the deepest, and VGG-16, with 16 layers, has the most parameters by far. Depth and size are different
-# things.
+# Depth and size are different things: the network with the most parameters is one of the shallow ones.
 #
 # The same as a picture: up is more accurate, left is cheaper. Compare the red line with the blue one, in both panels.
 
@@ -484,8 +528,8 @@ for dense_layer in network.features.denseblock2.values():
 show(weight_by_source(sizes, "Mean size of a weight by where it reads from, dense block 2"))
 
 # %% [markdown]
-# Newer features get somewhat larger weights, but the old ones keep most of theirs: no column fades out. That is weak
-# evidence, though. In a network that was never trained, all of these numbers would be near 1.
+# The newest features get the largest weights. The old ones keep a good part of theirs: no column fades out. That is weak
+# evidence, though: weights that are never trained would be alike in all columns, and these are not.
 #
 # A stronger test is to *take the old features away*. Each layer may look back only at the last few layers; whatever is older
 # is replaced by its average, so that it says nothing about the picture.
@@ -543,17 +587,29 @@ def accuracy_looking_back(reach: int) -> float:
 
 
 # %% [markdown]
-# Block 3 has 24 layers, so looking back 24 takes nothing away. Guess before you run: how much is left with 12, with 6, with 3?
+# Block 3 has 24 layers, so looking back 24 takes nothing away. What share of the pictures is still right if a layer looks
+# back 12 layers, and if it looks back 3? Guess in percent.
+
+# %%
+### BEGIN SOLUTION
+back_12, back_3 = 75, 30
+### END SOLUTION
+guess("right when looking back 12 layers", back_12, unit="%")
+guess("right when looking back 3 layers", back_3, unit="%")
 
 # %% tags=["nbval-ignore-output"]
 accuracies = {reach: accuracy_looking_back(reach) for reach in (24, 12, 6, 3)}
-for reach, share in accuracies.items():
-    print(f"looking back {reach:2} layers: {share:4.0%} of {pictures * len(classes)} pictures right")
+in_percent = {reach: round(100 * share) for reach, share in accuracies.items()}
+reveal("right when looking back 12 layers", in_percent[12], close=0.2)
+with reveal("right when looking back 3 layers", in_percent[3], close=0.3):
+    for reach, share in in_percent.items():
+        print(f"looking back {reach:2} layers: {share:3} % of {pictures * len(classes)} pictures right")
 
 # %%
-print("with everything, above 60 %:", accuracies[24] > 0.6)
-print("looking back 3 layers, below 50 %:", accuracies[3] < 0.5)
-print("half of the way is nearly enough, within 15 points:", abs(accuracies[24] - accuracies[12]) < 0.15)
+with reveal("right when looking back 3 layers", in_percent[3], quiet=True):
+    print("with everything, above 60 %:", accuracies[24] > 0.6)
+    print("looking back 3 layers, below 50 %:", accuracies[3] < 0.5)
+    print("half of the way is nearly enough, within 15 points:", abs(accuracies[24] - accuracies[12]) < 0.15)
 
 # %% [markdown]
 # With few pictures, each number may be off by ten points, but the fall is far larger: a trained DenseNet does read features
@@ -565,9 +621,9 @@ print("half of the way is nearly enough, within 15 points:", abs(accuracies[24] 
 #
 # The paper (Huang et al., *Densely Connected Convolutional Networks*, CVPR 2017) claims four strengths.
 #
-# | claim | what you have seen | what can't be seen here |
+# | claim | what you have seen | what you can't see here |
 # |---|---|---|
-# | alleviates the vanishing gradient (그레디언트 소멸 완화) | over 24 dense layers the gradient stays within a small factor, the plain one vanishes or grows | that this decides the accuracy; residual layers do it as well, and BatchNorm alone already stops the vanishing |
+# | alleviates the vanishing gradient (그레디언트 소멸, 기울기 소실 완화) | over 24 dense layers the gradient stays within a small factor, the plain one vanishes or grows | that this decides the accuracy; residual layers do it as well, and BatchNorm alone already stops the vanishing |
 # | strengthens feature propagation (강력한 특징 전파) | the input of a block is in its output, unchanged | that a later layer makes good use of it in every case |
 # | encourages feature reuse (특징 재사용 활성화) | old features keep large weights, and without them a trained network fails | whether a network trained without them would be worse |
 # | substantially fewer parameters (파라미터 수 감소) | at equal published accuracy, fewer parameters than the ResNets of the same table | fewer multiply-adds or less time: work is nearly that of the ResNets, and storing all features costs memory |
@@ -588,6 +644,9 @@ print("half of the way is nearly enough, within 15 points:", abs(accuracies[24] 
 # convince you that feature reuse, and not something else, makes DenseNets accurate?
 #
 # **Next**: notebook 03 builds DenseNet-121 layer by layer.
+
+# %%
+show_guesses()
 
 # %% tags=["result"]
 from densekit.course.results import record_result

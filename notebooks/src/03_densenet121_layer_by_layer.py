@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   densekit:
-#     compared_at_least: 30
+#     compared_at_least: 40
 #     ignored_at_most: 2
 # ---
 
@@ -14,13 +14,14 @@
 #
 # **You will be able to**
 # - write a dense layer, a dense block, a transition and a whole DenseNet in PyTorch,
-# - say before you run it how many channels, places, parameters and multiply-adds every stage has,
+# - say before you run it how many channels, positions, parameters and multiply-adds every stage has,
 # - choose growth rate, block sizes and width of a network for a given budget.
 #
 # **You need** Python classes, and what a convolution is. Notebook 02 tells *why* DenseNet joins instead of adding;
 # it helps, but is not needed.
 #
-# **Time**: 90 minutes, of which the machine needs less than one. **Difficulty**: medium.
+# **Time**: 155 minutes, of which the machine needs less than one; a good place for a break is before the transition.
+# **Difficulty**: medium.
 
 # %% tags=["parameters"]
 data: str = ""  # a folder of your own, with a subfolder of pictures for each class; empty for the samples
@@ -41,8 +42,22 @@ print(f"densekit {densekit.__version__} is here")
 # %% [markdown]
 # ## The way through
 #
-# One picture will accompany us: three colours, and as many rows and columns as the parameter says. Here is the whole way, drawn to
-# scale. Look for two opposite trends: how do the height and the width of the boxes change?
+# The words of this notebook, as Korean texts have them:
+#
+# | English | 한국어 | here |
+# |---|---|---|
+# | feature map, channel | 특징맵, 채널 | what one filter says about every position; one of the maps of a layer |
+# | spatial position | 공간 위치 | a row and a column of a map |
+# | dense block, dense layer | 덴스 블록, 덴스 레이어 | the layers that read everything before them |
+# | transition layer | 전이 레이어 (트랜지션 레이어) | halves channels, height and width between two blocks |
+# | bottleneck layer | 병목 레이어 | the 1×1 convolution that reads many channels and puts out few |
+# | growth rate | 성장률 | the channels that a dense layer adds |
+# | batch normalisation | 배치 정규화 | brings each channel to mean 0 and standard deviation 1, then scales it |
+# | pooling | 풀링 | the mean or the maximum of neighbouring positions |
+
+# %% [markdown]
+# One picture will accompany us: three colours, and as many rows and columns as the parameter says. Here is its whole way. A
+# box is as high as the maps of a stage, and the wider the more channels there are. Look for two opposite trends.
 
 # %%
 import torch
@@ -58,24 +73,38 @@ print("the picture:", tuple(image.shape))
 show(size_ladder(image_size=image_size))
 
 # %% [markdown]
-# The boxes become flat and wide: DenseNet trades *where* for *what*. At the end there are few places left, and at each of
-# them 1024 channels say what is there. Orange stages change the size; blue ones, the dense blocks, add channels. We build
+# The boxes become flat and wide: DenseNet trades *where* for *what*. At the end there are few positions left, and at each
+# of them 1024 channels say what is there. Orange stages change the size; blue ones, the dense blocks, add channels. We build
 # them from left to right.
 
 # %% [markdown]
 # ## The stem
-#
+
+# %%
+from densekit.plots import you_are_here
+
+show(you_are_here("stem", way="network"))
+
+# %% [markdown]
 # Before the first block, the **stem** makes the picture smaller: a 7×7 convolution with stride 2, then a 3×3 maximum
-# with stride 2. A convolution with stride 2 stands at every other place only; *padding* adds zeros around the border.
-# So: how many places does a side of the picture have after the first convolution, with padding 3?
+# with stride 2. A convolution with stride 2 stands at every other position only; *padding* adds zeros around the border.
+# How many positions does a side have after the first convolution, with padding 3, if the picture has 128? Type your guess in
+# the place of `...`.
+
+# %%
+from densekit.exercises.predictions import guess, reveal, show_guesses
+
+### BEGIN SOLUTION
+my_guess = 64
+### END SOLUTION
+guess("positions on a side after the first convolution", my_guess)
 
 # %%
 from torch import nn
 
-from densekit.exercises.predictions import predict
-
 first = nn.Conv2d(3, 64, kernel_size=7, stride=2, padding=3, bias=False)
-predict("places on a side after the first convolution", guess=..., answer=first(image).shape[-1])
+with reveal("positions on a side after the first convolution", first(image).shape[-1]):
+    print(tuple(image.shape), "becomes", tuple(first(image).shape))
 
 # %% [markdown]
 # ### Exercise 1: how large are the maps? (5 min, easy)
@@ -141,14 +170,26 @@ entered = x  # what enters the first dense block
 
 # %% [markdown]
 # ## The dense layer
-#
+
+# %%
+show(you_are_here("block 1", way="network"))
+show(you_are_here("input", way="dense layer"))
+
+# %% [markdown]
 # In a dense block each layer sees *everything* that was made before it, side by side:
 # $x_l = H_l([x_0, x_1, …, x_{l-1}])$. It adds `growth_rate` channels of its own, 32 in DenseNet-121, and takes nothing
-# away. First guess: 64 channels enter. How many does the *third* layer see?
+# away. 64 channels enter. How many does the *third* layer see?
 
 # %%
 growth_rate, bn_size = 32, 4
-predict("channels that the third layer sees", guess=..., answer=64 + 2 * growth_rate, unit="channels")
+### BEGIN SOLUTION
+my_guess = 64 + 2 * 32
+### END SOLUTION
+guess("channels that the third layer sees", my_guess, unit="channels")
+
+# %%
+with reveal("channels that the third layer sees", 64 + 2 * growth_rate):
+    print("64 + 2 x 32: what entered, and what two layers have added")
 
 # %% [markdown]
 # $H_l$ is norm, ReLU, 1×1 convolution, norm, ReLU, 3×3 convolution. The 1×1 convolution is the **bottleneck**: however
@@ -174,21 +215,34 @@ def layer_parameters(in_channels: int, growth_rate: int, bn_size: int) -> int:
 check.exercise_3(layer_parameters)
 
 # %% [markdown]
-# Does the bottleneck pay? Without it, a 3×3 convolution would read all channels directly. Here are the weights of both, for
-# an early layer that sees 64 channels and for a late one that sees 992. Before you run it: which is smaller, each time?
+# Does the bottleneck pay? Without it, a 3×3 convolution would read all channels directly. Which of the two ways needs fewer
+# weights: for an early layer, which sees 64 channels, and for a late one, which sees 992? Answer `"direct"` or
+# `"bottleneck"`.
 
 # %%
-for seen in (64, 992):
-    direct, squeezed = 9 * seen * growth_rate, seen * 128 + 9 * 128 * growth_rate
-    print(f"{seen:4} channels seen: {direct:7,} weights directly, {squeezed:7,} with a bottleneck")
+### BEGIN SOLUTION
+early, late = "direct", "bottleneck"
+### END SOLUTION
+guess("fewer weights in an early layer", early)
+guess("fewer weights in a late layer", late)
+
+# %%
+with (
+    reveal("fewer weights in an early layer", "direct"),
+    reveal("fewer weights in a late layer", "bottleneck"),
+):
+    for seen in (64, 992):
+        direct, squeezed = 9 * seen * growth_rate, seen * 128 + 9 * 128 * growth_rate
+        print(f"{seen:4} channels seen: {direct:7,} weights directly, {squeezed:7,} with a bottleneck")
 
 # %% [markdown]
-# Early it costs more, late it saves nearly half. In DenseNet-121 most layers are late ones.
+# In DenseNet-121 most layers are late ones.
 
 # %% [markdown]
 # ### Exercise 4: DenseLayer (15 min, medium)
 # `forward` gets the *list* of all features so far, each of shape (N, channels, H, W). Join them along the channels, and
-# return the new ones **only**: (N, growth_rate, H, W). Names of the parts: `norm1`, `conv1`, `norm2`, `conv2`.
+# return the new ones **only**: (N, growth_rate, H, W). Names of the parts: `norm1`, `conv1`, `norm2`, `conv2`. Each norm is
+# followed by a ReLU, then comes the convolution.
 
 # %%
 from torch.nn import functional as F
@@ -230,7 +284,11 @@ print("new: ", tuple(new.shape))
 
 # %% [markdown]
 # ## The dense block
-#
+
+# %%
+show(you_are_here("block 1", way="network"))
+
+# %% [markdown]
 # A block is a loop over layers and a list that grows. Here is the first block of DenseNet-121: a row for each layer, each
 # colour for the layer that made the channels. What you see as a staircase is the whole idea.
 
@@ -258,12 +316,20 @@ def channels_seen(num_layers: int, in_channels: int, growth_rate: int) -> list[i
 check.exercise_5(channels_seen)
 
 # %% [markdown]
-# 64 channels enter the first block, which has six layers: 64 + 6 × 32, how many? The second block gets half of these and has twelve
-# layers. How many leave it?
+# 64 channels enter the first block, which has six layers. How many leave it? The second block gets half of these, and has
+# twelve layers. How many leave that one?
 
 # %%
-predict("channels that leave block 1", guess=..., answer=64 + 6 * 32)
-predict("channels that leave block 2", guess=..., answer=(64 + 6 * 32) // 2 + 12 * 32)
+### BEGIN SOLUTION
+from_block_1, from_block_2 = 256, 512
+### END SOLUTION
+guess("channels that leave block 1", from_block_1, unit="channels")
+guess("channels that leave block 2", from_block_2, unit="channels")
+
+# %%
+with reveal("channels that leave block 1", 256), reveal("channels that leave block 2", 512):
+    print("block 1: 64 + 6 x 32 = 256")
+    print("block 2: 256 / 2 + 12 x 32 = 512")
 
 # %% [markdown]
 # ### Exercise 6: DenseBlock (12 min, medium)
@@ -292,6 +358,9 @@ class DenseBlock(nn.Module):
 
 check.exercise_6(DenseBlock)
 
+# %% [markdown]
+# With your block, or the reference's:
+
 # %%
 Block = check.yours_or_ours(check.exercise_6, DenseBlock, reference.DenseBlock)
 with torch.no_grad():
@@ -306,14 +375,25 @@ print("what entered is still there, exact:", torch.equal(after_block[:, :64], en
 
 # %% [markdown]
 # ## The transition
-#
-# If this went on, there would be thousands of channels on large maps. So between two blocks a **transition** mixes all channels
-# into half as many (norm, ReLU, 1×1 convolution), and an average over 2×2 places halves height and width. What is left
-# of the numbers that go in: one half, one quarter, one eighth?
 
 # %%
-share = (128 * 28 * 28) / (256 * 56 * 56)
-predict("left of a transition's input, as one over", guess=..., answer=1 / share)
+show(you_are_here("transition 1", way="network"))
+
+# %% [markdown]
+# If this went on, there would be thousands of channels on large maps. So between two blocks a **transition** mixes all
+# channels into half as many (norm, ReLU, 1×1 convolution), and an average over 2×2 positions halves height and width. How
+# many numbers go in for each one that comes out: 2, 4 or 8?
+
+# %%
+### BEGIN SOLUTION
+my_guess = 8
+### END SOLUTION
+guess("numbers into a transition for each one out", my_guess)
+
+# %%
+into, out_of = 256 * 56 * 56, 128 * 28 * 28
+with reveal("numbers into a transition for each one out", into / out_of, close=0):
+    print("half of the channels, half of the height, half of the width")
 
 # %% [markdown]
 # ### Exercise 7: Transition (8 min, easy)
@@ -344,10 +424,14 @@ print("after the transition: ", tuple(after_transition.shape))
 
 # %% [markdown]
 # ## The whole network
-#
-# Stem, four blocks with three transitions between them, a last norm, an average over all places. Four numbers say
-# everything, and densekit keeps them in a `DenseNetConfig`. The 121 counts the layers with weights: 1 convolution in the stem, two
-# in each of the dense layers, one in each transition, and the classifier. Check it in your head before you run the cell.
+
+# %%
+show(you_are_here(way="network"))
+
+# %% [markdown]
+# Stem, four blocks with three transitions between them, a last norm, an average over all positions. Four numbers say
+# everything, and densekit keeps them in a `DenseNetConfig`. The 121 counts the layers with weights: 1 convolution in the stem,
+# two in each of the dense layers, one in each transition, and the classifier.
 
 # %%
 from densekit.model.architectures import DenseNetConfig
@@ -359,7 +443,7 @@ print("dense layers:", sum(config.block_config), " layers with weights:", config
 # %% [markdown]
 # ### Exercise 8: DenseNet (15 min, hard)
 # In the loop, add `denseblock1`, `transition1`, `denseblock2` and so on to `self.features`, and keep account of `channels`. In
-# `forward`: features, a last ReLU, the average over all places, the classifier.
+# `forward`: features, a last ReLU, the average over all positions, the classifier. The result has the shape (N, classes).
 
 
 # %%
@@ -391,19 +475,30 @@ class DenseNet(nn.Module):
 check.exercise_8(DenseNet)
 
 # %% [markdown]
-# Now our picture goes through all of it, stage by stage. Cover the output with your hand, and tell the shape of each line
-# from the line before it.
+# Now our picture, with 128×128 pixels, goes through all of it. What leaves the third block: how many channels, and how many
+# positions on a side?
+
+# %%
+### BEGIN SOLUTION
+channels_3, side_3 = 1024, 8
+### END SOLUTION
+guess("channels that leave block 3", channels_3)
+guess("positions on a side that leave block 3", side_3)
 
 # %%
 Network = check.yours_or_ours(check.exercise_8, DenseNet, reference.DenseNet)
 network = Network(config, 0).eval()  # 0 classes: it returns embeddings
 
 with torch.no_grad():
-    x = image
+    x, shapes = image, {}
     for name, stage in network.features.named_children():
         x = stage(x)
-        print(f"{name:12} {tuple(x.shape)}")
-    print(f"{'embedding':12} {tuple(network(image).shape)}")
+        shapes[name] = tuple(x.shape)
+    shapes["embedding"] = tuple(network(image).shape)
+_, channels, side, _ = shapes["denseblock3"]
+with reveal("channels that leave block 3", channels), reveal("positions on a side that leave block 3", side):
+    for name, shape in shapes.items():
+        print(f"{name:12} {shape}")
 
 # %% [markdown]
 # ## Trained weights in your network
@@ -417,6 +512,7 @@ trained = densenet121().eval()
 print(network.load_state_dict(trained.state_dict(), strict=True))
 
 with torch.no_grad():
+    print("the same shape:", network(image).shape == trained(image).shape)
     difference = (network(image) - trained(image)).abs().max().item()
     in_float64 = (network.double()(image.double()) - trained.double()(image.double())).abs().max().item()
 print("the same embedding, exact:", difference == 0)
@@ -427,7 +523,7 @@ _ = network.float(), trained.float()
 # `All keys matched`, and the same numbers. This is your network now: trained by others, written by you.
 #
 # What is left of the picture on its way? At each stage, the strength of all channels together, bright where it is
-# high. Look at two things: when do you stop recognising the object, and are the bright places still where it is?
+# high. Look at two things: when do you stop recognising the object, and are the bright positions still where it is?
 
 # %%
 from densekit.plots import image_grid
@@ -448,7 +544,7 @@ with torch.no_grad():
 show(image_grid(list(shown.values()), list(shown), title="Strength of all channels at each stage", columns=3))
 
 # %% [markdown]
-# The early maps still look like a drawing of the picture. The late ones have a handful of places, and everything that they
+# The early maps still look like a drawing of the picture. The late ones have a handful of positions, and everything that they
 # know is in *which* of their 1024 channels are active. A single image of their mean can't show that.
 
 # %% [markdown]
@@ -473,37 +569,47 @@ for hook in hooks:
 print(f"{len(multiply_adds)} convolutions, {sum(multiply_adds):,} multiply-adds")
 
 # %% [markdown]
-# All of that follows from the four numbers of the config, without building anything. densekit's `make_ledger` works it out, line
-# by line. It must agree with what you just counted.
+# Which of the four blocks has most of the parameters, and which does most of the work? They are not the same.
+
+# %%
+### BEGIN SOLUTION
+large, slow = 3, 1
+### END SOLUTION
+guess("number of the block with most parameters", large)
+guess("number of the block with most multiply-adds", slow)
+
+# %% [markdown]
+# All of that follows from the four numbers of the config, without building anything. densekit's `make_ledger` works it out,
+# line by line. It must agree with what you just counted.
 
 # %%
 from densekit.model.proof.ledger import make_ledger
 
 ledger = make_ledger(config, image_size, num_classes=0)
-print(ledger)
+most_parameters = max(range(1, 5), key=lambda n: ledger[f"denseblock{n}"].parameters)
+most_work = max(range(1, 5), key=lambda n: ledger[f"denseblock{n}"].multiply_adds)
+reveal("number of the block with most parameters", most_parameters, close=0)
+with reveal("number of the block with most multiply-adds", most_work, close=0):
+    print(ledger)
+
+# %%
 print("multiply-adds as counted:", ledger.multiply_adds == sum(multiply_adds))
 block = network.features.denseblock2
 by_hand = sum(parameter.numel() for parameter in block.parameters())
 print("parameters of block 2:   ", ledger["denseblock2"].parameters == by_hand)
 
 # %% [markdown]
-# Before you look at the next figure: which of the four blocks has most of the parameters, and which does most of the work?
-# They are not the same.
+# The same as a figure: for each stage, its share of the parameters and of the work.
 
 # %%
 from densekit.plots import channel_strip, cost_bars
 
-most_parameters = max(range(1, 5), key=lambda n: ledger[f"denseblock{n}"].parameters)
-most_work = max(range(1, 5), key=lambda n: ledger[f"denseblock{n}"].multiply_adds)
-predict("number of the block with most parameters", guess=..., answer=most_parameters, close=0)
-predict("number of the block with most multiply-adds", guess=..., answer=most_work, close=0)
-
-# %%
-show(cost_bars(config, image_size))
+with reveal("number of the block with most multiply-adds", most_work, quiet=True):
+    show(cost_bars(config, image_size))
 
 # %% [markdown]
-# Parameters do not depend on the size of the maps, multiply-adds do: the first block works on maps with 64 times as many places as the
-# last. So *late* layers make a network large, and *early* layers make it slow.
+# Parameters do not depend on the size of the maps, multiply-adds do: the first block works on maps with 64 times as many positions as
+# the last. So *late* layers make a network large, and *early* layers make it slow.
 
 # %%
 show(channel_strip(config))
@@ -515,25 +621,43 @@ show(channel_strip(config))
 # %% [markdown]
 # ## The ledger, live
 #
-# Move the sliders. Three questions to answer with them: (1) You double the growth rate: do the parameters double, or more? (2) Which
-# number changes the multiply-adds but no parameter? (3) What does `drop_rate` change in the table?
-#
-# Without a running kernel you see no sliders here; the table above and this figure come from the same function.
+# Three guesses, and then you move the sliders to find out. (1) You double the growth rate. By what factor do the parameters
+# grow, roughly? (2) Which number changes the multiply-adds but no parameter: `"growth rate"`, `"image size"` or
+# `"drop rate"`? (3) Does `drop_rate` change anything in the table?
 
 # %%
-from densekit.widgets.ledger import LedgerExplorer, ledger_view
-
-figure, table = ledger_view(DenseNetConfig(growth_rate=16), image_size)
-show(figure)
-print(table)
+### BEGIN SOLUTION
+factor, only_work, changes_table = 4, "image size", "no"
+### END SOLUTION
+guess("factor of the parameters at twice the growth rate", factor)
+guess("changes the multiply-adds alone", only_work)
+guess("does drop_rate change the table?", changes_table)
 
 # %% tags=["volatile"]
-explorer = LedgerExplorer()
+from densekit.widgets.ledger import LedgerExplorer, ledger_view
+
+explorer = LedgerExplorer(image_size=image_size)
 explorer
 
 # %% [markdown]
-# For (1): with half the growth rate the parameters fell to roughly a quarter, as both sides of most convolutions shrink. (2) The
-# image size. (3) Nothing: dropout has no weights. It sets random values to zero, and only while training.
+# Without a running kernel you see no sliders. The function behind them says the same:
+
+# %%
+half, whole = (make_ledger(DenseNetConfig(growth_rate=k), image_size, 0).parameters for k in (16, 32))
+with reveal("factor of the parameters at twice the growth rate", whole / half):
+    print(f"growth rate 16: {half:,} parameters, 32: {whole:,}: both sides of most convolutions grow")
+with reveal("changes the multiply-adds alone", "image size"):
+    print("a weight is used once for each position, however many positions there are")
+with reveal("does drop_rate change the table?", False):
+    print("dropout has no weights: it sets random values to zero, and only while training")
+
+# %%
+figure, table = ledger_view(DenseNetConfig(growth_rate=16), image_size)
+show(figure)
+
+# %% [markdown]
+# This is a network with half the growth rate. Compare its strips with those of DenseNet-121: the stem is the same, and
+# everything behind it is thinner.
 
 # %% [markdown]
 # ### Exercise 9: one picture, two answers (5 min, easy)
@@ -578,6 +702,9 @@ check.exercise_10(small)
 # double the image size, or the growth rate? What does the ledger say to each?
 #
 # **Next**: notebook 04 maps weights by name into this network, and hunts bugs that no shape gives away.
+
+# %%
+show_guesses()
 
 # %% tags=["result"]
 from densekit.course.results import record_result

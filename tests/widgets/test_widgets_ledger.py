@@ -77,3 +77,8 @@ def test_too_small_images_are_refused():
 def explorer_config(values: dict[str, int]) -> DenseNetConfig:
     blocks = tuple(values[f"block_{number}"] for number in (1, 2, 3, 4))
     return DenseNetConfig(values["growth_rate"], blocks, values["num_init_features"], values["bn_size"])
+
+
+@pytest.mark.parametrize(("asked", "shown"), [(128, 128), (16, 32), (900, 320)])
+def test_it_starts_with_the_image_size_that_is_asked_for(asked, shown):
+    assert LedgerExplorer(image_size=asked).values["image_size"] == shown
