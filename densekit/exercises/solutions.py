@@ -30,7 +30,7 @@ def find_solution(checker: Callable[..., object], folder: Path | None = None) ->
 
 
 def _notebook_of(module: str, course: Course) -> str:
-    # For a module of a package, such as 'densekit.exercises.proven.rewritings', the package counts: 'proven'.
+    # For a module of a package, such as 'densekit.exercises.proven.hunted_bugs', the package counts: 'proven'.
     room = module.removeprefix("densekit.exercises.").partition(".")[0]
     for name in course.names():
         if name.endswith(f"_{room}"):

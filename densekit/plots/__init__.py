@@ -10,7 +10,7 @@ from densekit.plots.connections import connection_diagram, connection_kinds
 from densekit.plots.curves import gradient_by_depth, training_curves
 from densekit.plots.described import alt_text, describe, png, show
 from densekit.plots.features import feature_map_ladder, filter_grid, weight_by_source
-from densekit.plots.ladder import difference_ladder
+from densekit.plots.ladder import difference_ladder, difference_strip
 from densekit.plots.measured import accuracy_lines, zoo_scatter
 from densekit.plots.network import cost_bars, ledger_overview, size_ladder
 from densekit.plots.pictures import before_after, image_grid, prediction_grid
@@ -29,6 +29,7 @@ __all__ = [
     "cost_bars",
     "describe",
     "difference_ladder",
+    "difference_strip",
     "feature_map_ladder",
     "filter_grid",
     "gradient_by_depth",

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from textwrap import fill
 
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from densekit.errors import DensekitError
@@ -198,3 +199,31 @@ def _words(columns: Mapping[str, Rungs], title: str, predicted: str | None, tole
     if predicted is not None:
         texts.append(f"Marked as predicted: {predicted}.")
     return " ".join(texts)
+
+
+def difference_strip(ladders: Mapping[str, Rungs], title: str, tolerance: float = TOLERANCE) -> Figure:
+    """Draw each ladder as a strip of cells, one for each module: what hundreds of green rungs come down to.
+
+    Args:
+        ladders: ladders by their headings; all with the same modules.
+        title: what is compared.
+        tolerance: the largest difference that is green, absolute.
+
+    Raises:
+        DensekitError: there is nothing to draw, or the ladders have different modules.
+    """
+    columns = _columns(ladders)
+    colours = [to_rgb(colour) for _, _, colour in _MARKS]
+    modules = len(next(iter(columns.values())))
+    with styled():
+        figure = new_figure(9.0, 0.75 + 0.75 * len(columns))
+        rows = figure.subplots(len(columns), 1, squeeze=False)[:, 0]
+        for axes, (heading, ladder) in zip(rows, columns.items(), strict=True):
+            kinds = [_kind(difference, tolerance) for difference in ladder.values()]
+            axes.imshow([[colours[kind] for kind in kinds]], aspect="auto", interpolation="nearest")
+            axes.set_yticks([])
+            axes.set_xticks([0, modules - 1], ["first module", "last"], fontsize=7.5)
+            differing = sum(kind >= 2 for kind in kinds)
+            axes.set_title(f"{heading}: {differing} of {modules} differ", loc="left", fontsize=9)
+        figure.suptitle(title)
+    return describe(figure, _words(columns, title, None, tolerance).replace("Ladder", "Strips", 1))

@@ -330,7 +330,7 @@ def measure(norm: bool) -> dict[str, list[list[float]]]:
 
 # %%
 ### BEGIN SOLUTION
-my_guess = 11
+my_guess = 10
 ### END SOLUTION
 guess("power of ten of the plain network's gradients", my_guess)
 

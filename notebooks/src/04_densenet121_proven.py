@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   densekit:
-#     compared_at_least: 40
+#     compared_at_least: 32
 #     ignored_at_most: 4
 # ---
 
@@ -15,10 +15,10 @@
 # - read the JSON file that makes a DenseNet-121, 161, 169 or 201,
 # - load weights by name into a network of your own, strictly,
 # - find a bug from a ladder of differences,
-# - say which two rewritings make a frozen network faster without changing it.
+# - give a trained network a classifier for your own classes.
 #
-# **You need** notebook 03, or some acquaintance with `nn.Module`. **Time**: 90 minutes, of which the machine needs
-# less than one. **Difficulty**: medium; the last part is hard.
+# **You need** notebook 03, or some acquaintance with `nn.Module`. **Time**: 120 minutes, of which the machine needs
+# less than one. **Difficulty**: medium.
 
 # %% tags=["parameters"]
 image_size: int = 32  # side of the random images in the proofs, in pixels
@@ -36,8 +36,25 @@ import densekit
 print(f"densekit {densekit.__version__} is here")
 
 # %% [markdown]
-# ## A network in three numbers
+# The words of this notebook, as Korean texts have them:
 #
+# | English | 한국어 | here |
+# |---|---|---|
+# | weights, parameters | 가중치, 매개변수 (파라미터) | the numbers that a network has learned |
+# | state dict | 상태 딕셔너리 | a dictionary from names to tensors |
+# | checkpoint, file of weights | 체크포인트, 가중치 파일 | where they are kept |
+# | running mean, running variance | 이동 평균, 이동 분산 | what a BatchNorm notes while it trains |
+# | rounding error | 반올림 오차 | what every computation loses: about 1e-16 in float64 |
+
+# %% [markdown]
+# ## A network in three numbers
+
+# %%
+from densekit.plots import show, you_are_here
+
+show(you_are_here(way="network"))
+
+# %% [markdown]
 # Four DenseNets come with this package, and each is one small file. Everything else follows from it: how many
 # layers there are, how wide they are, how long an embedding is.
 
@@ -97,7 +114,7 @@ check.exercise_1(channels_into_block_4, num_features, depth)
 # ## The four of them
 #
 # The parameters are counted, the multiply-adds measured: torch counts them while an image of 224 × 224 pixels goes
-# through. (On the device `meta`, where tensors have a shape and no content, that costs nothing.) The accuracy on
+# through. (On the device `meta`, where tensors have a shape and no content, this costs nothing.) The accuracy on
 # ImageNet is not ours: torchvision publishes it with its weights.
 
 # %%
@@ -125,23 +142,29 @@ def measured(name: str) -> dict:
 
 
 # %% [markdown]
-# Before you look: DenseNet-161 has fewer layers than 169, but grows by 48 channels a layer instead of 32, and starts
-# with 96. How many times the multiply-adds of DenseNet-121 does it need?
+# DenseNet-161 has fewer layers than 169, but grows by 48 channels a layer instead of 32, and starts with 96. How many times
+# the multiply-adds of DenseNet-121 does it need? Type your guess in the place of `...`.
+
+# %%
+from densekit.exercises.predictions import guess, reveal, show_guesses
+
+### BEGIN SOLUTION
+my_guess = 2.7
+### END SOLUTION
+guess("work of DenseNet-161, in times that of 121", my_guess, unit="×")
 
 # %%
 import pandas as pd
 
-from densekit.exercises.predictions import predict
-
 table = pd.DataFrame([measured(name) for name in ARCHITECTURES]).set_index("network")
 cost = table["multiply-adds, G"]
-predict("161 against 121", guess=..., answer=round(cost["densenet161"] / cost["densenet121"], 1), unit="×")
-
-# %%
-table
+with reveal(
+    "work of DenseNet-161, in times that of 121", round(cost["densenet161"] / cost["densenet121"], 1)
+):
+    display(table)
 
 # %% [markdown]
-# Notice 201 against 161: it is deeper, yet has fewer parameters and little more than half the work, for almost the
+# Compare 201 with 161: it is deeper, yet has fewer parameters and little more than half the work, for almost the
 # same accuracy. Wider layers are dearer than more layers. For the rest of the course, 121 is enough.
 
 # %% [markdown]
@@ -205,119 +228,60 @@ def modern(key: str) -> str:
 check.exercise_2(modern)
 
 # %% [markdown]
-# ## A network of our own
+# ## Weights from elsewhere
 #
-# Suppose you have written a DenseNet yourself, as in notebook 03, and called things as you like. Here is one, short:
-# the ReLUs and pools are function calls, a layer returns old and new features together.
-
-
-# %%
-from torch.nn import functional as F
-
-
-class OwnLayer(nn.Module):
-    def __init__(self, channels: int, growth: int, bottleneck: int) -> None:
-        super().__init__()
-        self.squeeze_norm = nn.BatchNorm2d(channels)
-        self.squeeze = nn.Conv2d(channels, bottleneck, kernel_size=1, bias=False)
-        self.grow_norm = nn.BatchNorm2d(bottleneck)
-        self.grow = nn.Conv2d(bottleneck, growth, kernel_size=3, padding=1, bias=False)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        new = self.squeeze(self.squeeze_norm(x).relu())
-        new = self.grow(self.grow_norm(new).relu())
-        return torch.cat([x, new], dim=1)
-
-
-class OwnShrink(nn.Module):
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.norm = nn.BatchNorm2d(channels)
-        self.conv = nn.Conv2d(channels, channels // 2, kernel_size=1, bias=False)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return F.avg_pool2d(self.conv(self.norm(x).relu()), 2)
-
+# Your own network of notebook 03 has the names of torchvision, so every file with those names fits. But here is a file from
+# somebody who calls things differently. It holds a small DenseNet, which computes in milliseconds. (The network in this
+# notebook is densekit's, whose four classes are those that you wrote. Take yours instead, if you like.)
 
 # %%
-class OwnDenseNet(nn.Module):
-    def __init__(self, growth: int, block_config: tuple[int, ...], channels: int, classes: int) -> None:
-        super().__init__()
-        self.stem = nn.Sequential()
-        self.stem.conv = nn.Conv2d(3, channels, kernel_size=7, stride=2, padding=3, bias=False)
-        self.stem.norm = nn.BatchNorm2d(channels)
-        self.blocks, self.shrinks = nn.ModuleList(), nn.ModuleList()
-        for number, layers in enumerate(block_config):
-            if number > 0:
-                self.shrinks.append(OwnShrink(channels))
-                channels //= 2
-            widths = [channels + growth * index for index in range(layers)]
-            self.blocks.append(nn.Sequential(*[OwnLayer(width, growth, 4 * growth) for width in widths]))
-            channels += growth * layers
-        self.last_norm = nn.BatchNorm2d(channels)
-        self.head = nn.Linear(channels, classes)
+from densekit.exercises.proven import foreign_name
+from densekit.model.architectures import DenseNetConfig
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        x = F.max_pool2d(self.stem(images).relu(), 3, stride=2, padding=1)
-        for shrink, block in zip([nn.Identity(), *self.shrinks], self.blocks):
-            x = block(shrink(x))
-        return self.head(self.last_norm(x).relu().mean(dim=(2, 3)))
-
-
-# %% [markdown]
-# The reference is torchvision's own code, in a size that computes in milliseconds. Both networks have equally many
-# tensors, under other names:
-
-# %%
 torch.manual_seed(seed)
-reference = torchvision.models.DenseNet(4, (2, 2), 8, num_classes=3).double().eval()
-own = OwnDenseNet(4, (2, 2), 8, classes=3).double().eval()
-for theirs, ours in list(zip(reference.state_dict(), own.state_dict()))[:14:2]:
-    print(f"{theirs:48} {ours}")
-print(len(reference.state_dict()), "and", len(own.state_dict()), "tensors")
+own = DenseNet(DenseNetConfig(growth_rate=4, block_config=(2, 2), num_init_features=8), num_classes=3)
+own = own.double().eval()
+elsewhere = {foreign_name(key): torch.rand_like(tensor.double()) for key, tensor in own.state_dict().items()}
+for theirs, ours in list(zip(elsewhere, own.state_dict()))[::7]:
+    print(f"{theirs:34} {ours}")
 
 # %% [markdown]
 # ### Exercise 3: Translate the names (12 min, medium)
-# Write the translation from torchvision's names to ours. Blocks and layers are counted from 1 there, and from 0 here:
-# `features.denseblock1.denselayer2.norm1.weight` is our `blocks.0.1.squeeze_norm.weight`. `transition1` is our
-# `shrinks.0`, `norm5` our `last_norm`, and the classifier our `head`. It should work for networks of any depth.
+# Write the translation from their names, on the left, to those of your network, on the right. They count blocks, layers and
+# transitions from 0. What they call `blocks.0.1.squeeze_norm.weight` is
+# `features.denseblock1.denselayer2.norm1.weight` here; `squeeze`, `grow_norm` and `grow` are `conv1`, `norm2` and `conv2`.
+# It should work for networks of any depth.
 
 
 # %%
 def translated(key: str) -> str:
     ### BEGIN SOLUTION
-    key = key.removeprefix("features.")
-    words = {
-        "norm1": "squeeze_norm", "conv1": "squeeze", "norm2": "grow_norm", "conv2": "grow",
-        "conv0": "stem.conv", "norm0": "stem.norm", "norm5": "last_norm", "classifier": "head",
-    }  # fmt: skip
-    pieces = []
-    for piece in key.split("."):
-        counted = re.fullmatch(r"(denseblock|denselayer|transition)(\d+)", piece)
-        if counted:
-            prefix = {"denseblock": "blocks.", "denselayer": "", "transition": "shrinks."}[counted[1]]
-            piece = f"{prefix}{int(counted[2]) - 1}"
-        pieces.append(words.get(piece, piece))
-    return ".".join(pieces)
+    first, *rest = key.split(".")
+    if first == "blocks":
+        block, layer, part, kind = rest
+        part = {"squeeze_norm": "norm1", "squeeze": "conv1", "grow_norm": "norm2", "grow": "conv2"}[part]
+        return f"features.denseblock{int(block) + 1}.denselayer{int(layer) + 1}.{part}.{kind}"
+    if first == "shrinks":
+        return f"features.transition{int(rest[0]) + 1}.{'.'.join(rest[1:])}"
+    for theirs, ours in (("stem.conv", "features.conv0"), ("stem.norm", "features.norm0")):
+        key = key.replace(theirs, ours)
+    return key.replace("last_norm", "features.norm5").replace("head", "classifier")
     ### END SOLUTION
 
 
 check.exercise_3(translated)
 
 # %% [markdown]
-# The names translated, loading is one strict call. (The notebook goes on with a translation of its own, whatever you
-# have written.)
+# With the names translated, loading is one strict call. (The next cell takes the right names, whatever you have written.)
 
 # %%
-from densekit.exercises.proven import own_name
-
-outcome = own.load_state_dict({own_name(key): tensor for key, tensor in reference.state_dict().items()})
-print(outcome)
+right_names = {foreign_name(key): key for key in own.state_dict()}
+print(own.load_state_dict({right_names[key]: tensor for key, tensor in elsewhere.items()}))
 
 # %% [markdown]
 # ## The ladder
 #
-# That the names fit proves nothing about the code. So we compare what *every module* puts out, for the same images.
+# The reference is torchvision's own code, in the same small size. That the names fit proves nothing about the code. So we compare what *every module* puts out, for the same images.
 # In float64, rounding is about 1e-16: whatever is larger than 1e-9 is a mistake. A few lines of PyTorch do it: a *hook* on
 # each module notes its output.
 
@@ -339,11 +303,7 @@ def outputs(network: nn.Module, images: torch.Tensor) -> dict[str, torch.Tensor]
 def ladder(ours: nn.Module, theirs: nn.Module, images: torch.Tensor) -> dict[str, float]:
     mine, right = outputs(ours, images), outputs(theirs, images)
     with_weights = {key.rpartition(".")[0] for key in theirs.state_dict()}
-    return {
-        name: float((mine[own_name(name)] - right[name]).abs().max())
-        for name in right
-        if name in with_weights
-    }
+    return {name: float((mine[name] - right[name]).abs().max()) for name in right if name in with_weights}
 
 
 # %% [markdown]
@@ -355,22 +315,23 @@ from densekit.model.proof.parity import randomise
 from densekit.plots import difference_ladder
 from densekit.plots.ladder import first_red
 
+reference = torchvision.models.DenseNet(4, (2, 2), 8, num_classes=3).double().eval()
 randomise(reference, torch.Generator().manual_seed(seed))
-own.load_state_dict({own_name(key): tensor for key, tensor in reference.state_dict().items()})
+own.load_state_dict(reference.state_dict())
 images = torch.randn(
     2, 3, image_size, image_size, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
 )
 rungs_of_own = ladder(own, reference, images)
-difference_ladder(rungs_of_own, "Our own network against torchvision's")
+show(difference_ladder(rungs_of_own, "Our own network against torchvision's"))
 
 # %% [markdown]
 # One rung for each module, from the image down to the logits; all of them are left of the dotted line at 1e-9. Our network
 # **is** torchvision's. How much would a small mistake be? In the next cell one norm has another `eps`.
 
 # %%
-own.stem.norm.eps = 1e-4
+own.features.norm0.eps = 1e-4
 rungs_with_mistake = ladder(own, reference, images)
-own.stem.norm.eps = 1e-5
+own.features.norm0.eps = 1e-5
 print("first red rung:", first_red(rungs_with_mistake))
 print("and right behind it:", list(rungs_with_mistake)[2])
 print("same class for both images:", bool((own(images).argmax(1) == reference(images).argmax(1)).all()))
@@ -395,18 +356,39 @@ for line in report.summary():
         f"{line['mode']:5} {line['quantity']:9} {line['compared']:4} compared, {line['close']:4} within 1e-9"
     )
 print("the networks agree:", report.agree)
-difference_ladder(rungs(report), "DenseNet-121: densekit against torchvision, evaluation mode")
 
 # %% [markdown]
-# 366 rungs, and not one is red. This is the network of the paper, as torchvision has it, down to the gradients: what you
-# train here is what it says it is.
+# So that you know what to look for, here is the strip of this network beside one with a planted bug: its third transition
+# takes the maximum of four positions where it should take their mean.
+
+# %%
+from densekit.model.proof.parity import compare_networks
+from densekit.plots import difference_strip
+
+whole = densenet121(num_classes=10)
+buggy = densenet121(num_classes=10)
+buggy.features.transition3.pool = nn.MaxPool2d(kernel_size=2, stride=2)
+noise = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(seed))
+with_bug = rungs(compare_networks(buggy, whole, noise))
+without = rungs(compare_networks(densenet121(num_classes=10), whole, noise))
+show(
+    difference_strip(
+        {"no bug": without, "one bug in transition 3": with_bug}, "DenseNet-121, module by module"
+    )
+)
+
+# %% [markdown]
+# Not one cell is red in the first strip. This is the network of the paper, as torchvision has it, down to the gradients: what
+# you train here is what it says it is. In the second strip everything behind the bug is red, and nothing before it.
+#
+# Such bugs stand in textbooks. The PyTorch version of one well-known book's DenseNet ends in a *max* pooling, where its text
+# and its versions for other libraries take the mean.
 
 # %% [markdown]
 # ## Why fresh weights hide bugs
 #
 # A fresh BatchNorm has gain 1 and bias 0, mean 0 and variance 1: it does next to nothing. Here is a network in which ReLU
-# and norm have changed places in every dense layer. It is a serious mistake. Does it change the logits of a network that was just
-# made? Say "yes" or "no", then read on.
+# and norm have changed places in every dense layer. It is a serious mistake.
 
 # %%
 from densekit.model.proof.planted import PLANTED, specimen
@@ -414,21 +396,29 @@ from densekit.model.proof.planted import PLANTED, specimen
 bug = PLANTED["ReLU before norm"]
 print("written:  ", bug.written)
 print("should be:", bug.meant)
-predict("does it change the logits of a fresh network?", guess=..., answer="no")
 
 # %% [markdown]
-# Here is the answer, with fresh norms and with random ones.
+# Does it change the logits of a network that was just made? Answer `"yes"` or `"no"`.
 
-# %% tags=["false-is-meant"]
+# %%
+### BEGIN SOLUTION
+my_guess = "no"
+### END SOLUTION
+guess("does the bug change the logits of a fresh network?", my_guess)
+
+# %%
+apart = {}
 for norms in ("freshly made", "randomised"):
     good = specimen(norms)
     with torch.no_grad():
-        apart = (bug(good)(images) - good(images)).abs().max()
-    print(f"norms {norms}: the same logits, within 1e-9: {bool(apart < 1e-9)}")
+        apart[norms] = float((bug(good)(images) - good(images)).abs().max())
+with reveal("does the bug change the logits of a fresh network?", apart["freshly made"] > 1e-9):
+    for norms, difference in apart.items():
+        print(f"norms {norms}: the logits {'differ' if difference > 1e-9 else 'are the same'}")
+    print("With gain 1 and bias 0, a norm keeps every sign: the ReLU may stand on either side of it.")
 
 # %% [markdown]
-# With fresh norms, the bug can't be seen: a gain of 1 keeps every sign, so it does not matter on which side the ReLU
-# stands. Whoever tests a network just made gets all green, loads trained weights, and wonders.
+# Whoever tests a network just made, with fresh norms, gets all green, loads trained weights, and wonders.
 
 # %% [markdown]
 # ### Exercise 4: All green, and wrong all the same (10 min, medium)
@@ -495,10 +485,12 @@ check.exercise_5(first_red_rungs)
 # one rung higher.
 
 # %%
-from densekit.model.proof.parity import compare_networks
-
 reports = {name: compare_networks(PLANTED[name](good), good, images) for name in check.HUNTED}
-difference_ladder({name: rungs(each) for name, each in reports.items()}, "Five bugs, five first red rungs")
+show(
+    difference_ladder(
+        {name: rungs(each) for name, each in reports.items()}, "Five bugs, five first red rungs"
+    )
+)
 
 # %% [markdown]
 # Green down to the mistake, red behind it. The size of the difference says little: the wrong `eps` moves the third
@@ -594,27 +586,17 @@ except DensekitError as error:
     print(error)
 
 # %% [markdown]
-# A file for another architecture is refused too, before any of it is loaded, and the message names the architecture that it is
-# for. The next cell saves a DenseNet-121 with ten classes, and asks for it as a 169.
+# ## Another classifier
 
 # %%
-from densekit.model.weights import save_weights
-from densekit.model.zoo import build
-
-save_weights(Path("tabletop.safetensors"), network, classes=tuple("abcdefghij"))
-try:
-    build("densenet169", "tabletop.safetensors")
-except DensekitError as error:
-    print(error)
+show(you_are_here("classifier", way="network"))
 
 # %% [markdown]
-# ## Another classifier
-#
 # Your pictures have other classes than those the weights were made for. In densekit that is one argument, or one call: the
 # features stay, the classifier is fresh.
 
 # %%
-seven = densenet121("tabletop.safetensors", num_classes=7)
+seven = densenet121(num_classes=7)
 print(seven.classifier, "after loading")
 seven.reset_classifier(4)
 print(seven.classifier, "after reset_classifier(4)")
@@ -674,193 +656,22 @@ else:
     print("With a connection: densekit weights fetch. All else in this notebook works without them.")
 
 # %% [markdown]
-# ## Two rewritings that change nothing
-#
-# A frozen network only has to compute the same numbers; how, is up to us. One of the thirteen bugs was none: with *pool before
-# convolution*, the maps inside the transition have other shapes. How many of the 34 rungs will be red?
-
-# %%
-swapped = rungs(compare_networks(PLANTED["pool before convolution"](good), good, images))
-predict("red rungs", guess=..., answer=sum(difference > 1e-9 for difference in swapped.values()))
-
-# %%
-difference_ladder(swapped, "Pool before convolution, in the transition")
-
-# %% [markdown]
-# Two are red, inside the transition. Behind it all is green: not exactly equal, since sums in another order are rounded in another
-# way, but equal.
-
-# %% [markdown]
-# **The first.** A 1×1 convolution adds up channels, at each place on its own. An average pool adds up four places, in
-# each channel on its own. Two sums over different things: the order can't matter, so the cheaper one may come first.
-
-# %% [markdown]
-# ### Exercise 8: Pool first, convolve less (10 min, medium)
-# Write the function that pools first (2 × 2, average) and then convolves. Say how many times fewer multiply-adds the
-# convolution then needs, and whether the order would not matter either with a *max* pool, or with a *3×3* convolution
-# (padding 1). Try those with random numbers if you can't decide.
-
-
-# %%
-def pooled_first(x: torch.Tensor, conv: nn.Conv2d) -> torch.Tensor:
-    ### BEGIN SOLUTION
-    return conv(F.avg_pool2d(x, 2))
-    ### END SOLUTION
-
-
-### BEGIN SOLUTION
-saving = 4
-with_max = False
-with_3x3 = False
-### END SOLUTION
-check.exercise_8(pooled_first, saving, with_max, with_3x3)
-
-# %% [markdown]
-# With numbers: both orders, for the pair that may change places and for the two that may not.
-
-# %% tags=["false-is-meant"]
-x = torch.randn(1, 6, 8, 8, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-for pool in (nn.AvgPool2d(2), nn.MaxPool2d(2)):
-    for kernel in (1, 3):
-        conv = nn.Conv2d(6, 4, kernel, padding=kernel // 2).double()
-        apart = (pool(conv(x)) - conv(pool(x))).abs().max()
-        print(f"{type(pool).__name__}, {kernel}×{kernel}: the same within 1e-12: {bool(apart < 1e-12)}")
-
-# %% [markdown]
-# **The second.** A BatchNorm with fixed statistics computes s·x + b in each channel, and a ReLU follows. That line has one
-# bend, at t = −b/s. So norm and ReLU together are a *clamp* of x at t, and something linear after it. What is linear can move
-# into the convolution behind.
-
-# %% [markdown]
-# ### Exercise 9: A ReLU becomes a clamp (15 min, hard)
-# For given s and b, return four numbers such that, for every x, `scale * clamp(x, lower, upper) + shift` is
-# `relu(s * x + b)`. There are three cases: s > 0, s < 0 and s = 0. A bound that does nothing is `math.inf` or `-math.inf`.
-# Draw the line on paper first.
-
-# %%
-import math
-
-
-def as_clamp(s: float, b: float) -> tuple[float, float, float, float]:
-    ### BEGIN SOLUTION
-    if s == 0:
-        return -math.inf, math.inf, 0.0, max(b, 0.0)
-    bend = -b / s
-    return (bend, math.inf, s, b) if s > 0 else (-math.inf, bend, s, b)
-    ### END SOLUTION
-
-
-check.exercise_9(as_clamp)
-
-# %% [markdown]
-# ### Exercise 10: Into the next layer (12 min, hard)
-# Behind the clamp c stands a layer with the weights W, (out, in), and it is given `scale * c + shift`, one scale and one
-# shift for each input. Return new weights and a bias, so that the layer gives the same for c alone: W′ c + bias =
-# W (scale · c + shift).
-
-
-# %%
-def folded(
-    weight: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    ### BEGIN SOLUTION
-    return weight * scale, weight @ shift
-    ### END SOLUTION
-
-
-check.exercise_10(folded)
-
-# %% [markdown]
-# Both together, in a real dense layer: norm, ReLU and 1×1 convolution become a clamp and a 1×1 convolution with a bias. This
-# norm has gains of all three kinds.
-
-# %%
-layer = good.features.denseblock1.denselayer1
-norm, weight = layer.norm1, layer.conv1.weight[:, :, 0, 0].detach()  # (out, in)
-x = torch.randn(2, 8, 8, 8, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-with torch.no_grad():
-    before = layer.conv1(norm(x).relu())
-    s = norm.weight / torch.sqrt(norm.running_var + norm.eps)
-    b = norm.bias - s * norm.running_mean
-print("gains:", ", ".join({1: "s > 0", 0: "s = 0", -1: "s < 0"}[int(sign)] for sign in s.sign()))
-
-# %%
-bend = torch.where(s == 0, 0.0, -b / s)
-lower, upper = bend.masked_fill(s <= 0, -math.inf), bend.masked_fill(s >= 0, math.inf)
-shift = torch.where(s == 0, b.relu(), b)
-
-clamped = x.clamp(lower[:, None, None], upper[:, None, None])  # all that is left of norm and ReLU
-after = F.conv2d(clamped, (weight * s)[:, :, None, None], bias=weight @ shift)
-print("the same, within 1e-12:", bool((after - before).abs().max() < 1e-12))
-
-# %% [markdown]
-# What is gained? A norm and a ReLU each read and write all the maps; the clamp does it once. In a dense block the maps that go
-# into a norm are the whole memory of the block, so this is what the time goes into.
-
-# %% [markdown]
-# ## The rewrite of this package
-#
-# `frozen(network)` does this to all of a network: the norms before a ReLU become clamps, the others disappear into the
-# convolution before them, the transitions pool first, and nothing is concatenated. Its embeddings are the network's. In
-# float64, and as it is used, in float32:
-
-# %%
-from densekit.model.frozen.rewrite import frozen
-
-backbone = densenet121().eval()  # the embedded weights
-pictures = torch.randn(16, 3, 96, 96, generator=torch.Generator().manual_seed(seed))
-
-
-def largest_share(network: nn.Module, images: torch.Tensor) -> float:
-    """Return max|Δ| of the embeddings, as a share of the largest value."""
-    with torch.no_grad():
-        right = network.forward_head(network.forward_features(images), pre_logits=True)
-        return float((frozen(network)(images) - right).abs().max() / right.abs().max())
-
-
-print("float32, within 1e-4:", largest_share(backbone, pictures[:4]) < 1e-4)
-print("float64, within 1e-12:", largest_share(densenet121().double().eval(), pictures[:2].double()) < 1e-12)
-
-# %% [markdown]
-# And the time, for sixteen images of 96 × 96 pixels, the best of three. Guess how much of it is left.
-
-# %% tags=["volatile"]
-from time import perf_counter
-
-
-def seconds(compute) -> float:
-    times = []
-    for _ in range(3):
-        began = perf_counter()
-        with torch.no_grad():
-            compute(pictures)
-        times.append(perf_counter() - began)
-    return min(times)
-
-
-rewritten = frozen(backbone)
-plain, fast = seconds(backbone.forward_features), seconds(rewritten)
-predict("percent of the time that is left", guess=..., answer=round(100 * fast / plain), unit="%")
-print(f"as it is written {plain:.2f} s, rewritten {fast:.2f} s")
-
-# %% [markdown]
-# Not one approximation, no compiler: algebra, and a proof that it is right. `extract_features` uses this rewrite, and so does
-# every training of a head.
-
-# %% [markdown]
 # ## What to keep
 #
 # - Load by **name** and **strictly**. By position, and with `strict=False`, mistakes are silent.
 # - Prove sameness in **float64**, module by module, with **random BatchNorms**. That the class is the same proves next to
 #   nothing.
 # - The **first red rung** is where a mistake shows; it was made there, or in the forward that feeds it.
-# - What is linear may move and change places. With a proof, that is not daring.
 #
 # **Three questions.** (1) A friend's network gives the official accuracy to within 0.3 points. Which of the thirteen bugs
-# might still be in it? (2) Why does a missing bias of the classifier not show in a fresh network? (3) May the average pool before the
-# classifier change places with the classifier, as in the transitions? With the ReLU before it?
+# might still be in it? (2) Why does a missing bias of the classifier not show in a fresh network? (3) You load weights with
+# `strict=False`, and nothing complains. What do you print before you believe it?
 #
-# **Next**: your own pictures. `densekit doctor FOLDER` says what is wrong with them, `densekit train --data FOLDER` trains.
+# **Next**: notebook 04b, if you want to know how a frozen network becomes faster without a change. Or your own pictures:
+# `densekit doctor FOLDER` says what is wrong with them, `densekit train --data FOLDER` trains.
+
+# %%
+show_guesses()
 
 # %% tags=["result"]
 from densekit.course.results import record_result

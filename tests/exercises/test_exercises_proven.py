@@ -5,7 +5,7 @@ import pytest
 from densekit.exercises import proven
 
 
-@pytest.mark.parametrize("number", range(1, 11))
+@pytest.mark.parametrize("number", range(1, 8))
 def test_help_rises_in_at_least_two_steps(number):
     hints = getattr(proven, f"exercise_{number}").hints
 

@@ -59,7 +59,15 @@ def test_a_module_without_a_notebook_is_told():
 
 
 @pytest.mark.parametrize(
-    "name", ["start_here", "what_transfers", "from_resnet_to_densenet", "layer_by_layer", "proven"]
+    "name",
+    [
+        "start_here",
+        "what_transfers",
+        "from_resnet_to_densenet",
+        "layer_by_layer",
+        "proven",
+        "exact_rewriting",
+    ],
 )
 def test_every_exercise_of_the_course_has_its_solution(name):
     module = import_module(f"densekit.exercises.{name}")

@@ -15,7 +15,7 @@ def _in_order(network):
     return [*network.features.named_children(), ("classifier", network.classifier)]
 
 
-def test_exercise_2_wants_one_cut_through_the_network():
+def test_exercise_6_wants_one_cut_through_the_network():
     def by_flag(network, stage):
         trained = stage == "all"
         for name, part in _in_order(network):
@@ -45,6 +45,12 @@ def test_exercise_2_wants_one_cut_through_the_network():
         for name, part in _in_order(network):
             part.requires_grad_(name == stage or stage == "all")
 
+    def sets_an_attribute(network, stage):
+        on = stage == "all"
+        for name, part in _in_order(network):
+            on = on or name == stage
+            part.requires_grad = on
+
     def freezes_all_for_all(network, stage):
         trained = False
         for name, part in _in_order(network):
@@ -52,22 +58,28 @@ def test_exercise_2_wants_one_cut_through_the_network():
             part.requires_grad_(trained)
 
     assert_checker(
-        check.exercise_2,
+        check.exercise_6,
         right=[by_flag, by_position],
         wrong=[
             (only_freezes, "for 'denseblock4', the list of trained parts is ['classifier']"),
             (freezes_the_stage_too, "expected ['denseblock4', 'norm5', 'classifier']"),
             (trains_the_stage_alone, "is ['denseblock4'], expected ['denseblock4', 'norm5', 'classifier']"),
+            (sets_an_attribute, "Expected the method `part.requires_grad_(…)`, with the underscore"),
             (freezes_all_for_all, "because 'all' trains all parts"),
         ],
     )
-    assert check.exercise_2.judge(lambda network, stage: None).state == "todo"
+    assert check.exercise_6.judge(lambda network, stage: None).state == "todo"
 
 
-def test_exercise_6_wants_the_rule_of_thumb():
+def test_exercise_7_wants_the_rule_of_thumb():
     assert_checker(
-        check.exercise_6,
-        right=[RULE, dict(reversed(RULE.items())), RULE | {("medium", "similar"): "whole"}],
+        check.exercise_7,
+        right=[
+            RULE,
+            dict(reversed(RULE.items())),
+            {k: v.upper() for k, v in RULE.items()},
+            RULE | {("medium", "similar"): "whole"},
+        ],
         wrong=[
             (dict.fromkeys(RULE, "head"), "plan[('large', 'similar')] is 'head', expected 'whole'"),
             (RULE | {("small", "different"): "head"}, "is 'head', expected 'earlier', because few pictures"),

@@ -10,9 +10,9 @@ from densekit.exercises.testing import assert_checker
 from densekit.exercises.what_transfers import measuring as check
 
 
-def test_exercise_1_wants_the_share_of_the_commonest():
+def test_exercise_4_wants_the_share_of_the_commonest():
     assert_checker(
-        check.exercise_1,
+        check.exercise_4,
         right=[
             lambda labels: max(labels.count(each) for each in labels) / len(labels),
             lambda labels: Counter(labels).most_common(1)[0][1] / len(labels),
@@ -24,6 +24,7 @@ def test_exercise_1_wants_the_share_of_the_commonest():
                 "purity([3, 3, 3, 7]) is 3, expected 0.75",
             ),
             (lambda labels: 1 / len(set(labels)), "purity([3, 3, 3, 7]) is 0.5, expected 0.75"),
+            (lambda labels: labels.count(labels[0]) / len(labels), "purity([7, 3, 3, 3]) is 0.25, expected"),
             (
                 lambda labels: labels.count(labels[0]) / len(labels) if len(labels) < 5 else 0.4,
                 "is 0.4, expected 0.6",
@@ -33,7 +34,7 @@ def test_exercise_1_wants_the_share_of_the_commonest():
     )
 
 
-def test_exercise_3_wants_as_many_of_each_and_others_for_another_seed():
+def test_exercise_1_wants_as_many_of_each_and_others_for_another_seed():
     def by_permutation(labels, count, seed):
         rng = np.random.default_rng(seed)
         return np.concatenate(
@@ -60,6 +61,14 @@ def test_exercise_3_wants_as_many_of_each_and_others_for_another_seed():
             [rng.choice(np.flatnonzero(labels == one)[:1], count) for one in np.unique(labels)]
         )
 
+    def a_generator_for_each_class(labels, count, seed):
+        return np.concatenate(
+            [
+                np.random.default_rng(seed).permutation(np.flatnonzero(labels == one))[:count]
+                for one in np.unique(labels)
+            ]
+        )
+
     unseeded = np.random.default_rng(5)
 
     def forgets_the_seed(labels, count, seed):
@@ -68,7 +77,7 @@ def test_exercise_3_wants_as_many_of_each_and_others_for_another_seed():
         )
 
     assert_checker(
-        check.exercise_3,
+        check.exercise_1,
         right=[by_permutation, as_a_list],
         wrong=[
             (whatever_comes, "expected [2, 2, 2], because 2 of each of three classes were asked for"),
@@ -76,13 +85,14 @@ def test_exercise_3_wants_as_many_of_each_and_others_for_another_seed():
             (with_repeats, "no picture may be there twice"),
             (forgets_the_seed, "the same seed has to choose the same pictures"),
             (lambda labels, count, seed: labels[:3], "expected"),
+            (a_generator_for_each_class, "make one generator, before the loop over the classes"),
         ],
     )
 
 
-def test_exercise_4_wants_half_of_the_interval_of_the_mean():
+def test_exercise_3_wants_half_of_the_interval_of_the_mean():
     assert_checker(
-        check.exercise_4,
+        check.exercise_3,
         right=[
             lambda values, t: t * np.std(values, ddof=1) / len(values) ** 0.5,
             lambda values, t: t * stdev(values) / np.sqrt(len(values)),
@@ -97,9 +107,9 @@ def test_exercise_4_wants_half_of_the_interval_of_the_mean():
     )
 
 
-def test_exercise_5_wants_the_share_of_the_commonest_label_of_any_kind():
+def test_exercise_2_wants_the_share_of_the_commonest_label_of_any_kind():
     assert_checker(
-        check.exercise_5,
+        check.exercise_2,
         right=[
             lambda labels: max(labels.count(each) for each in labels) / len(labels),
             lambda labels: Counter(labels).most_common(1)[0][1] / len(labels),

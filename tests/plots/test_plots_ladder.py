@@ -1,9 +1,12 @@
 """The ladder of differences: what stands on each rung, what is red, and in words."""
 
 import math
+from typing import ClassVar
 
 import pytest
 import torch
+from figures import assert_nothing_is_cut_off
+from matplotlib.colors import to_rgb
 from matplotlib.text import Text
 
 from densekit.errors import DensekitError
@@ -11,7 +14,8 @@ from densekit.model.proof import parity
 from densekit.model.proof.parity import compare_networks
 from densekit.model.proof.planted import PLANTED, specimen
 from densekit.plots.described import alt_text, png
-from densekit.plots.ladder import TOLERANCE, difference_ladder, first_red, rungs
+from densekit.plots.ladder import TOLERANCE, difference_ladder, difference_strip, first_red, rungs
+from densekit.plots.style import GREEN, VERMILLION
 
 IMAGES = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 LADDER = {"conv0": 0.0, "norm0": 3e-16, "features.pool0": 2e-5, "classifier": math.inf}
@@ -127,3 +131,24 @@ class TestFigure:
     def test_ladders_with_other_rungs_are_refused(self):
         with pytest.raises(DensekitError, match="'two' has other modules"):
             difference_ladder({"one": {"a": 0.0}, "two": {"b": 0.0}}, "Two")
+
+
+class TestStrip:
+    STRIPS: ClassVar = {
+        "the same": dict.fromkeys("abcd", 0.0),
+        "a bug": {"a": 0.0, "b": 1e-16, "c": 1e-3, "d": math.inf},
+    }
+
+    def test_a_module_is_a_cell_and_a_difference_has_another_colour(self):
+        figure = difference_strip(self.STRIPS, "Two strips")
+        same, bug = (axes.images[0].get_array()[0] for axes in figure.axes)
+        assert [tuple(cell) for cell in same] == [to_rgb(GREEN)] * 4
+        assert [tuple(cell) for cell in bug] == [to_rgb(GREEN)] * 2 + [to_rgb(VERMILLION)] * 2
+
+    def test_it_counts_what_differs_and_says_it_in_words(self):
+        figure = difference_strip(self.STRIPS, "Two strips")
+        assert {"the same: 0 of 4 differ", "a bug: 2 of 4 differ"} <= set(texts(figure))
+        assert "a bug: the first red rung is c, and 2 of 4 are red" in alt_text(figure)
+
+    def test_nothing_is_cut_off(self):
+        assert_nothing_is_cut_off(difference_strip(self.STRIPS, "Two strips"))

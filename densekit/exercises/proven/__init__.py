@@ -1,4 +1,4 @@
-"""The exercises of notebook 04: names, proofs, hunted bugs, and two rewritings that change nothing."""
+"""The exercises of notebook 04: names, proofs, and hunted bugs."""
 
 from densekit.exercises.proven.hunted_bugs import HUNTED, exercise_4, exercise_5, exercise_6
 from densekit.exercises.proven.published_weights import (
@@ -6,9 +6,8 @@ from densekit.exercises.proven.published_weights import (
     exercise_2,
     exercise_3,
     exercise_7,
-    own_name,
+    foreign_name,
 )
-from densekit.exercises.proven.rewritings import exercise_8, exercise_9, exercise_10
 
 __all__ = [
     "HUNTED",
@@ -19,8 +18,5 @@ __all__ = [
     "exercise_5",
     "exercise_6",
     "exercise_7",
-    "exercise_8",
-    "exercise_9",
-    "exercise_10",
-    "own_name",
+    "foreign_name",
 ]

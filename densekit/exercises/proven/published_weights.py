@@ -13,14 +13,14 @@ from densekit.model.architectures import DenseNetConfig
 from densekit.model.densenet import DenseNet
 from densekit.model.proof.planted import specimen
 
-_OWN_LAYER = {"norm1": "squeeze_norm", "conv1": "squeeze", "norm2": "grow_norm", "conv2": "grow"}
-_OWN_STEM = {"conv0": "stem.conv", "norm0": "stem.norm", "norm5": "last_norm"}
+_FOREIGN_LAYER = {"norm1": "squeeze_norm", "conv1": "squeeze", "norm2": "grow_norm", "conv2": "grow"}
+_FOREIGN_STEM = {"conv0": "stem.conv", "norm0": "stem.norm", "norm5": "last_norm"}
 
 
-def own_name(key: str) -> str:
-    """Return what the notebook's own network calls a module or tensor of torchvision's.
+def foreign_name(key: str) -> str:
+    """Return what a network of somebody else's calls a module or tensor of a DenseNet of notebook 03.
 
-    >>> own_name("features.denseblock1.denselayer2.norm1.weight")
+    >>> foreign_name("features.denseblock1.denselayer2.norm1.weight")
     'blocks.0.1.squeeze_norm.weight'
     """
     name = key.removeprefix("features.")
@@ -28,12 +28,12 @@ def own_name(key: str) -> str:
         return name.replace("classifier", "head", 1)
     layer = re.fullmatch(r"denseblock(\d+)\.denselayer(\d+)\.(\w+)(.*)", name)
     if layer:
-        return f"blocks.{int(layer[1]) - 1}.{int(layer[2]) - 1}.{_OWN_LAYER[layer[3]]}{layer[4]}"
+        return f"blocks.{int(layer[1]) - 1}.{int(layer[2]) - 1}.{_FOREIGN_LAYER[layer[3]]}{layer[4]}"
     transition = re.fullmatch(r"transition(\d+)\.(.*)", name)
     if transition:
         return f"shrinks.{int(transition[1]) - 1}.{transition[2]}"
     module, _, rest = name.partition(".")
-    return _OWN_STEM[module] + (f".{rest}" if rest else "")
+    return _FOREIGN_STEM[module] + (f".{rest}" if rest else "")
 
 
 @exercise(
@@ -119,31 +119,32 @@ def exercise_2(modern: Callable[[str], str]) -> str:
     hints=(
         Hint(
             "I don't know how to begin",
-            "Print the keys of both networks side by side, and translate piece by piece.",
+            "Split the name at its dots. The first piece says which part it is; begin with the easiest, 'head'.",
         ),
         Hint(
-            "my numbers are one too high",
-            "torchvision counts blocks and layers from 1, nn.ModuleList from 0.",
+            "my numbers are one too low",
+            "They count blocks, layers and transitions from 0, your network counts them from 1.",
         ),
         Hint(
-            "layer 10 and later are wrong",
-            "A number may have two digits: r'denselayer(\\d+)' takes them all, a single index does not.",
+            "layer 11 and later are wrong",
+            "A number may have two digits: take the whole piece between two dots, not one character.",
         ),
         Hint(
             "stem and head are right, the rest is not",
-            "Split at the dots: the first piece tells block from transition, the second the layer.",
+            "In 'blocks.0.1.squeeze.weight', the second piece is the block, the third the layer in it.",
         ),
     ),
 )
 def exercise_3(translated: Callable[[str], str]) -> str:
-    """Check a function that takes torchvision's names to those of the notebook's own network."""
+    """Check a function that takes the names in a file from elsewhere to those of the network of notebook 03."""
     config = DenseNetConfig(growth_rate=4, block_config=(2, 12), num_init_features=8)
     keys = list(_state(config))
     for key in keys:
+        theirs = foreign_name(key)
         expect_equal(
-            translated(key), own_name(key), because="that is what our network calls it", name=f"'{key}' made"
+            translated(theirs), key, because="that is what your network calls it", name=f"'{theirs}' made"
         )
-    return f"all {len(keys)} keys find their place, those of layers 10 to 12 as well"
+    return f"all {len(keys)} tensors find their place, those of layers 10 to 12 as well"
 
 
 @exercise(

@@ -14,7 +14,7 @@ ADVICE = ("head", "earlier", "whole", "scratch")
 
 
 @exercise(
-    number=2,
+    number=6,
     title="Freeze up to here",
     minutes=10,
     difficulty="medium",
@@ -29,11 +29,16 @@ ADVICE = ("head", "earlier", "whole", "scratch")
     ),
     untouched=lambda freeze_before: _trains_all(freeze_before),
 )
-def exercise_2(freeze_before: Callable[[DenseNet, str], Any]) -> str:
+def exercise_6(freeze_before: Callable[[DenseNet, str], Any]) -> str:
     """Check that everything before a stage is frozen, and that the stage and all behind it is trained."""
     network = _small_densenet()
     for stage in (*STAGES, "classifier"):
         freeze_before(network, stage)
+        expect(
+            not _has_an_attribute_of_its_own(network),
+            "your code sets `part.requires_grad`, which gives the module an attribute of that name; its "
+            "parameters stay as they were. Expected the method `part.requires_grad_(…)`, with the underscore",
+        )
         trained = _trained_parts(network)
         parts = [name for name, _ in _parts(network)]
         expected = parts if stage == "all" else parts[parts.index(stage) :]
@@ -64,7 +69,7 @@ _RIGHT = dict(zip(_REASONS, ("head", "whole", "earlier", "whole"), strict=True))
 
 
 @exercise(
-    number=6,
+    number=7,
     title="Four scenarios",
     minutes=8,
     difficulty="medium",
@@ -74,12 +79,12 @@ _RIGHT = dict(zip(_REASONS, ("head", "whole", "earlier", "whole"), strict=True))
         Hint("many and different is refused", "Training from scratch may do. What does a good start cost?"),
     ),
 )
-def exercise_6(plan: Mapping[tuple[str, str], str]) -> str:
+def exercise_7(plan: Mapping[tuple[str, str], str]) -> str:
     """Check the rule of thumb for each of the four scenarios."""
     expect(isinstance(plan, Mapping), f"your plan is {quoted(plan)}, expected a dictionary")
     for scenario, reason in _REASONS.items():
         expect(scenario in plan, f"{scenario} is missing in your plan, expected four scenarios")
-        advice = plan[scenario]
+        advice = plan[scenario].strip().lower() if isinstance(plan[scenario], str) else plan[scenario]
         expect(
             isinstance(advice, str) and advice in ADVICE,
             f"plan[{scenario}] is {quoted(advice)}, expected one of {', '.join(ADVICE)}",
@@ -102,8 +107,14 @@ def _trained_parts(network: DenseNet) -> list[str]:
     return [name for name, part in _parts(network) if all(one.requires_grad for one in part.parameters())]
 
 
+def _has_an_attribute_of_its_own(network: DenseNet) -> bool:
+    return any("requires_grad" in vars(module) for module in network.modules())
+
+
 def _trains_all(freeze_before: Callable[[DenseNet, str], Any]) -> bool:
     """Say whether nothing gets frozen, as in the starter."""
     network = _small_densenet()
     freeze_before(network, "classifier")
+    if _has_an_attribute_of_its_own(network):
+        return False
     return len(_trained_parts(network)) == len(_parts(network))

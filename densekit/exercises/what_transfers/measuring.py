@@ -10,7 +10,7 @@ from densekit.words import counted
 
 
 @exercise(
-    number=1,
+    number=4,
     title="How much do they share?",
     minutes=5,
     difficulty="easy",
@@ -20,9 +20,15 @@ from densekit.words import counted
         Hint("my share is always 1 / classes", "Count the commonest class, not how many classes there are."),
     ),
 )
-def exercise_1(purity: Callable[[Sequence[int]], float]) -> str:
+def exercise_4(purity: Callable[[Sequence[int]], float]) -> str:
     """Check a function that returns the share of the commonest class among some pictures."""
-    for labels, expected in (([3, 3, 3, 7], 0.75), ([5], 1.0), ([0, 1, 2, 3], 0.25), ([9, 2, 9, 2, 9], 0.6)):
+    for labels, expected in (
+        ([3, 3, 3, 7], 0.75),
+        ([5], 1.0),
+        ([0, 1, 2, 3], 0.25),
+        ([9, 2, 9, 2, 9], 0.6),
+        ([7, 3, 3, 3], 0.75),  # the commonest need not be the first
+    ):
         expect_close(
             purity(labels),
             expected,
@@ -34,7 +40,7 @@ def exercise_1(purity: Callable[[Sequence[int]], float]) -> str:
 
 
 @exercise(
-    number=3,
+    number=1,
     title="As many of each",
     minutes=10,
     difficulty="medium",
@@ -54,7 +60,7 @@ def exercise_1(purity: Callable[[Sequence[int]], float]) -> str:
         Hint("a picture is there twice", "rng.choice(…, replace=False) or rng.permutation(…)[:count]."),
     ),
 )
-def exercise_3(some_of_each: Callable[[Any, int, int], Any]) -> str:
+def exercise_1(some_of_each: Callable[[Any, int, int], Any]) -> str:
     """Check that a choice has as many pictures of each class, depends on the seed, and repeats none."""
     labels = np.array([2, 0, 1, 0, 1, 2, 2, 1, 0, 0, 1, 2, 2, 2, 0, 1])
     for count in (1, 2, 4):
@@ -84,11 +90,23 @@ def exercise_3(some_of_each: Callable[[Any, int, int], Any]) -> str:
     )
     choices = {tuple(sorted(int(one) for one in some_of_each(labels, 2, seed))) for seed in range(12)}
     expect(len(choices) > 1, f"12 seeds gave {len(choices)} choice, expected other pictures for another seed")
+    expect(
+        any(not _same_places(some_of_each, seed) for seed in range(12)),
+        "in each class you chose pictures at the same places of its list, for each of 12 seeds, expected "
+        "classes that are independent of each other: make one generator, before the loop over the classes",
+    )
     return "every class has the same say, and another seed tells how much depends on the choice"
 
 
+def _same_places(some_of_each: Callable[[Any, int, int], Any], seed: int) -> bool:
+    """Say whether the chosen pictures stand at the same places in the list of each class."""
+    labels = np.repeat([0, 1, 2], 8)
+    chosen = np.asarray(some_of_each(labels, 3, seed))
+    return len({tuple(sorted(chosen[labels[chosen] == label] % 8)) for label in range(3)}) == 1
+
+
 @exercise(
-    number=4,
+    number=3,
     title="Give or take",
     minutes=6,
     difficulty="medium",
@@ -102,7 +120,7 @@ def exercise_3(some_of_each: Callable[[Any, int, int], Any]) -> str:
         Hint("my number is exactly twice as large", "The half of the interval stands behind ±."),
     ),
 )
-def exercise_4(half_interval: Callable[[Sequence[float], float], float]) -> str:
+def exercise_3(half_interval: Callable[[Sequence[float], float], float]) -> str:
     """Check t · s / √n for some lists of accuracies."""
     for values, t in (
         ([0.70, 0.72, 0.74, 0.76, 0.78], 2.776),
@@ -121,7 +139,7 @@ def exercise_4(half_interval: Callable[[Sequence[float], float], float]) -> str:
 
 
 @exercise(
-    number=5,
+    number=2,
     title="A classifier with closed eyes",
     minutes=4,
     difficulty="easy",
@@ -131,7 +149,7 @@ def exercise_4(half_interval: Callable[[Sequence[float], float], float]) -> str:
         Hint("it fails for words", "Labels may be anything: count them, don't calculate with them."),
     ),
 )
-def exercise_5(closed_eyes: Callable[[Sequence[Any]], float]) -> str:
+def exercise_2(closed_eyes: Callable[[Sequence[Any]], float]) -> str:
     """Check the accuracy of always naming the commonest class."""
     given: list[list[Any]] = [[0, 1, 2, 3], ["ant", "bee", "bee", "bee"], [1] * 9 + [0], ["a", "b", "a"]]
     for labels in given:

@@ -2,11 +2,20 @@
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from densekit.exercises.framework import Hint, exercise, expect, expect_equal, expect_letter, quoted
+from densekit.exercises.framework import (
+    Hint,
+    exercise,
+    expect,
+    expect_close,
+    expect_equal,
+    expect_letter,
+    quoted,
+)
 
 _PIPELINES = {
     "a": "its numbers are those of the weights' own preprocessing: the steps are only written out",
@@ -15,7 +24,45 @@ _PIPELINES = {
 
 
 @exercise(
-    number=7,
+    number=5,
+    title="The mean of a convolution",
+    minutes=8,
+    difficulty="medium",
+    hints=(
+        Hint(
+            "I don't know where to begin",
+            "Each number of the map is a sum of weight times colour. What is the mean of a sum?",
+        ),
+        Hint(
+            "my number has the wrong size",
+            "All 49 weights of a colour meet the same mean: add up the weights of each colour first.",
+        ),
+        Hint(
+            "where is the edge in it?",
+            "Nowhere: shuffle the pixels of the picture. Does the mean colour change? So does the result?",
+        ),
+    ),
+)
+def exercise_5(mean_of_map: Callable[[Tensor, Tensor], Any]) -> str:
+    """Check the mean of a convolution's map, computed from the mean colour of a picture alone."""
+    generator = torch.Generator().manual_seed(0)
+    for side in (7, 3):
+        weight = torch.randn(3, side, side, generator=generator, dtype=torch.float64)
+        picture = torch.rand(3, 12, 12, generator=generator, dtype=torch.float64)
+        around = nn.functional.pad(picture[None], [side // 2] * 4, mode="circular")  # without a border
+        expected = nn.functional.conv2d(around, weight[None]).mean().item()
+        expect_close(
+            mean_of_map(weight.clone(), picture.mean(dim=(1, 2))),
+            expected,
+            1e-9,
+            because="that is the mean of the map of such a picture",
+            name=f"with {side}×{side} weights, your value",
+        )
+    return "three numbers, the mean colour, say it all: no edge, no shape, no place is left in the mean"
+
+
+@exercise(
+    number=8,
     title="Which pipeline is wrong?",
     minutes=6,
     difficulty="medium",
@@ -25,14 +72,14 @@ _PIPELINES = {
         Hint("I said c", "Put a byte of 255 into a and into c, with mean 0.5 and std 0.2, by hand."),
     ),
 )
-def exercise_7(wrong: str) -> str:
+def exercise_8(wrong: str) -> str:
     """Check which of three pipelines gives other numbers than the weights ask for."""
     expect_letter(wrong, "b", _PIPELINES)
     return "b subtracts a mean meant for 0 to 1 from bytes of 0 to 255; no message tells you so"
 
 
 @exercise(
-    number=8,
+    number=9,
     title="My answer depends on my neighbours",
     minutes=8,
     difficulty="medium",
@@ -49,7 +96,7 @@ def exercise_7(wrong: str) -> str:
     ),
     untouched=lambda embed: _depends_on_neighbours(embed),
 )
-def exercise_8(embed: Callable[[nn.Module, Tensor], Tensor]) -> str:
+def exercise_9(embed: Callable[[nn.Module, Tensor], Tensor]) -> str:
     """Check that features depend on their own picture alone, and leave the network as it was."""
     network = _small_network().train()
     before = copy.deepcopy(network.state_dict())
@@ -69,8 +116,8 @@ def exercise_8(embed: Callable[[nn.Module, Tensor], Tensor]) -> str:
     )
     apart = (found - expected).abs().max().item()
     expect(apart < 1e-5, f"the features differ by {apart:.2g} from those in eval mode, expected 0")
-    expect(not found.requires_grad, "found.requires_grad is True, expected False: nothing is trained here")
-    return "in eval mode a picture's features are its own, and extracting them changes nothing"
+    saved = ". With torch.no_grad() it would save memory, too" if found.requires_grad else ""
+    return f"in eval mode a picture's features are its own, and extracting them changes nothing{saved}"
 
 
 def _small_network() -> nn.Module:

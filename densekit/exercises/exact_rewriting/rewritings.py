@@ -1,6 +1,7 @@
 """Rewritings that change nothing: a pool before its convolution, and a norm taken into the layer behind it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import permutations
 from typing import Any
 
 import torch
@@ -8,22 +9,22 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from densekit.exercises.apart import ROUNDING, max_difference
-from densekit.exercises.framework import Hint, exercise, expect, expect_close, expect_equal
+from densekit.exercises.framework import Hint, exercise, expect, expect_close, expect_equal, quoted
 
 
 @exercise(
-    number=8,
+    number=1,
     title="Pool first, convolve less",
     minutes=10,
     difficulty="medium",
     hints=(
         Hint(
             "I don't see why the order does not matter",
-            "Write one output pixel as a sum over channels of a sum over four places. Sums may change places.",
+            "Write one output pixel as a sum over channels of a sum over four positions. Sums may change places.",
         ),
         Hint(
             "what is saved?",
-            "A 1×1 convolution does the same work at every place. Count the places before and after the pool.",
+            "A 1×1 convolution does the same work at every position. Count those before and after the pool.",
         ),
         Hint(
             "I can't decide about max pooling or 3×3",
@@ -31,8 +32,11 @@ from densekit.exercises.framework import Hint, exercise, expect, expect_close, e
         ),
     ),
 )
-def exercise_8(
-    pooled_first: Callable[[Tensor, nn.Conv2d], Tensor], saving: float, with_max: bool, with_3x3: bool
+def exercise_1(
+    pooled_first: Callable[[Tensor, nn.Conv2d], Tensor],
+    saving: float,
+    max_pool_may_come_first: bool,
+    pool_may_precede_3x3: bool,
 ) -> str:
     """Check that pooling may come first, what it saves, and where it may not."""
     generator = torch.Generator().manual_seed(0)
@@ -53,19 +57,24 @@ def exercise_8(
             expect_equal(
                 seen[0], (2, 6, 4, 4), because="the pool comes first", name="the shape that conv is given"
             )
-    expect_close(saving, 4, 1e-6, because="8 × 8 places become 4 × 4", name="saving")
-    expect_equal(with_max, False, because="a maximum of sums is not the sum of maxima", name="with_max")
+    expect_close(saving, 4, 1e-6, because="8 × 8 positions become 4 × 4", name="saving")
     expect_equal(
-        with_3x3,
+        max_pool_may_come_first,
+        False,
+        because="a maximum of sums is not the sum of maxima",
+        name="max_pool_may_come_first",
+    )
+    expect_equal(
+        pool_may_precede_3x3,
         False,
         because="a 3×3 convolution reaches over the edges of the pool's squares",
-        name="with_3x3",
+        name="pool_may_precede_3x3",
     )
-    return "a sum over channels and a mean over places are both linear and don't touch each other"
+    return "a sum over channels and a mean over positions are both linear and don't touch each other"
 
 
 @exercise(
-    number=9,
+    number=2,
     title="A ReLU becomes a clamp",
     minutes=15,
     difficulty="hard",
@@ -85,16 +94,17 @@ def exercise_8(
         ),
     ),
 )
-def exercise_9(as_clamp: Callable[[float, float], tuple[float, float, float, float]]) -> str:
+def exercise_2(as_clamp: Callable[[float, float], tuple[float, float, float, float]]) -> str:
     """Check four numbers for which scale · clamp(x, lower, upper) + shift is relu(s·x + b)."""
     for s, b in ((2.0, 1.0), (0.5, -1.5), (-2.0, 3.0), (-0.25, -1.0), (0.0, 1.5), (0.0, -2.0)):
-        answer = as_clamp(s, b)
-        expect(
-            isinstance(answer, tuple | list) and len(answer) == 4,
-            f"with s = {s:g} and b = {b:g} you returned {answer!r}, expected lower, upper, scale, shift",
-        )
-        lower, upper, scale, shift = (float(number) for number in answer)
-        for x in (-100.0, -7.0, -1.0, -0.3, 0.0, 0.3, 1.0, 7.0, 100.0):
+        numbers = _four_numbers(as_clamp(s, b), f"with s = {s:g} and b = {b:g} you returned")
+        if not _is_relu(numbers, s, b):
+            expect(
+                not any(_is_relu(other, s, b) for other in permutations(numbers)),
+                "your four numbers are right, in another order: expected lower, upper, scale, shift",
+            )
+        lower, upper, scale, shift = numbers
+        for x in _INPUTS:
             expect_close(
                 scale * min(max(x, lower), upper) + shift,
                 max(s * x + b, 0.0),
@@ -106,7 +116,7 @@ def exercise_9(as_clamp: Callable[[float, float], tuple[float, float, float, flo
 
 
 @exercise(
-    number=10,
+    number=3,
     title="Into the next layer",
     minutes=12,
     difficulty="hard",
@@ -125,7 +135,7 @@ def exercise_9(as_clamp: Callable[[float, float], tuple[float, float, float, flo
         ),
     ),
 )
-def exercise_10(folded: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]) -> str:
+def exercise_3(folded: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]) -> str:
     """Check weights and bias that take in a scale and a shift of their inputs."""
     generator = torch.Generator().manual_seed(0)
     for out_channels, in_channels in ((3, 5), (4, 4)):  # a square one, too, where any axis fits
@@ -147,6 +157,26 @@ def exercise_10(folded: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]
         expected = (scale * clamped + shift) @ weight.T
         _expect_same(clamped @ new_weight.T + bias, expected, "what your layer makes of clamped inputs")
     return "each column of the weights takes its channel's scale, and W · shift becomes the bias"
+
+
+_INPUTS = (-100.0, -7.0, -1.0, -0.3, 0.0, 0.3, 1.0, 7.0, 100.0)
+
+
+def _four_numbers(answer: Any, name: str) -> tuple[float, ...]:
+    """Return the four numbers of a tuple, a list, an array or a tensor."""
+    try:
+        numbers = tuple(float(number) for number in answer)
+    except (TypeError, ValueError):
+        numbers = ()
+    expect(len(numbers) == 4, f"{name} {quoted(answer)}, expected four numbers: lower, upper, scale, shift")
+    return numbers
+
+
+def _is_relu(numbers: Sequence[float], s: float, b: float) -> bool:
+    lower, upper, scale, shift = numbers
+    return all(
+        abs(scale * min(max(x, lower), upper) + shift - max(s * x + b, 0.0)) <= ROUNDING for x in _INPUTS
+    )
 
 
 def _expect_same(found: Any, expected: Tensor, name: str) -> None:
