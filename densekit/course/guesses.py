@@ -24,6 +24,8 @@ def problems_of_guesses(notebook: NotebookNode, version: Version) -> Iterator[st
             yield f"cell {number} asks for a guess and reveals: the guess needs a cell of its own"
         for question in reveals:
             revealed.add(question)
+            if question in _literal_answers(cell.source):
+                yield f"cell {number} holds the answer to '{question}' for all to read: compute it there"
             if question not in asked:
                 yield f"cell {number} reveals '{question}', and no cell before it asks for a guess of it"
         asked |= dict.fromkeys(guesses, number)
@@ -49,12 +51,30 @@ def facts_of_guesses(cell: NotebookNode) -> list[dict[str, object]]:
 
 def _questions(code: str, function: str) -> list[str]:
     """Return the questions with which a cell calls a function, as they stand there."""
+    return [_question(call) for call in _calls(code, function)]
+
+
+def _literal_answers(code: str) -> list[str]:
+    """Return the questions whose answers a cell has as a literal."""
+    calls = _calls(code, "reveal")
+    return [
+        _question(call) for call in calls if len(call.args) > 1 and isinstance(call.args[1], ast.Constant)
+    ]
+
+
+def _question(call: ast.Call) -> str:
+    asked = call.args[0]
+    return str(asked.value) if isinstance(asked, ast.Constant) else ast.unparse(asked)
+
+
+def _calls(code: str, function: str) -> list[ast.Call]:
     try:
         calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
     except SyntaxError:  # a cell with a magic command, which asks nothing
         return []
-    named = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == function]
-    return [str(call.args[0].value) for call in named if call.args and isinstance(call.args[0], ast.Constant)]
+    return [
+        call for call in calls if isinstance(call.func, ast.Name) and call.func.id == function and call.args
+    ]
 
 
 def _code_cells(notebook: NotebookNode) -> list[tuple[int, NotebookNode]]:

@@ -10,8 +10,8 @@ The body of `with` always runs, so later cells have what it assigns. What it pri
 there is a guess. So a notebook with dots in it runs from top to bottom and gives nothing away.
 """
 
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any
 
 from IPython.utils.capture import capture_output
@@ -51,9 +51,7 @@ def guess(question: str, mine: Any, *, unit: str = "") -> None:
     show(_card(question, "told", f"noted: {_noted(mine, unit)}. The next cells tell"))
 
 
-def reveal(
-    question: str, answer: Any, *, close: float = 0.1, quiet: bool = False
-) -> AbstractContextManager[Any]:
+def reveal(question: str, answer: Any, *, close: float = 0.1, quiet: bool = False) -> "_Body":
     """Say how far the guess was from the answer; without a guess, say nothing but that one is missing.
 
     Args:
@@ -70,14 +68,34 @@ def reveal(
     if made.value is ...:
         if not quiet:
             show(_card(question, "guess", "first type it in the cell above and run that, then run this one"))
-        return capture_output()
+        return _Body(held_back=True)
     try:
         made.good, text = _compared(made.value, answer, close, made.unit)
     except Exception as error:
         made.good, text = False, f"{quoted(made.value)} can't be compared: {type(error).__name__}: {error}"
     if not quiet:
         show(_card(question, "told", text))
-    return nullcontext()
+    return _Body(held_back=False)
+
+
+class _Body:
+    """What gives an answer away: run in any case, and shown or held back. As a value it shows nothing itself."""
+
+    def __init__(self, held_back: bool) -> None:
+        self._capture = capture_output() if held_back else None
+
+    def __enter__(self) -> None:
+        if self._capture is not None:
+            self._capture.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._capture is not None:
+            self._capture.__exit__(kind, error, trace)
+
+    def _ipython_display_(self) -> None:
+        """Show nothing where `reveal` is the last line of a cell."""
 
 
 def show_guesses() -> None:

@@ -725,12 +725,12 @@ pipeline = Pipeline(
     image_size,
 )
 ways = {
-    "all as it should be": {},
-    "normalisation left out (0 to 1)": {"normalisation": "left out, 0 to 1"},
-    "normalisation left out (0 to 255)": {"normalisation": "left out, 0 to 255"},
-    "pictures a third as large": {"size": 32},
-    "network in train mode": {"eval_mode": False},
-    "red and blue swapped": {"swapped": True},
+    "correct": {},
+    "0 to 1": {"normalisation": "left out, 0 to 1"},
+    "0 to 255": {"normalisation": "left out, 0 to 255"},
+    "size": {"size": 32},  # a third of what the head was trained with
+    "train mode": {"eval_mode": False},
+    "swapped": {"swapped": True},  # red and blue
 }
 
 # %% [markdown]
@@ -745,21 +745,20 @@ guess("the fault that hardly matters here", my_guess)
 
 # %% tags=["nbval-ignore-output"]
 results = {name: pipeline.measure(**way) for name, way in ways.items()}
-with reveal("the fault that hardly matters here", "swapped"):
-    for name, (right, changed) in results.items():
-        print(f"{name:35}{right:6.0%} right, {changed} buffers changed")
+right = {name: result[0] for name, result in results.items()}
+harmless = max(list(ways)[1:], key=right.get)  # of the faults, the one that leaves most right
+with reveal("the fault that hardly matters here", harmless):
+    for name, (share, changed) in results.items():
+        print(f"{name:12}{share:6.0%} right, {changed} buffers changed")
 
 # %%
-right = {name: result[0] for name, result in results.items()}
-half = right["all as it should be"] / 2
-with reveal("the fault that hardly matters here", "swapped", quiet=True):
-    print("as it should be, above 80 %:", right["all as it should be"] > 0.8)
+with reveal("the fault that hardly matters here", harmless, quiet=True):
+    print("as it should be, above 80 %:", right["correct"] > 0.8)
     print(
-        "swapped, within 10 points of it:", right["red and blue swapped"] > right["all as it should be"] - 0.1
+        "within 10 points of it:", [name for name in list(ways)[1:] if right[name] > right["correct"] - 0.1]
     )
-    harmful = ["normalisation left out (0 to 255)", "pictures a third as large", "network in train mode"]
-    print("at half or less of it:     ", [name for name in harmful if right[name] < half])
-    print("buffers changed:           ", [name for name, result in results.items() if result[1]])
+    print("at half or less of it: ", [name for name in ways if right[name] < right["correct"] / 2])
+    print("buffers changed:       ", [name for name, result in results.items() if result[1]])
 
 # %% [markdown]
 # There is no error and no warning: only worse answers. On ripe and unripe fruit, to swap red and blue would be a disaster. And

@@ -188,8 +188,12 @@ my_guess = 64 + 2 * 32
 guess("channels that the third layer sees", my_guess, unit="channels")
 
 # %%
-with reveal("channels that the third layer sees", 64 + 2 * growth_rate):
-    print("64 + 2 x 32: what entered, and what two layers have added")
+from densekit.model import densenet as reference
+
+layers = list(reference.DenseBlock(3, 64, growth_rate, bn_size).children())
+seen = [layer.norm1.num_features for layer in layers]
+with reveal("channels that the third layer sees", seen[2]):
+    print("channels that each layer sees:", seen)
 
 # %% [markdown]
 # $H_l$ is norm, ReLU, 1×1 convolution, norm, ReLU, 3×3 convolution. The 1×1 convolution is the **bottleneck**: however
@@ -226,14 +230,16 @@ early, late = "direct", "bottleneck"
 guess("fewer weights in an early layer", early)
 guess("fewer weights in a late layer", late)
 
+
 # %%
-with (
-    reveal("fewer weights in an early layer", "direct"),
-    reveal("fewer weights in a late layer", "bottleneck"),
-):
-    for seen in (64, 992):
-        direct, squeezed = 9 * seen * growth_rate, seen * 128 + 9 * 128 * growth_rate
-        print(f"{seen:4} channels seen: {direct:7,} weights directly, {squeezed:7,} with a bottleneck")
+def weights_of(seen: int) -> dict[str, int]:
+    return {"direct": 9 * seen * growth_rate, "bottleneck": seen * 128 + 9 * 128 * growth_rate}
+
+
+with reveal("fewer weights in an early layer", min(weights_of(64), key=weights_of(64).get)):
+    print("64 channels seen: ", weights_of(64))
+with reveal("fewer weights in a late layer", min(weights_of(992), key=weights_of(992).get)):
+    print("992 channels seen:", weights_of(992))
 
 # %% [markdown]
 # In DenseNet-121 most layers are late ones.
@@ -274,8 +280,6 @@ check.exercise_4(DenseLayer)
 # of them has its own norm, so each can scale it in its own way.
 
 # %%
-from densekit.model import densenet as reference
-
 Layer = check.yours_or_ours(check.exercise_4, DenseLayer, reference.DenseLayer)
 with torch.no_grad():
     new = Layer(64, growth_rate, bn_size)([entered])
@@ -327,9 +331,16 @@ guess("channels that leave block 1", from_block_1, unit="channels")
 guess("channels that leave block 2", from_block_2, unit="channels")
 
 # %%
-with reveal("channels that leave block 1", 256), reveal("channels that leave block 2", 512):
-    print("block 1: 64 + 6 x 32 = 256")
-    print("block 2: 256 / 2 + 12 x 32 = 512")
+with torch.device("meta"):  # shapes only
+    blocks = (
+        reference.DenseBlock(6, 64, growth_rate, bn_size),
+        reference.DenseBlock(12, 128, growth_rate, bn_size),
+    )
+    first, second = blocks[0](torch.empty(1, 64, 32, 32)), blocks[1](torch.empty(1, 128, 16, 16))
+with reveal("channels that leave block 1", first.shape[1]):
+    print("64 + 6 x 32 =", first.shape[1])
+with reveal("channels that leave block 2", second.shape[1]):
+    print("half of that + 12 x 32 =", second.shape[1])
 
 # %% [markdown]
 # ### Exercise 6: DenseBlock (12 min, medium)
@@ -393,7 +404,7 @@ guess("numbers into a transition for each one out", my_guess)
 # %%
 into, out_of = 256 * 56 * 56, 128 * 28 * 28
 with reveal("numbers into a transition for each one out", into / out_of, close=0):
-    print("half of the channels, half of the height, half of the width")
+    print(f"{into:,} numbers go in, {out_of:,} come out")
 
 # %% [markdown]
 # ### Exercise 7: Transition (8 min, easy)
@@ -643,13 +654,22 @@ explorer
 # Without a running kernel you see no sliders. The function behind them says the same:
 
 # %%
-half, whole = (make_ledger(DenseNetConfig(growth_rate=k), image_size, 0).parameters for k in (16, 32))
+ledgers = {
+    "growth rate": make_ledger(DenseNetConfig(growth_rate=16), image_size, 0),
+    "image size": make_ledger(DenseNetConfig(), 2 * image_size, 0),
+    "drop rate": make_ledger(DenseNetConfig(), image_size, 0),  # the ledger doesn't even ask for it
+}
+half, whole, work = ledgers["growth rate"].parameters, ledger.parameters, ledger.multiply_adds
+alone = [name for name, each in ledgers.items() if each.parameters == whole and each.multiply_adds != work]
 with reveal("factor of the parameters at twice the growth rate", whole / half):
-    print(f"growth rate 16: {half:,} parameters, 32: {whole:,}: both sides of most convolutions grow")
-with reveal("changes the multiply-adds alone", "image size"):
-    print("a weight is used once for each position, however many positions there are")
-with reveal("does drop_rate change the table?", False):
-    print("dropout has no weights: it sets random values to zero, and only while training")
+    print(f"growth rate 16: {half:,} parameters, 32: {whole:,}")
+with reveal("changes the multiply-adds alone", alone):
+    print(f"{work:,} at {image_size} px, {ledgers['image size'].multiply_adds:,} at twice that")
+reveal("does drop_rate change the table?", str(ledgers["drop rate"]) != str(ledger))
+
+# %% [markdown]
+# Both sides of most convolutions grow with the growth rate. A weight is used once for each position, however many positions
+# there are. And dropout has no weights at all: it sets random values to zero, and only while training.
 
 # %%
 figure, table = ledger_view(DenseNetConfig(growth_rate=16), image_size)

@@ -415,10 +415,10 @@ for norms in ("freshly made", "randomised"):
 with reveal("does the bug change the logits of a fresh network?", apart["freshly made"] > 1e-9):
     for norms, difference in apart.items():
         print(f"norms {norms}: the logits {'differ' if difference > 1e-9 else 'are the same'}")
-    print("With gain 1 and bias 0, a norm keeps every sign: the ReLU may stand on either side of it.")
 
 # %% [markdown]
-# Whoever tests a network just made, with fresh norms, gets all green, loads trained weights, and wonders.
+# With gain 1 and bias 0, a norm keeps every sign, so the ReLU may stand on either side of it. Whoever tests a network just
+# made gets all green, loads trained weights, and wonders.
 
 # %% [markdown]
 # ### Exercise 4: All green, and wrong all the same (10 min, medium)

@@ -241,6 +241,12 @@ def test_a_guess_that_is_revealed_in_its_own_cell_is_refused(course):
     assert "cell 4 asks for a guess and reveals: the guess needs a cell of its own" in text
 
 
+def test_an_answer_that_stands_in_the_cell_is_refused(course):
+    text = rewritten(course, 'block", 64 + 32 * layers):', 'block", 256):')
+
+    assert "holds the answer to 'channels after the block' for all to read: compute it there" in text
+
+
 def test_an_answer_that_nobody_was_asked_for_is_refused(course):
     text = rewritten(course, 'reveal("channels after', 'reveal("maps after')
 

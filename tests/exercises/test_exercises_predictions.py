@@ -1,5 +1,6 @@
 import pytest
 import torch
+from IPython.display import display
 
 from densekit.exercises import predictions
 from densekit.exercises.predictions import guess, reveal, show_guesses
@@ -121,6 +122,16 @@ def test_a_second_cell_that_tells_the_same_is_quiet(capsys):
     with reveal("channels", 2317, quiet=True):
         print("above 2000")
     assert capsys.readouterr().out == "above 2000\n"
+
+
+def test_as_the_last_line_of_a_cell_it_shows_nothing_of_itself(capsys):
+    guess("channels", ...)
+    body = reveal("channels", 2317)
+    capsys.readouterr()
+
+    display(body)
+
+    assert capsys.readouterr().out == ""
 
 
 def test_two_questions_hold_back_what_answers_both(capsys):
