@@ -37,7 +37,16 @@ Checker = Callable[..., str]
 
 
 class NotYet(Exception):  # noqa: N818 (a verdict, not an error)
-    """An answer is not right yet; the message says why, with the reader's own value."""
+    """An answer is not right yet; the message says why, with the reader's own value.
+
+    Args:
+        reason: the message.
+        discreet: the message without the right answer, where `reason` quotes it.
+    """
+
+    def __init__(self, reason: str, discreet: str = "") -> None:
+        super().__init__(reason)
+        self.discreet = discreet or reason
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,8 @@ class Verdict:
 
     state: State
     reason: str
+    discreet: str = ""
+    """The reason without the right answer, where it quotes that."""
 
 
 def expect(condition: bool, reason: str) -> None:
@@ -77,7 +88,10 @@ def expect_equal(value: Any, expected: Any, because: str, name: str = "your valu
         name: what the value is called in the message.
     """
     if not _equal(value, expected):
-        raise NotYet(f"{name} is {quoted(value)}, expected {quoted(expected)}, because {because}")
+        raise NotYet(
+            f"{name} is {quoted(value)}, expected {quoted(expected)}, because {because}",
+            _discreet(name, value),
+        )
 
 
 def expect_close(
@@ -86,9 +100,15 @@ def expect_close(
     """Stop the check unless a number is within `tolerance` of the expected one."""
     number = _as_number(value)
     if number is None:
-        raise NotYet(f"{name} is {quoted(value)}, expected a number near {expected:g}, because {because}")
+        raise NotYet(
+            f"{name} is {quoted(value)}, expected a number near {expected:g}, because {because}",
+            f"{name} is {quoted(value)}, expected a number",
+        )
     if not abs(number - expected) <= tolerance:
-        raise NotYet(f"{name} is {number:g}, expected {expected:g} (± {tolerance:g}), because {because}")
+        raise NotYet(
+            f"{name} is {number:g}, expected {expected:g} (± {tolerance:g}), because {because}",
+            _discreet(name, value),
+        )
 
 
 def expect_letter(value: Any, right: str, wrong: Mapping[str, str]) -> None:
@@ -105,6 +125,10 @@ def expect_letter(value: Any, right: str, wrong: Mapping[str, str]) -> None:
         letter in (right, *wrong), f"your answer is {quoted(value)}, expected {', '.join(others)} or {last}"
     )
     expect(letter == right, f"your answer is {letter!r}, expected another one: {wrong.get(letter)}")
+
+
+def _discreet(name: str, value: Any) -> str:
+    return f"{name} is {quoted(value)}, and that is not it. Try again, or open a hint; then you are told"
 
 
 def quoted(value: Any, length: int = 60) -> str:
@@ -138,11 +162,21 @@ class Exercise:
         self.difficulty = difficulty
         self.hints = tuple(hints)
         self.untouched = untouched
+        self._failures = 0
         functools.update_wrapper(self, checker)
 
     def __call__(self, *answers: Any) -> None:
-        """Check an answer and show the verdict."""
-        show(self._card(self.judge(*answers)))
+        """Check an answer and show the verdict.
+
+        A value (not a function or a class) is quoted from the second failure on: the first is a reason to think
+        again.
+        """
+        verdict = self.judge(*answers)
+        if verdict.state == "not yet":
+            self._failures += 1
+            if self._failures == 1 and not any(callable(answer) for answer in answers):
+                verdict = Verdict(verdict.state, verdict.discreet or verdict.reason)
+        show(self._card(verdict))
 
     def __repr__(self) -> str:
         return f"<exercise {self.number}: {self.title}, {self.minutes} min, {self.difficulty}>"
@@ -158,7 +192,7 @@ class Exercise:
         try:
             return Verdict("passed", self.checker(*answers))
         except NotYet as failure:
-            return Verdict("not yet", str(failure))
+            return Verdict("not yet", str(failure), failure.discreet)
         except (Exception, SystemExit) as error:
             return Verdict("not yet", _told(error, answers))
 
@@ -166,9 +200,10 @@ class Exercise:
         """Show a step of help, from 1."""
         known = range(1, len(self.hints) + 1)
         if step not in known:
-            show(Card(self._heading(), "hint", f"there is no hint {step!r}: this exercise has {len(known)}"))
+            text = f"there is no hint {quoted(step)}: this exercise has {len(known)}"
+            show(Card(self._heading(), "hint", text))
             return
-        hint = self.hints[step - 1]
+        hint = self.hints[int(step) - 1]  # 1.0 is 1
         show(
             Card(f"{self._heading()} · hint {step} of {len(known)}", "hint", f"“{hint.symptom}”: {hint.text}")
         )

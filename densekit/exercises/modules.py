@@ -80,6 +80,24 @@ def _expect_same_evaluation(
             f"{_difference(found, expected):.2g}, expected below {TOLERANCE:g}{suspicion}"
         )
     _expect_untouched(given, inputs, what)
+    _expect_same_alone(yours, reference, inputs, what)
+
+
+def _expect_same_alone(yours: nn.Module, reference: nn.Module, inputs: Inputs, what: str) -> None:
+    """Stop unless a batch of one picture comes out right, too: `squeeze` takes its dimension away."""
+    with torch.no_grad():
+        found, expected = yours(_first(inputs)), reference(_first(inputs))
+    seen = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+    expect(
+        isinstance(found, Tensor) and found.shape == expected.shape,
+        f"{what} is right for several pictures, but makes {seen} of a single one, expected "
+        f"{tuple(expected.shape)}: look for a squeeze or a reshape",
+    )
+    expect(
+        _close(found, expected),
+        f"{what} is right for several pictures and not for a single one: max|Δ| "
+        f"{_difference(found, expected):.2g}",
+    )
 
 
 def _expect_same_training(yours: nn.Module, reference: nn.Module, inputs: Inputs, what: str) -> None:
@@ -158,6 +176,11 @@ def _suspicion(found: Tensor, inputs: Inputs, reference: nn.Module, suspects: Su
 
 def _listed(inputs: Inputs) -> list[Tensor]:
     return inputs if isinstance(inputs, list) else [inputs]
+
+
+def _first(inputs: Inputs) -> Inputs:
+    """Return a batch of the first picture alone."""
+    return [one[:1].clone() for one in inputs] if isinstance(inputs, list) else inputs[:1].clone()
 
 
 def _copy(inputs: Inputs) -> Inputs:

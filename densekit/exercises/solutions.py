@@ -4,14 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
 
-from densekit.course.blanking import solutions
+from densekit.course.blanking import solutions, solved
 from densekit.course.places import Course, open_course
 from densekit.course.sources import read_source
 from densekit.errors import CourseError
 
 
 def find_solution(checker: Callable[..., object], folder: Path | None = None) -> str:
-    """Return the code between the markers in the cell that calls an exercise's checker.
+    """Return the solution in the cell that calls an exercise's checker: of several holes the whole cell.
 
     A checker of `start_here`, which is a module or a package, belongs to the notebook that ends in
     `_start_here`, of the course in `folder` or of the one that comes with densekit.
@@ -25,7 +25,7 @@ def find_solution(checker: Callable[..., object], folder: Path | None = None) ->
     for cell in source.cells:
         is_exercise = cell.cell_type == "code" and f".{checker.__name__}(" in cell.source
         if is_exercise and (texts := solutions(cell.source, name)):
-            return "\n".join(dedent(text) for text in texts)
+            return dedent(texts[0]) if len(texts) == 1 else solved(cell.source, name)
     return f"# {name} has no solution for this exercise"
 
 

@@ -32,7 +32,7 @@ STOPS: dict[Way, tuple[tuple[str, str], ...]] = {
         ("block 3", "24 layers"),
         ("transition 3", "size ÷ 2"),
         ("block 4", "16 layers"),
-        ("classifier", "norm5, pool, linear"),
+        ("classifier", "pool, linear"),
     ),
     "dense layer": (
         ("input", "all maps so far"),

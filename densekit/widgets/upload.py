@@ -57,7 +57,12 @@ class PictureUpload:
     def __init__(self, run: Run) -> None:
         self.run = run
         self._folder = tempfile.TemporaryDirectory(prefix="densekit-upload-")
-        self.button = widgets.FileUpload(accept="image/*", multiple=True, description="Upload pictures")
+        self.button = widgets.FileUpload(
+            accept="image/*",
+            multiple=True,
+            description="Upload pictures",
+            layout=widgets.Layout(width="max-content"),
+        )
         self.answer = widgets.HTML(
             f"Up to {_MOST} pictures; they stay on the machine that runs this notebook."
         )

@@ -110,5 +110,9 @@ def test_exercise_3_takes_scale_and_shift_in():
             (lambda weight, scale, shift: (weight * scale[:, None], weight @ shift), "size"),
             (lambda weight, scale, shift: ((weight * scale).T, weight @ shift), "(5, 3), expected (3, 5)"),
             (lambda weight, scale, shift: weight * scale, "you returned Tensor, expected two tensors"),
+            (
+                lambda weight, scale, shift: (weight * scale, shift),
+                "the shape of the bias is (5,), expected (3,)",
+            ),
         ],
     )

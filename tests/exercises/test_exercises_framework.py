@@ -218,7 +218,7 @@ def test_calling_an_exercise_shows_the_verdict_and_returns_nothing(capsys):
     assert channels(192) is None
 
     shown = capsys.readouterr().out
-    assert "✗ Exercise 1 · Channels · 5 min, easy · not yet: your value is 192, expected 256" in shown
+    assert "✗ Exercise 1 · Channels · 5 min, easy · not yet: your value is 192, and that is not it" in shown
     assert "stuck? check.channels.hint(1)" in shown
 
 
@@ -250,9 +250,9 @@ def test_a_solution_that_can_not_be_found_is_told(capsys):
 
 
 def test_assert_checker_holds_a_good_checker_to_be_good():
-    assert_checker(
-        channels, right=[256, np.int64(256)], wrong=[(192, "192, expected 256"), ("many", "'many'")]
-    )
+    wrong = [(192, "192, expected 256"), ("many", "'many'"), (None, "None"), (255, "255")]
+    assert_checker(channels, right=[256, np.int64(256)], wrong=wrong)
+    assert_checker(channels, right=[256], wrong=wrong[:1], part=True)
 
 
 @pytest.mark.parametrize(
@@ -261,17 +261,78 @@ def test_assert_checker_holds_a_good_checker_to_be_good():
         ([255], [(1, "")], "right answer 255 is told: your value is 255"),
         ([256], [(256, "")], "wrong answer 256 is told 'passed'"),
         ([256], [(1, "two")], "'two' is not in the message"),
-        ([], [(1, "")], "at least one right"),
-        ([256], [], "at least one right"),
+        ([], [(1, "")], "right answers: 0, expected 1 ways"),
+        ([256], [], "wrong answers: 0, expected 1 plausible ones"),
     ],
 )
 def test_assert_checker_tells_a_bad_test_or_checker(right, wrong, message):
     with pytest.raises(AssertionError, match=message):
-        assert_checker(channels, right=right, wrong=wrong)
+        assert_checker(channels, right=right, wrong=wrong, part=True)
+
+
+def test_assert_checker_wants_two_right_ways_and_four_wrong_ones():
+    with pytest.raises(AssertionError, match="right answers: 1, expected 2"):
+        assert_checker(channels, right=[256], wrong=[(1, "")] * 4)
+    with pytest.raises(AssertionError, match="wrong answers: 3, expected 4"):
+        assert_checker(channels, right=[256, 256.0], wrong=[(1, "")] * 3)
+
+
+def test_assert_checker_wants_a_number_to_pass_as_an_array_and_as_a_tensor():
+    @make
+    def whole(answer):
+        expect(isinstance(answer, int) and answer == 256, "not a whole number")
+        return "as it should be"
+
+    with pytest.raises(AssertionError, match=r"right answer .* is told: not a whole number"):
+        assert_checker(whole, right=[256], wrong=[(1, "not a whole")], part=True)
 
 
 def test_assert_checker_tells_a_checker_that_gives_no_reason():
     silent = make(lambda answer: expect(answer == 1, "no") or "")
 
     with pytest.raises(AssertionError, match="passes without a reason"):
-        assert_checker(silent, right=[1], wrong=[(2, "no")])
+        assert_checker(silent, right=[1], wrong=[(2, "no")], part=True)
+
+
+def test_a_value_is_given_away_at_the_second_failure_and_not_at_the_first(capsys):
+    fresh = make(channels.checker)
+    fresh(192)
+    assert "256" not in capsys.readouterr().out
+
+    fresh(200)
+    assert "your value is 200, expected 256" in capsys.readouterr().out
+
+
+def test_what_a_function_should_have_returned_is_told_at_once(capsys):
+    make(doubled.checker)(lambda x: x)
+
+    assert "double(4) is 4, expected 8" in capsys.readouterr().out
+
+
+def test_a_number_near_another_is_not_given_away_at_the_first_failure(capsys):
+    @make
+    def near(answer):
+        expect_close(answer, 0.1, 1e-6, because="one of ten")
+        return "one of ten"
+
+    near(0.2)
+    near(...)
+    near("a tenth")
+    first, second = capsys.readouterr().out.split("to do", 1)
+
+    assert "expected 0.1" not in first
+    assert "expected a number near 0.1" in second
+
+
+@pytest.mark.parametrize("step", [0, 3, -1, "2", None, 1.5])
+def test_a_hint_that_there_is_not_is_told(capsys, step):
+    channels.hint(step)
+
+    assert "this exercise has 2" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("step", [1, 1.0, np.int64(1), True])
+def test_a_hint_may_be_asked_for_by_any_number(capsys, step):
+    channels.hint(step)
+
+    assert "Nothing is lost." in capsys.readouterr().out

@@ -17,6 +17,7 @@ class TestExercise6:
     def test_other_ways_to_write_it_are_right(self):
         assert_checker(
             check.exercise_6,
+            part=True,
             right=[Block, densenet.DenseBlock],
             wrong=[(densenet.Transition, "positional arguments")],
         )
@@ -61,6 +62,7 @@ class TestExercise6:
 
         assert_checker(
             check.exercise_6,
+            part=True,
             right=[Block],
             wrong=[
                 (NewestFirst, "when new features are put before the earlier ones"),
@@ -84,6 +86,7 @@ class TestExercise8:
     def test_other_ways_to_write_it_are_right(self):
         assert_checker(
             check.exercise_8,
+            part=True,
             right=[Net, densenet.DenseNet],
             wrong=[(densenet.DenseBlock, "positional arguments")],
         )
@@ -97,6 +100,7 @@ class TestExercise8:
 
         assert_checker(
             check.exercise_8,
+            part=True,
             right=[Net],
             wrong=[
                 (
@@ -112,6 +116,14 @@ class TestExercise8:
                     "max|Δ|",
                 ),
                 (forward(lambda net, x: Net.forward(net, x).softmax(1)), "with a softmax at the end"),
+                (
+                    forward(
+                        lambda net, x: net.classifier(
+                            F.adaptive_avg_pool2d(F.relu(net.features(x)), 1).squeeze()
+                        )
+                    ),
+                    "makes (13,) of a single one, expected (1, 13): look for a squeeze",
+                ),
                 (forward(lambda net, x: F.relu(net.features(x))), "returns the shape (2, 13, 2, 2)"),
                 (
                     partial(Net, transition_behind_last=True),

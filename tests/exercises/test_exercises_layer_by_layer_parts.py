@@ -53,6 +53,7 @@ class TestExercise4:
 
         assert_checker(
             check.exercise_4,
+            part=True,
             right=[Layer, InSteps, InPlace, densenet.DenseLayer],
             wrong=[(nn.Linear, "is called weight, bias, expected norm1")],
         )
@@ -74,6 +75,7 @@ class TestExercise4:
 
         assert_checker(
             check.exercise_4,
+            part=True,
             right=[forward("norm1", "relu", "conv1", "norm2", "relu", "conv2")],
             wrong=[
                 (forward("norm1", "conv1", "norm2", "relu", "conv2"), "without the first ReLU"),
@@ -82,6 +84,14 @@ class TestExercise4:
                 (
                     forward("relu", "norm1", "conv1", "relu", "norm2", "conv2"),
                     "the ReLUs stand before the norms",
+                ),
+                (
+                    forward("relu", "norm1", "conv1", "norm2", "relu", "conv2"),
+                    "when the first ReLU stands before its norm",
+                ),
+                (
+                    forward("norm1", "relu", "conv1", "relu", "norm2", "conv2"),
+                    "when the second ReLU stands before its norm",
                 ),
                 (
                     forward("norm1", "relu", "conv1", "norm2", "relu", "conv2", "relu"),
@@ -104,6 +114,7 @@ class TestExercise4:
 
         assert_checker(
             check.exercise_4,
+            part=True,
             right=[Layer],
             wrong=[
                 (
@@ -152,6 +163,7 @@ class TestExercise4:
 
         assert_checker(
             check.exercise_4,
+            part=True,
             right=[Layer],
             wrong=[
                 (
@@ -180,6 +192,7 @@ class TestExercise4:
 
         assert_checker(
             check.exercise_4,
+            part=True,
             right=[Layer],
             wrong=[
                 (Appending, "changes the list that it is given: it had 1 tensors and has 2 now"),
@@ -212,6 +225,7 @@ def test_exercise_7_knows_the_transition():
                 "conv.weight in your Transition has the shape (2, 8, 1, 1)",
             ),
             (lambda c, out: densenet.Transition(c, c // 2 + c % 2), "(5, 9, 1, 1), expected (4, 9, 1, 1)"),
+            (lambda c, out: densenet.Transition(c, c // 2), "(4, 8, 1, 1), expected (3, 8, 1, 1)"),
         ],
     )
 

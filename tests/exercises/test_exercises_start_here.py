@@ -23,7 +23,7 @@ def test_exercise_1_knows_chance():
 def test_exercise_2_takes_name_probability_and_verdict_apart():
     assert_checker(
         start_here.exercise_2,
-        right=[("mug", 0.62, False)],
+        right=[("mug", 0.62, False), (" Mug", 0.62, False)],
         wrong=[
             (("teapot", 0.62, False), "named is 'teapot', expected 'mug'"),
             (("mug", 0.30, False), "sure is 0.3, expected 0.62"),

@@ -154,6 +154,12 @@ def exercise_3(folded: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
             because="the layer keeps its inputs and outputs",
             name="the shape of the new weights",
         )
+        expect_equal(
+            tuple(getattr(bias, "shape", ())),
+            (out_channels,),
+            because="each output has one bias",
+            name="the shape of the bias",
+        )
         expected = (scale * clamped + shift) @ weight.T
         _expect_same(clamped @ new_weight.T + bias, expected, "what your layer makes of clamped inputs")
     return "each column of the weights takes its channel's scale, and W · shift becomes the bias"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+import numpy as np
 import pandas as pd
 
 from densekit.exercises.framework import Hint, exercise, expect, expect_letter, quoted
@@ -27,7 +28,16 @@ def exercise_8(smaller_and_better: Iterable[str], zoo: pd.DataFrame) -> str:
         not isinstance(smaller_and_better, str),
         f"your answer is {quoted(smaller_and_better)}, expected a list of names",
     )
+    expect(
+        not isinstance(smaller_and_better, pd.DataFrame),
+        "your answer is a part of the table, expected the names of its rows: take its .index",
+    )
     names = list(smaller_and_better)
+    expect(
+        not (names and all(isinstance(name, bool | np.bool_) for name in names)),
+        "your answer says True or False for each row, expected the names where it is True: "
+        "zoo.index[your_answer]",
+    )
     sizes, accuracies = zoo["parameters"].to_dict(), zoo["accuracy"].to_dict()
     size, accuracy = sizes["resnet50"], accuracies["resnet50"]
     for name in names:

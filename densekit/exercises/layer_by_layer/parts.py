@@ -43,7 +43,7 @@ def stem(num_init_features: int) -> nn.Sequential:
         Hint(
             "the shape is wrong",
             "Both layers halve the maps: stride 2 in both, and a padding that lets a kernel be centred on the "
-            "first place.",
+            "first position.",
         ),
         Hint(
             "the shape is right, the values are not",
@@ -111,13 +111,13 @@ def exercise_4(layer: Callable[[int, int, int], nn.Module]) -> str:
         ),
         Hint(
             "the shape is right, the values are not",
-            "Norm, ReLU, 1×1 convolution, and an average (not the largest value) over 2×2 places.",
+            "Norm, ReLU, 1×1 convolution, and an average (not the largest value) over 2×2 positions.",
         ),
     ),
 )
 def exercise_7(transition: Callable[[int, int], nn.Module]) -> str:
     """Check the transition."""
-    for in_channels, out_channels in ((8, 4), (9, 4)):
+    for in_channels, out_channels in ((8, 4), (9, 4), (8, 3)):
         reference = densenet.Transition(in_channels, out_channels)
         expect_same_module(
             transition(in_channels, out_channels),
@@ -126,7 +126,7 @@ def exercise_7(transition: Callable[[int, int], nn.Module]) -> str:
             "your Transition",
             suspects.TRANSITION,
         )
-    return "half the channels, a quarter of the places, and the reference's values and gradients"
+    return "half the channels, a quarter of the positions, and the reference's values and gradients"
 
 
 @exercise(

@@ -1,5 +1,6 @@
 """Hunted bugs: norms that hide nothing, the first red rung of a ladder, and a layer to be repaired."""
 
+import math
 from collections.abc import Callable, Mapping
 
 import torch
@@ -9,6 +10,7 @@ from densekit.exercises.apart import ROUNDING, layer_ladder, logits_apart, max_d
 from densekit.exercises.framework import Hint, exercise, expect, expect_equal
 from densekit.model.densenet import DenseLayer
 from densekit.model.proof.planted import PLANTED, specimen
+from densekit.words import counted
 
 HUNTED = (
     "wrong eps",
@@ -50,6 +52,7 @@ def exercise_4(randomise_norms: Callable[[nn.Module], object]) -> str:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
         randomise_norms(network)
+    network.double()  # whoever puts new tensors in may have made them in float32
     gains = []
     for name, norm in network.named_modules():
         if isinstance(norm, nn.BatchNorm2d):
@@ -129,11 +132,17 @@ def exercise_6(dense_layer: Callable[[list[Tensor], DenseLayer], Tensor]) -> str
     for count in (1, 2, 3):
         layer, features = random_dense_layer(count)
         ladder = layer_ladder(dense_layer, layer, features)
+        given = f"with {counted(count, 'tensor')} of features"
         for rung, difference in ladder.items():
             expect(
+                not math.isinf(difference),
+                f"{given}, the shape {rung} is another one than it should be: look at what happens right "
+                "before that",
+            )
+            expect(
                 difference <= ROUNDING,
-                f"with {count} {'tensor' if count == 1 else 'tensors'} of features, max|Δ| {rung} is "
-                f"{difference:.2g}, expected 0: look at what happens right before that",
+                f"{given}, max|Δ| {rung} is {difference:.2g}, expected 0: look at what happens right before "
+                "that",
             )
     return "every rung is green with one, two and three tensors of features, and with random norms"
 

@@ -58,7 +58,7 @@ def exercise_5(mean_of_map: Callable[[Tensor, Tensor], Any]) -> str:
             because="that is the mean of the map of such a picture",
             name=f"with {side}×{side} weights, your value",
         )
-    return "three numbers, the mean colour, say it all: no edge, no shape, no place is left in the mean"
+    return "three numbers, the mean colour, say it all: no edge, no shape, no position is left in the mean"
 
 
 @exercise(

@@ -60,6 +60,11 @@ class FirstReluBeforeNorm(DenseLayer):
         return self.conv1(self.norm1(self.relu1(everything)))
 
 
+class _SecondReluBeforeNorm(DenseLayer):
+    def forward(self, features: list[Tensor]) -> Tensor:
+        return self.conv2(self.norm2(self.relu2(self._bottleneck(*features))))
+
+
 class _RelusBeforeNorms(FirstReluBeforeNorm):
     def forward(self, features: list[Tensor]) -> Tensor:
         return self.conv2(self.norm2(self.relu2(self._bottleneck(*features))))
@@ -179,6 +184,12 @@ LAYER = {
     "without the first ReLU": Mistake(_without_relu1),
     "without the second ReLU": Mistake(_without_relu2),
     "without the two ReLUs": Mistake(several(_without_relu1, _without_relu2)),
+    "when the first ReLU stands before its norm": Mistake(
+        written_as(FirstReluBeforeNorm, instead_of=DenseLayer)
+    ),
+    "when the second ReLU stands before its norm": Mistake(
+        written_as(_SecondReluBeforeNorm, instead_of=DenseLayer)
+    ),
     "when the ReLUs stand before the norms": Mistake(written_as(_RelusBeforeNorms, instead_of=DenseLayer)),
     "with one more ReLU at the end": Mistake(written_as(_RectifiedAtTheEnd, instead_of=DenseLayer)),
 }
