@@ -107,7 +107,7 @@ def feature_map_ladder(
     )
     return describe(
         figure,
-        f"{title}. One row for each depth: the picture in as many squares as the maps have places, and "
+        f"{title}. One row for each depth: the picture in as many squares as the maps have positions, and "
         f"{channels} of the maps. {each_depth}.",
     )
 

@@ -84,7 +84,7 @@ def _amount(number: int) -> str:
 def size_ladder(config: DenseNetConfig | None = None, image_size: int = 224) -> Figure:
     """Draw how the maps shrink while their number grows: a box for each stage, drawn to scale.
 
-    A box is as high as the maps are (in places) and as wide as there are channels.
+    A box is as high as the maps are (in spatial positions) and as wide as there are channels.
 
     Args:
         config: the shape of the network; DenseNet-121 if not given.
@@ -133,7 +133,7 @@ def draw_sizes(axes: Axes, ledger: Ledger) -> None:
         left += max(width, 0.62) + 0.1
     axes.set_xlim(-0.1, left)
     axes.set_ylim(0, ledger.image_size * 1.14)
-    axes.set_ylabel("height in places")
+    axes.set_ylabel("height of the maps")
     axes.spines["bottom"].set_visible(False)
     axes.set_xticks([])
 
@@ -142,7 +142,7 @@ def size_title(ledger: Ledger) -> str:
     """Return what stands over the boxes."""
     last = ledger.stages[-1]
     return (
-        f"Fewer places, more channels: 3 × {ledger.image_size}×{ledger.image_size} to "
+        f"Fewer positions, more channels: 3 × {ledger.image_size}×{ledger.image_size} to "
         f"{last.channels_out} × {last.side}×{last.side}"
     )
 

@@ -64,8 +64,8 @@ def exercise_2(channels_into: Callable[[int, int, int], int]) -> str:
     difficulty="medium",
     hints=(
         Hint("I don't know where to begin", "How many multiplications does one number of one output map need?"),
-        Hint("I get the number of its weights", "The same weights are used at each place of the maps."),
-        Hint("my number is too small by a factor of 3", "A kernel has kernel × kernel places."),
+        Hint("I get the number of its weights", "The same weights are used at each position of the maps."),
+        Hint("my number is too small by a factor of 3", "A kernel has kernel × kernel positions."),
         Hint("my number is twice too large", "A multiplication and the addition after it count as one."),
     ),
 )  # fmt: skip

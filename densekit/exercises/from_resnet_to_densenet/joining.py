@@ -111,7 +111,7 @@ def exercise_5(added_by: Callable[[int, Tensor, int, int], Tensor]) -> str:
         expect(
             found.ndim == 4 and found.shape[0] == 12 and found.shape[2:] == (12, 12),
             f"{call} has the shape {tuple(found.shape)}, expected {(12, growth_rate, 12, 12)}, because all "
-            "pictures and all places are kept",
+            "pictures and all positions are kept",
         )
         first = in_channels + (number - 1) * growth_rate
         expect_equal(

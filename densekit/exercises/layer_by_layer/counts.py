@@ -19,7 +19,7 @@ from densekit.model.proof.ledger import dense_layer_parameters, make_ledger
     hints=(
         Hint(
             "I don't know where to begin",
-            "Take a row of 8 places and a kernel of 3, without padding. At how many places can it start?",
+            "Take a row of 8 positions and a kernel of 3, without padding. At how many positions can it start?",
         ),
         Hint(
             "I get fractions",

@@ -69,7 +69,7 @@ def exercise_6(block: Callable[[int, int, int, int], nn.Module]) -> str:
         ),
         Hint(
             "the parameter count is right, the values are not",
-            "The features end in a norm. What follows a norm everywhere else? Then average over all places.",
+            "The features end in a norm. What follows a norm everywhere else? Then average over all positions.",
         ),
     ),
 )
