@@ -22,6 +22,7 @@ with the reason why it is not. Whatever else it raises is told to the reader as 
 
 import functools
 import linecache
+import re
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -87,6 +88,9 @@ def expect_equal(value: Any, expected: Any, because: str, name: str = "your valu
         because: why it is right, a clause.
         name: what the value is called in the message.
     """
+    _expect_something(value, name)
+    if isinstance(expected, bool) and not isinstance(getattr(value, "item", lambda: value)(), bool):
+        raise NotYet(f"{name} is {quoted(value)}, expected True or False")
     if not _equal(value, expected):
         raise NotYet(
             f"{name} is {quoted(value)}, expected {quoted(expected)}, because {because}",
@@ -98,6 +102,7 @@ def expect_close(
     value: Any, expected: float, tolerance: float, because: str, name: str = "your value"
 ) -> None:
     """Stop the check unless a number is within `tolerance` of the expected one."""
+    _expect_something(value, name)
     number = _as_number(value)
     if number is None:
         raise NotYet(
@@ -119,12 +124,21 @@ def expect_letter(value: Any, right: str, wrong: Mapping[str, str]) -> None:
         right: the letter.
         wrong: for each of the other letters, why it is not right.
     """
-    letter = value.strip().strip("()").lower() if isinstance(value, str) else ""
+    written = re.fullmatch(r"\W*(?:\w+[_ ])?\W*([a-z])\W*", value.lower()) if isinstance(value, str) else None
+    letter = written[1] if written else ""
     *others, last = (f"'{each}'" for each in sorted([right, *wrong]))
     expect(
         letter in (right, *wrong), f"your answer is {quoted(value)}, expected {', '.join(others)} or {last}"
     )
     expect(letter == right, f"your answer is {letter!r}, expected another one: {wrong.get(letter)}")
+
+
+def _expect_something(value: Any, name: str) -> None:
+    """Stop where nothing came out, which has its own cause."""
+    if value is None:
+        raise NotYet(f"{name} is None: expected an answer; a function needs a `return` for it")
+    if value is ...:
+        raise NotYet(f"{name} is still ...: write your answer in its place")
 
 
 def _discreet(name: str, value: Any) -> str:

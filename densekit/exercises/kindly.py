@@ -23,6 +23,15 @@ def number_in(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
+def is_empty(value: Any) -> bool:
+    """Say whether no answer was given yet: the dots, None, an empty text, or a number that is none."""
+    if value is None or value is ...:
+        return True
+    if isinstance(value, str):
+        return not value.strip(" .")
+    return isinstance(value, float) and math.isnan(value)
+
+
 def same_answer(mine: Any, answer: Any) -> bool:
     """Say whether two answers mean the same, whatever their case, brackets, order and spaces.
 
@@ -34,7 +43,10 @@ def same_answer(mine: Any, answer: Any) -> bool:
         return _normal(mine) in _WORDS[answer]
     if isinstance(answer, str):
         mine_text, right = _normal(mine), _normal(answer)
-        return mine_text == right or mine_text == "".join(re.findall(r"\d", right)) != ""
+        digits = "".join(re.findall(r"\d", right))
+        # "dense block 4", "denseblock4" and "4" all mean "block 4".
+        longer = right in mine_text and digits == "".join(re.findall(r"\d", mine_text))
+        return mine_text == right or (digits != "" and (mine_text == digits or longer))
     if isinstance(answer, Iterable):
         several = re.split(r"[,;]| and ", mine) if isinstance(mine, str) else list(mine)
         return {_normal(each) for each in several} == {_normal(each) for each in answer}
@@ -46,7 +58,8 @@ def _normal(value: Any) -> str:
 
 
 def _number_in_text(text: str) -> float | None:
-    plain = re.sub(r"(?<=\d)[,_ ](?=\d{3}(?!\d))", "", _BESIDE.sub("", text.casefold()).strip())
+    plain = re.sub(r"(?<=\d)[,_ '’](?=\d{3}(?!\d))", "", _BESIDE.sub("", text.casefold()).strip())
+    plain = re.sub(r"(?<=\d),(?=\d)", ".", plain)  # a decimal comma: 0,95
     match = _NUMBER.fullmatch(plain.strip())
     if match is None:
         return None

@@ -19,7 +19,7 @@ from IPython.utils.capture import capture_output
 from densekit.course.results import GUESS_MIME
 from densekit.exercises.display import Card, show
 from densekit.exercises.framework import quoted
-from densekit.exercises.kindly import number_in, same_answer
+from densekit.exercises.kindly import is_empty, number_in, same_answer
 
 
 @dataclass
@@ -40,10 +40,10 @@ def guess(question: str, mine: Any, *, unit: str = "") -> None:
 
     Args:
         question: a few words, the same as in `reveal`.
-        mine: the reader's guess; `...` if there is none yet.
+        mine: the reader's guess; `...` or nothing if there is none yet.
         unit: of a number, such as 'channels' or '%'.
     """
-    if mine is ...:
+    if is_empty(mine):
         _guesses[question] = _Guess(..., unit)
         show(_card(question, "guess", "put it in the place of ... and run this cell, before you read on"))
         return
@@ -68,6 +68,12 @@ def reveal(question: str, answer: Any, *, close: float = 0.1, quiet: bool = Fals
     if made.value is ...:
         if not quiet:
             show(_card(question, "guess", "first type it in the cell above and run that, then run this one"))
+        return _Body(held_back=True)
+    if _is_number(answer) and number_in(made.value) is None:
+        made.good = None
+        if not quiet:
+            text = f"{quoted(made.value)} can't be read as a number: write it in digits, in the cell above"
+            show(_card(question, "guess", text))
         return _Body(held_back=True)
     try:
         made.good, text = _compared(made.value, answer, close, made.unit)
@@ -126,16 +132,14 @@ def _noted(mine: Any, unit: str) -> str:
 
 def _compared(mine: Any, answer: Any, close: float, unit: str) -> tuple[bool, str]:
     """Return whether a guess is right or close, and a sentence that says how far it is."""
-    right = number_in(answer) if not isinstance(answer, str) else None
+    right = number_in(answer) if _is_number(answer) else None
     if right is None:
         good = same_answer(mine, answer)
         return (
             good,
             f"yes, it is {_plain(answer)}" if good else f"you said {quoted(mine)}, it is {_plain(answer)}",
         )
-    said = number_in(mine)
-    if said is None:
-        return False, f"you said {quoted(mine)}, which is not a number: it is {_with_unit(right, unit)}"
+    said = float(number_in(mine) or 0)
     if _is_share(said, unit) and right > 1:
         said *= 100
     if said == right:
@@ -146,6 +150,10 @@ def _compared(mine: Any, answer: Any, close: float, unit: str) -> tuple[bool, st
     shown, expected, apart = (_with_unit(number, unit) for number in (said, right, off))
     told = f"you said {shown}, it is {expected}: {apart} {direction}"
     return good, f"close: {told}" if good else told
+
+
+def _is_number(answer: Any) -> bool:
+    return not isinstance(answer, str) and number_in(answer) is not None
 
 
 def _is_share(number: float | None, unit: str) -> bool:
@@ -161,5 +169,6 @@ def _plain(answer: Any) -> str:
 
 def _with_unit(number: float, unit: str) -> str:
     space = "" if unit in ("", "%", "×") else " "
-    shown = f"{int(number):,}" if float(number).is_integer() else f"{number:.4g}"
+    whole = float(number).is_integer() or abs(number) >= 10_000
+    shown = f"{number:,.0f}" if whole else f"{number:.4g}"
     return f"{shown}{space}{unit}"

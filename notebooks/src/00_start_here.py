@@ -238,8 +238,9 @@ is_scaled = (train_inputs.std(dim=0) - 1).abs() < 1e-3
 print("standard deviation 1, for nine features in ten or more:", bool(is_scaled.float().mean() > 0.9))
 
 # %% [markdown]
-# Now everything a training does, in a dozen lines. For each batch of eight embeddings: compute the scores (*logits*),
-# measure how wrong they are (*cross-entropy*), and move the weights a small step against it (*Adam*).
+# Now everything a training does, in a dozen lines. An *epoch* goes once over all pictures, in *batches* of eight. For each
+# batch: compute the scores (*logits*) and how wrong they are (the *loss*, here the *cross-entropy*); find out how the loss
+# changes with each weight (`backward`); and move all weights a small step against it (*Adam* decides how far).
 
 # %%
 from torch import nn
@@ -363,7 +364,7 @@ check.exercise_2(named, sure, right)
 # %% [markdown]
 # ## Repairing
 #
-# Two errors stop more first trainings than all others together. You will meet both; here they are on purpose.
+# Two errors stop many a first training. You will meet both; here they are on purpose.
 
 # %% [markdown]
 # ### Exercise 3: the wrong number of classes (5 min, easy)

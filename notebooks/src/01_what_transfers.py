@@ -734,7 +734,7 @@ ways = {
 }
 
 # %% [markdown]
-# One of these five faults hardly matters on *our* pictures, whose classes differ in shape. Which one? Answer `"0 to 1"`,
+# One of these five faults hardly matters on *our* pictures. Which one? Answer `"0 to 1"`,
 # `"0 to 255"`, `"size"`, `"train mode"` or `"swapped"`.
 
 # %%

@@ -79,7 +79,7 @@ def test_a_cell_that_fails_is_named_and_the_old_notebook_stays(course):
     source.write_text(source.read_text().replace("slider.value = 7", "slider.valve.open()"))
 
     with pytest.raises(
-        CourseError, match=r"00_sample \(learner\): cell 7 \(00_sample-006\): AttributeError: .*'valve'"
+        CourseError, match=r"00_sample \(learner\): cell 11 \(00_sample-010\): AttributeError: .*'valve'"
     ):
         build_course(folder=course)
 

@@ -24,8 +24,13 @@ def no_guesses_yet(monkeypatch):
         (0.94, 94, "%", "exactly: it is 94%"),
         (0.5, 0.4, "%", "you said 0.5%, it is 0.4%"),
         ("1/2", 0.5, "", "exactly: it is 0.5"),
-        ("many", 23, "", "you said 'many', which is not a number: it is 23"),
-        (None, 23, "", "you said None, which is not a number"),
+        ("10'250", 10_250, "", "exactly: it is 10,250"),
+        ("0,5", 0.5, "", "exactly: it is 0.5"),
+        (10.25, 10_250, "", "you said 10.25, it is 10,250: 10,240 too low"),
+        ("dense block 4", "block 4", "", "yes, it is 'block 4'"),
+        ("denseblock4", "block 4", "", "yes, it is 'block 4'"),
+        ("denseblock14", "block 4", "", "you said 'denseblock14', it is 'block 4'"),
+        ("pretrained and random", "pretrained", "", "you said 'pretrained and random', it is 'pretrained'"),
         ("B", "b", "", "yes, it is 'b'"),
         ("(b)", "b", "", "yes, it is 'b'"),
         ("a", "b", "", "you said 'a', it is 'b'"),
@@ -39,7 +44,6 @@ def no_guesses_yet(monkeypatch):
         ("mug, cup", ["cup", "mug"], "", "yes, it is ['cup', 'mug']"),
         (0, 0, "", "exactly: it is 0"),
         (0.5, 0.9375, "", "you said 0.5, it is 0.9375: 0.4375 too low"),
-        (float("inf"), 23, "", "you said inf, which is not a number"),
         (1, 0, "", "you said 1, it is 0: 1 too high"),
         (6_953_856, 7_978_856, "", "you said 6,953,856, it is 7,978,856: 1,025,000 too low"),
     ],
@@ -49,6 +53,28 @@ def test_a_guess_is_told_how_far_it_was(capsys, mine, answer, unit, told):
     reveal("channels", answer)
 
     assert told in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("nothing", [..., None, "", "  ", "...", float("nan")])
+def test_an_empty_guess_is_none_and_nothing_is_told(capsys, nothing):
+    guess("channels", nothing)
+    with reveal("channels", 2317):
+        print(2317)
+
+    shown = capsys.readouterr().out
+    assert shown.count("your guess") == 2
+    assert "2317" not in shown
+
+
+@pytest.mark.parametrize("words", ["many", "ten thousand", "90-100", float("inf")])
+def test_where_a_number_is_asked_for_words_are_asked_back_and_nothing_is_told(capsys, words):
+    guess("channels", words)
+    with reveal("channels", 2317):
+        print(2317)
+
+    shown = capsys.readouterr().out
+    assert "can't be read as a number: write it in digits" in shown
+    assert "2317" not in shown
 
 
 def test_how_close_is_close_is_for_the_question_to_say(capsys):
