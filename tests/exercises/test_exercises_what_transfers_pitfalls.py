@@ -26,7 +26,7 @@ def test_exercise_5_wants_the_mean_colour_and_nothing_else():
             (lambda weight, colour: weight.sum() * colour.mean(), "that is the mean of the map"),
             (lambda weight, colour: weight.sum(dim=(1, 2)) * colour, "expected a number near"),
             (lambda weight, colour: 49 * (weight.mean(dim=(1, 2)) * colour).sum(), "with 3×3 weights"),
-            (lambda weight, colour: None, "is None, expected a number near"),
+            (lambda weight, colour: None, "a function needs a `return`"),
             (lambda weight, colour: "edges", "is 'edges', expected a number near"),
         ],
     )
