@@ -137,7 +137,7 @@ def doctor(
     """Diagnose a folder of images; nothing in it is changed."""
     from densekit.data.doctor import diagnose
 
-    diagnosis = diagnose(folder)
+    diagnosis = diagnose(folder, progress=in_terminal())
     if as_json:
         print_json(diagnosis.to_dict())
     else:

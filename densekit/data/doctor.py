@@ -4,18 +4,24 @@ It looks with the loaders' own eyes: `scan_folder` says which files are images, 
 read. So what it reports as left out is exactly what training leaves out. Nothing is ever changed or deleted.
 """
 
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
+from tqdm.auto import tqdm
+
+from densekit.data.appearance import appearance_of
 from densekit.data.decoding import Picture, read_and_use
+from densekit.data.findings import Finding, Place
 from densekit.data.image_files import FORMATS, odd_name
 from densekit.data.loading import map_ahead
 from densekit.data.problems import KINDS, Problem
+from densekit.data.repeated import repeated
 from densekit.data.scan import Scan, scan_folder
 from densekit.devices import usable_cores
 from densekit.tables import text_table
@@ -75,12 +81,13 @@ class Diagnosis:
         return "\n".join(_report(self))
 
 
-def diagnose(root: Path | str, workers: int | None = None) -> Diagnosis:
-    """Look at every file of a data folder, and decode every image.
+def diagnose(root: Path | str, workers: int | None = None, progress: bool = False) -> Diagnosis:
+    """Look at every file of a data folder, and decode every image, once.
 
     Args:
         root: the data folder, laid out as `open_folder` takes it.
         workers: threads; as many as the process may use cores if not given.
+        progress: draw a progress bar on standard error.
 
     Raises:
         DataError: the folder is missing, is a file, holds no images, or holds them in another order.
@@ -88,12 +95,15 @@ def diagnose(root: Path | str, workers: int | None = None) -> Diagnosis:
     scan = scan_folder(root)
     workers = workers or usable_cores()
     places = list(_places(scan))
-    findings = list(map_ahead(_examine, places, workers, ahead=8 * workers))
+    examined = map_ahead(_examine, places, workers, ahead=8 * workers)
+    findings = list(
+        tqdm(examined, total=len(places), desc="doctor", unit="image", disable=not progress, file=sys.stderr)
+    )
     readable = [finding.place for finding in findings if finding.content_hash]
     problems = [
         *scan.problems,
         *(problem for finding in findings for problem in finding.problems),
-        *_repeated(scan.root, findings),
+        *repeated(scan.root, findings),
         *_depths(scan.root, findings),
         *_classes_lost(scan, readable),
     ]
@@ -102,33 +112,19 @@ def diagnose(root: Path | str, workers: int | None = None) -> Diagnosis:
     return Diagnosis(scan.root, scan.layout, scan.classes, _count(scan, readable), tuple(problems))
 
 
-class _Place(NamedTuple):
-    """An image file, and what its place in the folder says of it."""
-
-    path: Path
-    split: str
-    name: str  # of its class
-
-
-class _Finding(NamedTuple):
-    place: _Place
-    content_hash: str | None  # None: it can't be read
-    problems: tuple[Problem, ...]
-    bits: int | None  # of a colour; None for floats, and where it can't be read
-
-
-def _places(scan: Scan) -> Iterator[_Place]:
+def _places(scan: Scan) -> Iterator[Place]:
     for split, classes in scan.images.items():
         for name, paths in classes.items():
-            yield from map(partial(_Place, split=split, name=name), paths)
+            yield from map(partial(Place, split=split, name=name), paths)
 
 
-def _examine(place: _Place) -> _Finding:
-    def look(picture: Picture) -> _Finding:
-        return _Finding(place, picture.content_hash, tuple(_oddities(place.path, picture)), picture.bits)
+def _examine(place: Place) -> Finding:
+    def look(picture: Picture) -> Finding:
+        problems = tuple(_oddities(place.path, picture))
+        return Finding(place, problems, picture.content_hash, picture.bits, appearance_of(picture.image))
 
     finding = read_and_use(place.path, look)
-    return _Finding(place, None, (finding,), None) if isinstance(finding, Problem) else finding
+    return Finding(place, (finding,)) if isinstance(finding, Problem) else finding
 
 
 def _oddities(path: Path, picture: Picture) -> Iterator[Problem]:
@@ -151,24 +147,7 @@ def _oddities(path: Path, picture: Picture) -> Iterator[Problem]:
         yield Problem.of("extreme-shape", path, message)
 
 
-def _repeated(root: Path, findings: Sequence[_Finding]) -> Iterator[Problem]:
-    """Yield the files that are equal to an earlier one, byte by byte."""
-    first: dict[str, _Place] = {}
-    for place, content_hash, *_ in findings:
-        if not content_hash:
-            continue
-        other = first.setdefault(content_hash, place)
-        if other is not place:
-            kind = "duplicate"
-            if other.split != place.split:
-                kind = "leakage"
-            if other.name != place.name:
-                kind = "label-conflict"
-            message = f"the same file as {shown(other.path.relative_to(root))}"
-            yield Problem.of(kind, place.path, message)
-
-
-def _depths(root: Path, findings: Sequence[_Finding]) -> Iterator[Problem]:
+def _depths(root: Path, findings: Sequence[Finding]) -> Iterator[Problem]:
     """Yield one problem if images have other depths than 8 or 16 bits, or several of them."""
     counts = Counter(finding.bits for finding in findings if finding.bits)
     if not set(counts) - {8} or set(counts) == {16}:
@@ -189,7 +168,7 @@ def _depths(root: Path, findings: Sequence[_Finding]) -> Iterator[Problem]:
         yield Problem.of("deep-image", root, told)
 
 
-def _classes_lost(scan: Scan, readable: Sequence[_Place]) -> Iterator[Problem]:
+def _classes_lost(scan: Scan, readable: Sequence[Place]) -> Iterator[Problem]:
     """Yield what decoding took away: classes without a readable image, and perhaps the last but one class."""
     learned_from = scan.learned_from
     left = {place.name for place in readable if place.split == learned_from}
@@ -202,7 +181,7 @@ def _classes_lost(scan: Scan, readable: Sequence[_Place]) -> Iterator[Problem]:
         yield Problem.of("one-class-only", scan.folders[learned_from], message)
 
 
-def _count(scan: Scan, readable: Sequence[_Place]) -> dict[str, dict[str, int]]:
+def _count(scan: Scan, readable: Sequence[Place]) -> dict[str, dict[str, int]]:
     counts = Counter((place.split, place.name) for place in readable)
     return {split: {name: counts[split, name] for name in scan.classes} for split in scan.images}
 

@@ -66,6 +66,14 @@ _USED_WRONGLY = {
     "unreadable-class": ("classes without a readable image", "Put readable images into it, or delete it."),
     "leakage": ("images in several splits", "Keep it in one split only, or the accuracy comes out too good."),
     "label-conflict": ("images in several classes", "Keep it in its right class only."),
+    "near-leakage": (
+        "images that look the same in several splits",
+        "If it is one picture, keep it in one split only, or the accuracy comes out too good.",
+    ),
+    "near-label-conflict": (
+        "images that look the same in several classes",
+        "If it is one picture, keep it in its right class only.",
+    ),
 }
 _USED_WITH_DOUBT = {
     "one-image-class": (
@@ -93,6 +101,10 @@ _USED_WITH_DOUBT = {
     "tiny-image": ("tiny images", "Use the original picture instead of a thumbnail."),
     "extreme-shape": ("very long images", "Only a square from the middle is used: cut it out yourself."),
     "duplicate": ("duplicates", "Delete all but one of them."),
+    "near-duplicate": (
+        "near duplicates",
+        "If it is one picture, keep the better one: a picture that is there twice counts twice.",
+    ),
 }
 
 
