@@ -19,7 +19,8 @@ def scene(size: tuple[int, int] = (240, 180), seed: int = 0) -> Image.Image:
     """Return a picture with large and small things in it, as a photograph has them; another one for each seed."""
     generator = np.random.default_rng(seed)
     layers = [
-        generator.normal(0, 60 / side**0.5, (side, side, 3)).astype(np.float32) for side in (3, 6, 12, 24)
+        generator.normal(0, 60 / side**0.5, (side, side, 3)).astype(np.float32)
+        for side in (3, 6, 12, 24, 150)
     ]
     colours = [
         sum(

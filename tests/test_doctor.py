@@ -247,6 +247,7 @@ class TestNearDuplicates:
 
     def test_a_file_twice_is_told_once(self, tmp_path: Path) -> None:
         class_folders(tmp_path, {"cat": 3, "dog": 3})
-        original = save(tmp_path / "cat" / "a.png", size=(200, 150), seed=70)
+        original = tmp_path / "cat" / "a.png"
+        scene(seed=70).save(original)
         shutil.copy(original, tmp_path / "cat" / "b.png")
         assert kinds(diagnose(tmp_path)) == {"cat/b.png": "duplicate"}

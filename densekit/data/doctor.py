@@ -15,12 +15,14 @@ from typing import Any, Literal
 
 from tqdm.auto import tqdm
 
-from densekit.data.appearance import appearance_of
+from densekit.data.apart import imbalance, stands_apart
+from densekit.data.appearance import Appearance, appearance_of
 from densekit.data.decoding import Picture, read_and_use
 from densekit.data.findings import Finding, Place
 from densekit.data.image_files import FORMATS, odd_name
 from densekit.data.loading import map_ahead
 from densekit.data.problems import KINDS, Problem
+from densekit.data.quality import poor_quality
 from densekit.data.repeated import repeated
 from densekit.data.scan import Scan, scan_folder
 from densekit.devices import usable_cores
@@ -104,7 +106,8 @@ def diagnose(root: Path | str, workers: int | None = None, progress: bool = Fals
         *scan.problems,
         *(problem for finding in findings for problem in finding.problems),
         *repeated(scan.root, findings),
-        *_depths(scan.root, findings),
+        *stands_apart(scan.root, findings),
+        *_imbalance(scan, readable),
         *_classes_lost(scan, readable),
     ]
     order = {kind: number for number, kind in enumerate(KINDS)}
@@ -120,14 +123,15 @@ def _places(scan: Scan) -> Iterator[Place]:
 
 def _examine(place: Place) -> Finding:
     def look(picture: Picture) -> Finding:
-        problems = tuple(_oddities(place.path, picture))
-        return Finding(place, problems, picture.content_hash, picture.bits, appearance_of(picture.image))
+        seen = appearance_of(picture.image)
+        problems = tuple(_oddities(place.path, picture, seen))
+        return Finding(place, problems, picture.content_hash, picture.bits, seen)
 
     finding = read_and_use(place.path, look)
     return Finding(place, (finding,)) if isinstance(finding, Problem) else finding
 
 
-def _oddities(path: Path, picture: Picture) -> Iterator[Problem]:
+def _oddities(path: Path, picture: Picture, seen: Appearance) -> Iterator[Problem]:
     """Yield what is worth a look in a picture that can be read."""
     if odd := odd_name(path):
         yield odd
@@ -140,6 +144,8 @@ def _oddities(path: Path, picture: Picture) -> Iterator[Problem]:
     short, long = sorted(picture.image.size)
     if short < TINY:
         yield Problem.of("tiny-image", path, f"only {picture.image.width} × {picture.image.height} pixels")
+    elif poor := poor_quality(path, seen):
+        yield poor
     if long > LONG * short:
         message = (
             f"{picture.image.width} × {picture.image.height} pixels, more than {LONG} times as long as wide"
@@ -147,25 +153,10 @@ def _oddities(path: Path, picture: Picture) -> Iterator[Problem]:
         yield Problem.of("extreme-shape", path, message)
 
 
-def _depths(root: Path, findings: Sequence[Finding]) -> Iterator[Problem]:
-    """Yield one problem if images have other depths than 8 or 16 bits, or several of them."""
-    counts = Counter(finding.bits for finding in findings if finding.bits)
-    if not set(counts) - {8} or set(counts) == {16}:
-        return
-    told = " and ".join(
-        f"{_many(count, 'image', 'images')} of {bits} bits" for bits, count in sorted(counts.items())
-    )
-    of_class: dict[str, set[int]] = {}
-    for finding in findings:
-        if finding.bits:
-            of_class.setdefault(finding.place.name, set()).add(finding.bits)
-    apart = [name for name, bits in sorted(of_class.items()) if bits != set(counts)]
-    if apart:
-        own = " and ".join(map(str, sorted(of_class[apart[0]])))
-        message = f"{told}; of these '{apart[0]}' has {own} alone"
-        yield Problem.of("deep-image", root, message)
-    else:
-        yield Problem.of("deep-image", root, told)
+def _imbalance(scan: Scan, readable: Sequence[Place]) -> Iterator[Problem]:
+    counts = Counter(place.name for place in readable if place.split == scan.learned_from)
+    folders = {name: _class_folder(scan, name) for name in counts}
+    yield from imbalance(counts, folders)
 
 
 def _classes_lost(scan: Scan, readable: Sequence[Place]) -> Iterator[Problem]:
@@ -174,11 +165,16 @@ def _classes_lost(scan: Scan, readable: Sequence[Place]) -> Iterator[Problem]:
     left = {place.name for place in readable if place.split == learned_from}
     for name in scan.classes:
         if name not in left:
-            folder = scan.images[learned_from][name][0].parent
+            folder = _class_folder(scan, name)
             yield Problem.of("unreadable-class", folder, f"none of the images of '{name}' can be read")
     if len(left) < 2 <= len(scan.classes):
         message = f"{'only one class has' if left else 'no class has'} images that can be read"
         yield Problem.of("one-class-only", scan.folders[learned_from], message)
+
+
+def _class_folder(scan: Scan, name: str) -> Path:
+    split = scan.folders[scan.learned_from]
+    return split / scan.images[scan.learned_from][name][0].relative_to(split).parts[0]
 
 
 def _count(scan: Scan, readable: Sequence[Place]) -> dict[str, dict[str, int]]:

@@ -24,7 +24,7 @@ WORDS = 2 * BITS // 64
 NOISE = 2.0
 """A wave that is weaker, in grey levels, has a sign by chance. Rounding to whole greys makes waves of 0.3."""
 LEAST_BITS = 160
-"""Hashes of which fewer bits rise above the noise are not compared: flat pictures, gradients and what is quite out
+"""Hashes of which fewer bits rise above the noise are not compared: flat pictures, gradients and what is far out
 of focus are all alike. Measured: photographs have 212 or more, and 187 when blurred by 2 % of their width."""
 WINDOWS = {0.95: 3, 0.9: 5}
 """Windows keep these shares of width and height, as a picture does that loses a tenth of its area, or of each

@@ -100,6 +100,33 @@ _USED_WITH_DOUBT = {
     "several-frames": ("images with several frames", "Only the first is used: save the one you want alone."),
     "tiny-image": ("tiny images", "Use the original picture instead of a thumbnail."),
     "extreme-shape": ("very long images", "Only a square from the middle is used: cut it out yourself."),
+    "odd-size": (
+        "sizes unlike the others",
+        "Use pictures from one source; enlarged, a small one is blurred, and that tells its class as well.",
+    ),
+    "odd-shape": ("shapes unlike the others", "Only a square from the middle is used: cut it out yourself."),
+    "one-colour": ("pictures of one colour", "There is nothing on it to learn from: delete it."),
+    "too-dark": ("pictures that are too dark", "Delete it, or make it brighter if there is something on it."),
+    "too-bright": (
+        "pictures that are too bright",
+        "Delete it, or make it darker if there is something on it.",
+    ),
+    "low-information": (
+        "pictures with next to nothing on them",
+        "Delete it, unless this is what the class is.",
+    ),
+    "blurry": (
+        "blurred pictures",
+        "Delete it, or replace it by a sharp one, unless users' pictures are like it.",
+    ),
+    "mixed-colour": (
+        "greyscale among colour",
+        "Make all of them greyscale, or take care that no class has more of them than another.",
+    ),
+    "imbalance": (
+        "classes that are much smaller than others",
+        "Add images to it; and look at the recall of each class, not at the accuracy alone.",
+    ),
     "duplicate": ("duplicates", "Delete all but one of them."),
     "near-duplicate": (
         "near duplicates",
