@@ -158,6 +158,7 @@ class Problem:
         message: what is wrong with it.
         remedy: what to do about it.
         severity: 'error' or 'warning', as the kind has it unless it's said otherwise.
+        other: the file that it is the same as, or looks like, where there is one.
     """
 
     kind: str
@@ -165,6 +166,7 @@ class Problem:
     message: str
     remedy: str
     severity: Severity
+    other: Path | None = None
 
     @classmethod
     def of(
@@ -174,9 +176,10 @@ class Problem:
         message: str,
         severity: Severity | None = None,
         remedy: str | None = None,
+        other: Path | None = None,
     ) -> "Problem":
         """Make a problem with its kind's remedy and severity, unless it's said otherwise."""
-        return cls(kind, path, message, remedy or KINDS[kind].remedy, severity or KINDS[kind].severity)
+        return cls(kind, path, message, remedy or KINDS[kind].remedy, severity or KINDS[kind].severity, other)
 
     @property
     def left_out(self) -> bool:
@@ -196,4 +199,5 @@ class Problem:
             "remedy": self.remedy,
             "severity": self.severity,
             "left_out": self.left_out,
+            **({"other": shown(self.other)} if self.other else {}),
         }

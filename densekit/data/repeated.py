@@ -31,7 +31,7 @@ def repeated(root: Path, findings: Sequence[Finding]) -> Iterator[Problem]:
             once.append(finding)
         else:
             message = f"the same file as {shown(other.path.relative_to(root))}"
-            yield Problem.of(worst_of(SAME_FILE, place, other), place.path, message)
+            yield Problem.of(worst_of(SAME_FILE, place, other), place.path, message, other=other.path)
     yield from _alike(root, once)
 
 
@@ -47,7 +47,7 @@ def _alike(root: Path, findings: Sequence[Finding]) -> Iterator[Problem]:
     for found in near_copies(looks):
         place, other = seen[found.copy][0], seen[found.original][0]
         message = f"looks like {shown(other.path.relative_to(root))}{_how(found)}"
-        yield Problem.of(worst_of(LOOKS_ALIKE, place, other), place.path, message)
+        yield Problem.of(worst_of(LOOKS_ALIKE, place, other), place.path, message, other=other.path)
 
 
 def _how(found: NearCopy) -> str:
