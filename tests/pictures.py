@@ -15,6 +15,23 @@ def pattern(size: tuple[int, int] = (40, 30), seed: int = 0) -> Image.Image:
     return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
 
 
+def scene(size: tuple[int, int] = (240, 180), seed: int = 0) -> Image.Image:
+    """Return a picture with large and small things in it, as a photograph has them; another one for each seed."""
+    generator = np.random.default_rng(seed)
+    layers = [
+        generator.normal(0, 60 / side**0.5, (side, side, 3)).astype(np.float32)
+        for side in (3, 6, 12, 24, 150)
+    ]
+    colours = [
+        sum(
+            np.asarray(Image.fromarray(layer[..., colour]).resize(size, Image.Resampling.BICUBIC))
+            for layer in layers
+        )
+        for colour in range(3)
+    ]
+    return Image.fromarray((np.stack(colours, axis=-1) + 128).clip(0, 255).astype(np.uint8))
+
+
 def save(path: Path, size: tuple[int, int] = (40, 30), seed: int = 0, **options: Any) -> Path:
     """Save a picture, making its folders."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -158,6 +158,28 @@ class TestDoctor:
         assert {"system-file", "empty-class", "corrupt-image"} <= kinds
         assert ".DS_Store" in densekit("doctor", pictures).out
 
+    def test_a_page_and_a_clean_copy_are_written_and_told(
+        self, densekit: Command, pictures: Path, tmp_path: Path
+    ) -> None:
+        (pictures / "red" / "00.png").write_bytes(b"\x89PNG")
+        page, clean = tmp_path / "doctor.html", tmp_path / "clean"
+        answer = densekit("doctor", pictures, "--html", page, "--write-clean", clean, "--json")
+        assert answer.status == 1
+        document = json.loads(answer.out)
+        assert document["html"] == str(page)
+        assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+        assert (document["clean"]["folder"], document["clean"]["images"]) == (str(clean), 35)
+        assert [one["kind"] for one in document["clean"]["left_out"]] == ["corrupt-image"]
+        assert "35 images are copied" in answer.err
+        assert densekit("doctor", clean).status == 0
+
+    @pytest.mark.parametrize("option", ["--html", "--write-clean"])
+    def test_nothing_is_written_into_the_folder(self, densekit: Command, pictures: Path, option: str) -> None:
+        answer = densekit("doctor", pictures, option, pictures / "new")
+        assert answer.status == 2
+        assert "never changed" in answer.err
+        assert not (pictures / "new").exists()
+
 
 class TestWeightsAndParity:
     def test_the_embedded_weights_are_listed_and_verified(self, densekit: Command) -> None:

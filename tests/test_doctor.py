@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from pictures import DIRT_LEFT_OUT, DIRT_USED, class_folders, dirty_folder, huge_png, pattern, save
-from PIL import Image
+from pictures import DIRT_LEFT_OUT, DIRT_USED, class_folders, dirty_folder, huge_png, pattern, save, scene
+from PIL import Image, ImageOps
 
 from densekit.data.doctor import Diagnosis, diagnose
 from densekit.data.folder import open_folder
@@ -211,3 +211,43 @@ class TestReport:
         for problem in diagnose(dirty_folder(tmp_path)).problems:
             assert isinstance(problem, Problem)
             assert problem.remedy == KINDS[problem.kind].remedy
+
+
+class TestNearDuplicates:
+    """The same picture, saved anew: within a class, in two splits, in two classes."""
+
+    def test_where_the_copy_lies_decides_what_it_is(self, tmp_path: Path) -> None:
+        class_folders(tmp_path, {"train/cat": 3, "train/dog": 3, "val/cat": 1, "val/dog": 1})
+        original = scene(seed=70)
+        original.save(tmp_path / "train" / "cat" / "a.png")
+        original.save(tmp_path / "train" / "cat" / "again.jpg", quality=60)
+        ImageOps.mirror(original).save(tmp_path / "train" / "dog" / "mirrored.png")
+        original.crop((24, 0, 240, 162)).save(tmp_path / "val" / "dog" / "cropped.png")
+        original.resize((120, 90)).save(tmp_path / "val" / "cat" / "half.png")
+        diagnosis = diagnose(tmp_path)
+        assert kinds(diagnosis) == {
+            "train/cat/again.jpg": "near-duplicate",
+            "train/dog/mirrored.png": "near-label-conflict",
+            "val/cat/half.png": "near-label-conflict",
+            "val/dog/cropped.png": "near-label-conflict",
+        }
+        assert {problem.kind for problem in diagnosis.errors} == {"near-label-conflict"}
+        (tmp_path / "train" / "dog" / "mirrored.png").unlink()
+        (tmp_path / "val" / "dog" / "cropped.png").unlink()
+        (problem,) = diagnose(tmp_path).errors
+        assert problem.kind == "near-leakage"
+        assert problem.message.startswith("looks like train/cat/a")
+
+    def test_the_message_says_what_was_done_to_it(self, tmp_path: Path) -> None:
+        class_folders(tmp_path, {"cat": 3, "dog": 3})
+        scene(seed=70).save(tmp_path / "cat" / "a.png")
+        ImageOps.mirror(scene(seed=70)).save(tmp_path / "cat" / "b.png")
+        (problem,) = diagnose(tmp_path).problems
+        assert problem.message == "looks like cat/a.png (mirrored; 256 of 256 bits of their hashes agree)"
+
+    def test_a_file_twice_is_told_once(self, tmp_path: Path) -> None:
+        class_folders(tmp_path, {"cat": 3, "dog": 3})
+        original = tmp_path / "cat" / "a.png"
+        scene(seed=70).save(original)
+        shutil.copy(original, tmp_path / "cat" / "b.png")
+        assert kinds(diagnose(tmp_path)) == {"cat/b.png": "duplicate"}

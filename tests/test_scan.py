@@ -271,7 +271,8 @@ class TestProblems:
         for name, kind in KINDS.items():
             assert kind.remedy[0].isupper() and kind.remedy.endswith("."), name
             assert kind.severity == "warning" or kind.left_out or name in (
-                "one-class-only", "class-mismatch", "unreadable-class", "leakage", "label-conflict"
+                "one-class-only", "class-mismatch", "unreadable-class", "leakage", "label-conflict",
+                "near-leakage", "near-label-conflict",
             )  # fmt: skip
 
     def test_a_name_that_is_no_text_can_be_printed(self) -> None:

@@ -132,14 +132,38 @@ def predict(
 
 
 def doctor(
-    folder: Annotated[Path, typer.Argument(help="The folder of images.")], as_json: Json = False
+    folder: Annotated[Path, typer.Argument(help="The folder of images.")],
+    html: Annotated[
+        Path | None, typer.Option(metavar="<file>", help="Write the report as a page with pictures as well.")
+    ] = None,
+    write_clean: Annotated[
+        Path | None,
+        typer.Option(metavar="<path>", help="Copy what can be used into this new folder, with a manifest."),
+    ] = None,
+    as_json: Json = False,
 ) -> None:
     """Diagnose a folder of images; nothing in it is changed."""
+    from densekit.data.clean_copy import MANIFEST, check_target, write_clean_copy
     from densekit.data.doctor import diagnose
+    from densekit.data.doctor_page import check_page, write_page
 
-    diagnosis = diagnose(folder)
+    if html is not None:  # told before the work, not after it
+        check_page(html.expanduser(), folder.expanduser())
+    if write_clean is not None:
+        check_target(write_clean.expanduser(), folder.expanduser())
+    diagnosis = diagnose(folder, progress=in_terminal())
+    written: dict[str, Any] = {}
+    if html is not None:
+        written["html"] = shown(write_page(diagnosis, html))
+        note(f"the report with pictures is {written['html']}")
+    if write_clean is not None:
+        clean = write_clean_copy(diagnosis, write_clean)
+        left_out = [problem.to_dict() for problem in clean.left_out]
+        written["clean"] = {"folder": shown(clean.folder), "images": clean.copied, "left_out": left_out}
+        where = shown(clean.folder)
+        note(f"{clean.copied} images are copied to {where}; {MANIFEST} there says what is not, and why")
     if as_json:
-        print_json(diagnosis.to_dict())
+        print_json({**diagnosis.to_dict(), **written})
     else:
         print(diagnosis)
     exit_unless(diagnosis.ok)

@@ -4,18 +4,26 @@ It looks with the loaders' own eyes: `scan_folder` says which files are images, 
 read. So what it reports as left out is exactly what training leaves out. Nothing is ever changed or deleted.
 """
 
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
+from tqdm.auto import tqdm
+
+from densekit.data.apart import imbalance, stands_apart
+from densekit.data.appearance import Appearance, appearance_of
 from densekit.data.decoding import Picture, read_and_use
+from densekit.data.findings import Finding, Place
 from densekit.data.image_files import FORMATS, odd_name
 from densekit.data.loading import map_ahead
 from densekit.data.problems import KINDS, Problem
+from densekit.data.quality import poor_quality
+from densekit.data.repeated import repeated
 from densekit.data.scan import Scan, scan_folder
 from densekit.devices import usable_cores
 from densekit.tables import text_table
@@ -75,12 +83,13 @@ class Diagnosis:
         return "\n".join(_report(self))
 
 
-def diagnose(root: Path | str, workers: int | None = None) -> Diagnosis:
-    """Look at every file of a data folder, and decode every image.
+def diagnose(root: Path | str, workers: int | None = None, progress: bool = False) -> Diagnosis:
+    """Look at every file of a data folder, and decode every image, once.
 
     Args:
         root: the data folder, laid out as `open_folder` takes it.
         workers: threads; as many as the process may use cores if not given.
+        progress: draw a progress bar on standard error.
 
     Raises:
         DataError: the folder is missing, is a file, holds no images, or holds them in another order.
@@ -88,13 +97,17 @@ def diagnose(root: Path | str, workers: int | None = None) -> Diagnosis:
     scan = scan_folder(root)
     workers = workers or usable_cores()
     places = list(_places(scan))
-    findings = list(map_ahead(_examine, places, workers, ahead=8 * workers))
+    examined = map_ahead(_examine, places, workers, ahead=8 * workers)
+    findings = list(
+        tqdm(examined, total=len(places), desc="doctor", unit="image", disable=not progress, file=sys.stderr)
+    )
     readable = [finding.place for finding in findings if finding.content_hash]
     problems = [
         *scan.problems,
         *(problem for finding in findings for problem in finding.problems),
-        *_repeated(scan.root, findings),
-        *_depths(scan.root, findings),
+        *repeated(scan.root, findings),
+        *stands_apart(scan.root, findings),
+        *_imbalance(scan, readable),
         *_classes_lost(scan, readable),
     ]
     order = {kind: number for number, kind in enumerate(KINDS)}
@@ -102,36 +115,23 @@ def diagnose(root: Path | str, workers: int | None = None) -> Diagnosis:
     return Diagnosis(scan.root, scan.layout, scan.classes, _count(scan, readable), tuple(problems))
 
 
-class _Place(NamedTuple):
-    """An image file, and what its place in the folder says of it."""
-
-    path: Path
-    split: str
-    name: str  # of its class
-
-
-class _Finding(NamedTuple):
-    place: _Place
-    content_hash: str | None  # None: it can't be read
-    problems: tuple[Problem, ...]
-    bits: int | None  # of a colour; None for floats, and where it can't be read
-
-
-def _places(scan: Scan) -> Iterator[_Place]:
+def _places(scan: Scan) -> Iterator[Place]:
     for split, classes in scan.images.items():
         for name, paths in classes.items():
-            yield from map(partial(_Place, split=split, name=name), paths)
+            yield from map(partial(Place, split=split, name=name), paths)
 
 
-def _examine(place: _Place) -> _Finding:
-    def look(picture: Picture) -> _Finding:
-        return _Finding(place, picture.content_hash, tuple(_oddities(place.path, picture)), picture.bits)
+def _examine(place: Place) -> Finding:
+    def look(picture: Picture) -> Finding:
+        seen = appearance_of(picture.image)
+        problems = tuple(_oddities(place.path, picture, seen))
+        return Finding(place, problems, picture.content_hash, picture.bits, seen)
 
     finding = read_and_use(place.path, look)
-    return _Finding(place, None, (finding,), None) if isinstance(finding, Problem) else finding
+    return Finding(place, (finding,)) if isinstance(finding, Problem) else finding
 
 
-def _oddities(path: Path, picture: Picture) -> Iterator[Problem]:
+def _oddities(path: Path, picture: Picture, seen: Appearance) -> Iterator[Problem]:
     """Yield what is worth a look in a picture that can be read."""
     if odd := odd_name(path):
         yield odd
@@ -144,6 +144,8 @@ def _oddities(path: Path, picture: Picture) -> Iterator[Problem]:
     short, long = sorted(picture.image.size)
     if short < TINY:
         yield Problem.of("tiny-image", path, f"only {picture.image.width} × {picture.image.height} pixels")
+    elif poor := poor_quality(path, seen):
+        yield poor
     if long > LONG * short:
         message = (
             f"{picture.image.width} × {picture.image.height} pixels, more than {LONG} times as long as wide"
@@ -151,58 +153,31 @@ def _oddities(path: Path, picture: Picture) -> Iterator[Problem]:
         yield Problem.of("extreme-shape", path, message)
 
 
-def _repeated(root: Path, findings: Sequence[_Finding]) -> Iterator[Problem]:
-    """Yield the files that are equal to an earlier one, byte by byte."""
-    first: dict[str, _Place] = {}
-    for place, content_hash, *_ in findings:
-        if not content_hash:
-            continue
-        other = first.setdefault(content_hash, place)
-        if other is not place:
-            kind = "duplicate"
-            if other.split != place.split:
-                kind = "leakage"
-            if other.name != place.name:
-                kind = "label-conflict"
-            message = f"the same file as {shown(other.path.relative_to(root))}"
-            yield Problem.of(kind, place.path, message)
+def _imbalance(scan: Scan, readable: Sequence[Place]) -> Iterator[Problem]:
+    counts = Counter(place.name for place in readable if place.split == scan.learned_from)
+    folders = {name: _class_folder(scan, name) for name in counts}
+    yield from imbalance(counts, folders)
 
 
-def _depths(root: Path, findings: Sequence[_Finding]) -> Iterator[Problem]:
-    """Yield one problem if images have other depths than 8 or 16 bits, or several of them."""
-    counts = Counter(finding.bits for finding in findings if finding.bits)
-    if not set(counts) - {8} or set(counts) == {16}:
-        return
-    told = " and ".join(
-        f"{_many(count, 'image', 'images')} of {bits} bits" for bits, count in sorted(counts.items())
-    )
-    of_class: dict[str, set[int]] = {}
-    for finding in findings:
-        if finding.bits:
-            of_class.setdefault(finding.place.name, set()).add(finding.bits)
-    apart = [name for name, bits in sorted(of_class.items()) if bits != set(counts)]
-    if apart:
-        own = " and ".join(map(str, sorted(of_class[apart[0]])))
-        message = f"{told}; of these '{apart[0]}' has {own} alone"
-        yield Problem.of("deep-image", root, message)
-    else:
-        yield Problem.of("deep-image", root, told)
-
-
-def _classes_lost(scan: Scan, readable: Sequence[_Place]) -> Iterator[Problem]:
+def _classes_lost(scan: Scan, readable: Sequence[Place]) -> Iterator[Problem]:
     """Yield what decoding took away: classes without a readable image, and perhaps the last but one class."""
     learned_from = scan.learned_from
     left = {place.name for place in readable if place.split == learned_from}
     for name in scan.classes:
         if name not in left:
-            folder = scan.images[learned_from][name][0].parent
+            folder = _class_folder(scan, name)
             yield Problem.of("unreadable-class", folder, f"none of the images of '{name}' can be read")
     if len(left) < 2 <= len(scan.classes):
         message = f"{'only one class has' if left else 'no class has'} images that can be read"
         yield Problem.of("one-class-only", scan.folders[learned_from], message)
 
 
-def _count(scan: Scan, readable: Sequence[_Place]) -> dict[str, dict[str, int]]:
+def _class_folder(scan: Scan, name: str) -> Path:
+    split = scan.folders[scan.learned_from]
+    return split / scan.images[scan.learned_from][name][0].relative_to(split).parts[0]
+
+
+def _count(scan: Scan, readable: Sequence[Place]) -> dict[str, dict[str, int]]:
     counts = Counter((place.split, place.name) for place in readable)
     return {split: {name: counts[split, name] for name in scan.classes} for split in scan.images}
 

@@ -66,6 +66,14 @@ _USED_WRONGLY = {
     "unreadable-class": ("classes without a readable image", "Put readable images into it, or delete it."),
     "leakage": ("images in several splits", "Keep it in one split only, or the accuracy comes out too good."),
     "label-conflict": ("images in several classes", "Keep it in its right class only."),
+    "near-leakage": (
+        "images that look the same in several splits",
+        "If it is one picture, keep it in one split only, or the accuracy comes out too good.",
+    ),
+    "near-label-conflict": (
+        "images that look the same in several classes",
+        "If it is one picture, keep it in its right class only.",
+    ),
 }
 _USED_WITH_DOUBT = {
     "one-image-class": (
@@ -92,7 +100,38 @@ _USED_WITH_DOUBT = {
     "several-frames": ("images with several frames", "Only the first is used: save the one you want alone."),
     "tiny-image": ("tiny images", "Use the original picture instead of a thumbnail."),
     "extreme-shape": ("very long images", "Only a square from the middle is used: cut it out yourself."),
+    "odd-size": (
+        "sizes unlike the others",
+        "Use pictures from one source; enlarged, a small one is blurred, and that tells its class as well.",
+    ),
+    "odd-shape": ("shapes unlike the others", "Only a square from the middle is used: cut it out yourself."),
+    "one-colour": ("pictures of one colour", "There is nothing on it to learn from: delete it."),
+    "too-dark": ("pictures that are too dark", "Delete it, or make it brighter if there is something on it."),
+    "too-bright": (
+        "pictures that are too bright",
+        "Delete it, or make it darker if there is something on it.",
+    ),
+    "low-information": (
+        "pictures with next to nothing on them",
+        "Delete it, unless this is what the class is.",
+    ),
+    "blurry": (
+        "blurred pictures",
+        "Delete it, or replace it by a sharp one, unless users' pictures are like it.",
+    ),
+    "mixed-colour": (
+        "greyscale among colour",
+        "Make all of them greyscale, or take care that no class has more of them than another.",
+    ),
+    "imbalance": (
+        "classes that are much smaller than others",
+        "Add images to it; and look at the recall of each class, not at the accuracy alone.",
+    ),
     "duplicate": ("duplicates", "Delete all but one of them."),
+    "near-duplicate": (
+        "near duplicates",
+        "If it is one picture, keep the better one: a picture that is there twice counts twice.",
+    ),
 }
 
 
@@ -119,6 +158,7 @@ class Problem:
         message: what is wrong with it.
         remedy: what to do about it.
         severity: 'error' or 'warning', as the kind has it unless it's said otherwise.
+        other: the file that it is the same as, or looks like, where there is one.
     """
 
     kind: str
@@ -126,6 +166,7 @@ class Problem:
     message: str
     remedy: str
     severity: Severity
+    other: Path | None = None
 
     @classmethod
     def of(
@@ -135,9 +176,10 @@ class Problem:
         message: str,
         severity: Severity | None = None,
         remedy: str | None = None,
+        other: Path | None = None,
     ) -> "Problem":
         """Make a problem with its kind's remedy and severity, unless it's said otherwise."""
-        return cls(kind, path, message, remedy or KINDS[kind].remedy, severity or KINDS[kind].severity)
+        return cls(kind, path, message, remedy or KINDS[kind].remedy, severity or KINDS[kind].severity, other)
 
     @property
     def left_out(self) -> bool:
@@ -157,4 +199,5 @@ class Problem:
             "remedy": self.remedy,
             "severity": self.severity,
             "left_out": self.left_out,
+            **({"other": shown(self.other)} if self.other else {}),
         }

@@ -1,0 +1,89 @@
+"""How a picture looks, in a few numbers: taken once, while it is decoded, and kept instead of its pixels."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageChops, ImageFilter
+
+from densekit.data.perceptual_hash import SIDE, thumbnail
+
+LOOKED_AT = 256
+"""A larger picture is looked at with a longer side of 256 to 511 pixels, so that all are judged alike."""
+
+
+class Appearance(NamedTuple):
+    """How a picture looks.
+
+    Args:
+        size: width and height, in pixels.
+        thumbnail: in greys, uint8 (32, 32).
+        tint: the shares of red, green and blue in the light of the picture, float32 (3,).
+        darkest: the grey that 1 % of the pixels are darker than or equal to, 0 to 255.
+        brightest: the grey that 99 % are darker than or equal to.
+        blur: which share of the differences between neighbours is left after a mean over 3 × 3 pixels: the more,
+            the fewer fine details there were to lose. 0 to about 1.
+        spread: how far the parts of the picture lie apart in red, green or blue, whichever is more, 0 to 255.
+        is_grey: whether red, green and blue are the same all over.
+    """
+
+    size: tuple[int, int]
+    thumbnail: NDArray[np.uint8]
+    tint: NDArray[np.float32]
+    darkest: int
+    brightest: int
+    blur: float
+    spread: int
+    is_grey: bool
+
+
+def appearance_of(image: Image.Image) -> Appearance:
+    """Look at a picture, RGB."""
+    smaller = max(1, max(image.size) // LOOKED_AT)
+    seen = image.reduce(smaller) if smaller > 1 else image
+    grey = seen.convert("L")
+    darkest, brightest = _percentiles(grey, 0.01, 0.99)
+    return Appearance(
+        image.size,
+        thumbnail(grey),
+        _tint(seen),
+        darkest,
+        brightest,
+        _blur(grey),
+        _spread(seen),
+        _is_grey(seen),
+    )
+
+
+def _tint(image: Image.Image) -> NDArray[np.float32]:
+    light = np.asarray(image.resize((1, 1), Image.Resampling.BOX), np.float32)[0, 0]
+    tint: NDArray[np.float32] = (light + 1) / (light + 1).sum()
+    return tint
+
+
+def _percentiles(grey: Image.Image, *shares: float) -> list[int]:
+    cumulative = np.cumsum(grey.histogram())
+    return [int(np.searchsorted(cumulative, share * cumulative[-1])) for share in shares]
+
+
+def _blur(grey: Image.Image) -> float:
+    if min(grey.size) < 2:
+        return 0.0
+    before = _differences(grey)
+    return _differences(grey.filter(ImageFilter.BoxBlur(1))) / before if before else 0.0
+
+
+def _differences(grey: Image.Image) -> float:
+    values = np.asarray(grey, np.int16)
+    return float(np.abs(np.diff(values, axis=0)).mean() + np.abs(np.diff(values, axis=1)).mean())
+
+
+def _spread(image: Image.Image) -> int:
+    red, green, blue = image.resize((SIDE, SIDE), Image.Resampling.BOX).split()
+    return max(int(np.ptp(colour.getextrema())) for colour in (red, green, blue))
+
+
+def _is_grey(image: Image.Image) -> bool:
+    red, green, blue = image.split()
+    # JPEG makes differences of one or two; and a stamp on 1 % of a picture does not make it one in colour.
+    return all(_percentiles(ImageChops.difference(red, one), 0.99)[0] <= 2 for one in (green, blue))
