@@ -114,7 +114,11 @@ class ModelConfig(_Section):
 
 
 class TrainingConfig(_Section):
-    """How the trained part is trained. The comments of presets/head.yaml explain each key."""
+    """How the trained part is trained. The comments of presets/head.yaml explain each key.
+
+    What the mission's second trainer calls `step_size` and `gamma` (torch's StepLR) is `reduce_lr_every` and
+    `reduce_lr_factor` here, whichever optimiser is used.
+    """
 
     standardise: bool | Literal["auto"] = "auto"
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
@@ -131,6 +135,8 @@ class TrainingConfig(_Section):
     reduce_lr_every: Count | None = 3
     reduce_lr_factor: Part = 0.85
     patience: Count | None = None
+    user_step: Count | None = None
+    accuracy_floor: BelowOne = 0.7
     seed: Whole = 0
 
     @model_validator(mode="after")
@@ -368,9 +374,25 @@ def _read_pair(text: str) -> tuple[str, Any]:
 
 def _set(values: dict[str, Any], path: str, value: Any) -> None:
     *sections, key = path.split(".")
+    place: Any = values
     for name in sections:
-        section = values.setdefault(name, {})
-        if not isinstance(section, dict):
-            raise ConfigError(f"{path}: no such setting; '{name}' is a setting itself, not a section")
-        values = section
-    values[key] = value
+        place = _below(place, name, path)
+    if not isinstance(place, dict):
+        raise ConfigError(
+            f"{path}: the phases have numbers, from 0: expected phases.0.train_from, for example"
+        )
+    place[key] = value
+
+
+def _below(place: Any, name: str, path: str) -> Any:
+    """Return what stands below a name: a section, made if need be, or one of the phases, by its number."""
+    if isinstance(place, list):
+        found = place[int(name)] if name.isdecimal() and int(name) < len(place) else None
+        if not isinstance(found, dict):
+            last = f"the last one is phases.{len(place) - 1}" if place else "the configuration lists none"
+            raise ConfigError(f"{path}: there is no phase '{name}'; {last}")
+        return found
+    found = place.setdefault(name, {})
+    if not isinstance(found, dict | list):
+        raise ConfigError(f"{path}: no such setting; '{name}' is a setting itself, not a section")
+    return found

@@ -33,6 +33,38 @@ class BatchDone(Event):
 
 
 @dataclass(frozen=True)
+class Judging(Event):
+    """A part of the validation set has been classified, and more is to come.
+
+    Args:
+        judged: pictures that are done.
+        pictures: in the whole validation set.
+    """
+
+    judged: int
+    pictures: int
+
+
+@dataclass(frozen=True)
+class Checked(Event):
+    """How accurate a validation was after a part of its pictures, in a mixed order (`user_step`).
+
+    Args:
+        batches: how many batches of the validation set are in it.
+        accuracy: share of their pictures that was classified rightly, 0 to 1.
+        improved: whether it is above the floor, and above all earlier checks of the same validation.
+        logits: of their pictures, (n, classes).
+        labels: (n,), the true classes.
+    """
+
+    batches: int
+    accuracy: float
+    improved: bool
+    logits: Tensor
+    labels: Tensor
+
+
+@dataclass(frozen=True)
 class Validated(Event):
     """The validation set was classified.
 

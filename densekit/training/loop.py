@@ -76,7 +76,7 @@ def fit(
     if stopped:
         yield Stopping(state.epoch, state.counters.step)
     if not state.best.weights:
-        yield from validate(state, val, compute, team)
+        yield from validate(state, val, settings, compute, team)
     module.load_state_dict(state.best.weights)
     best = state.best
     yield Finished(state.epoch, state.counters.step, best.epoch, best.step, best.accuracy, stopped)
@@ -141,7 +141,7 @@ class _Loop:
         epoch = counters.epoch + 1 - counters.first_epoch
         is_new = counters.batch > 0 and counters.validated_at != counters.step
         if is_new and validates_at(counters.batch, batches, epoch, self.settings):
-            yield from validate(self.state, self.val, self.compute, self.team)
+            yield from validate(self.state, self.val, self.settings, self.compute, self.team)
 
     def is_to_stop(self) -> bool:
         """Say whether somebody asked for the end, or patience is lost; a team agrees on it."""
