@@ -24,7 +24,7 @@ class BatchDone(Event):
     """One step of the optimiser was taken.
 
     Args:
-        loss: mean cross-entropy of the batch, before the step.
+        loss: of the batch, before the step: the mean cross-entropy, unless the settings ask for another loss.
         learning_rate: the rate of the step.
     """
 

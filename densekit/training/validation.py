@@ -10,11 +10,12 @@ from torch.nn import functional as F
 
 from densekit.config import TrainingConfig
 from densekit.devices import Compute
+from densekit.training.averaging import WithWeights
 from densekit.training.complaints import diverged
 from densekit.training.events import Checked, Event, Judging, Saved, Validated
 from densekit.training.randomness import shuffled
 from densekit.training.source import Source, TensorSource
-from densekit.training.state import Best, TrainingState, copy_weights
+from densekit.training.state import Best, TrainingState
 from densekit.training.team import ALONE, Team
 
 
@@ -29,7 +30,7 @@ def validate(
     counters = state.counters
     epoch = counters.epoch + 1 if counters.batch else counters.epoch
     team.share_buffers(state.module)  # each has counted BatchNorm's running statistics on its own share
-    judging = _judging(state.module, val, compute, team)
+    judging = _judging(state.judged, val, compute, team)
     logits = yield from _told(judging, len(val.labels), epoch, counters.step)  # (N, classes)
     labels = val.labels.cpu()  # (N,)
     yield from _checks(logits, labels, settings, epoch, counters.step)
@@ -39,7 +40,7 @@ def validate(
     accuracy = (logits.argmax(dim=1) == labels).float().mean().item()
     improved = state.best.is_beaten_by(accuracy, loss)
     if improved:
-        state.best = Best(epoch, counters.step, accuracy, loss, copy_weights(state.module))
+        state.best = Best(epoch, counters.step, accuracy, loss, state.judged_weights())
     counters.validated_at = counters.step
     counters.not_better = 0 if improved else counters.not_better + 1
     yield Validated(epoch, counters.step, loss, accuracy, logits, labels, improved)
@@ -60,7 +61,9 @@ def logits_of(module: nn.Module, source: Source, compute: Compute, team: Team = 
             return done.value
 
 
-def _judging(module: nn.Module, source: Source, compute: Compute, team: Team) -> Generator[int, None, Tensor]:
+def _judging(
+    module: nn.Module | WithWeights, source: Source, compute: Compute, team: Team
+) -> Generator[int, None, Tensor]:
     """Yield how many pictures are judged, after each part but the last; return the logits of all."""
     module.eval()
     everything = torch.arange(len(source.labels))
