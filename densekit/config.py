@@ -114,7 +114,11 @@ class ModelConfig(_Section):
 
 
 class TrainingConfig(_Section):
-    """How the trained part is trained. The comments of presets/head.yaml explain each key."""
+    """How the trained part is trained. The comments of presets/head.yaml explain each key.
+
+    What the mission's second trainer calls `step_size` and `gamma` (torch's StepLR) is `reduce_lr_every` and
+    `reduce_lr_factor` here, whichever optimiser is used.
+    """
 
     standardise: bool | Literal["auto"] = "auto"
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
@@ -131,6 +135,14 @@ class TrainingConfig(_Section):
     reduce_lr_every: Count | None = 3
     reduce_lr_factor: Part = 0.85
     patience: Count | None = None
+    class_balance: Literal["weights", "sampling"] | None = None
+    label_smoothing: BelowOne = 0.0
+    mixup: NotNegative = 0.0
+    accumulate: Count = 1
+    clip_gradients: Positive | None = None
+    ema_decay: BelowOne = 0.0
+    user_step: Count | None = None
+    accuracy_floor: BelowOne = 0.7
     seed: Whole = 0
 
     @model_validator(mode="after")
@@ -139,6 +151,20 @@ class TrainingConfig(_Section):
             raise ValueError(
                 f"momentum is {self.momentum:g}, but {self.optimizer} has averages of its own and takes none: "
                 "leave it out, or set optimizer to sgd"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _batches_are_large_enough(self) -> "TrainingConfig":
+        if self.mixup and self.batch_size == 1:
+            raise ValueError(
+                "mixup lays the pictures of a batch over each other, but batch_size is 1: expected 2 or more"
+            )
+        if self.accumulate > 1 and 2 * self.accumulate > self.batch_size:
+            raise ValueError(
+                f"accumulate cuts each batch into {self.accumulate} parts, but batch_size is {self.batch_size}, "
+                f"and BatchNorm needs two pictures or more in each part: expected a batch_size of "
+                f"{2 * self.accumulate} or more; it is the whole batch of a step, not a part of it"
             )
         return self
 
@@ -178,6 +204,27 @@ class RunConfig(_Section):
                 f"model.train_from is '{self.model.train_from}', but each of the phases says itself where it "
                 "trains from: leave one of the two out"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _has_an_effect(self) -> "RunConfig":
+        if any(phase.train_from != "classifier" for phase in self.plan):
+            return self
+        settings = [phase.training for phase in self.plan]
+        for given, key, why in (
+            (self.model.drop_rate > 0, "model.drop_rate", "dropout is in the dense layers"),
+            (any(one.layer_decay < 1 for one in settings), "training.layer_decay", "a head is one layer"),
+            (
+                any(one.accumulate > 1 for one in settings),
+                "training.accumulate",
+                "it saves memory that a head's features don't take",
+            ),
+        ):
+            if given:
+                raise ValueError(
+                    f"{key} has no effect where the classifier alone is trained: {why}. Leave it out, or train "
+                    "more, with model.train_from=denseblock4, for example"
+                )
         return self
 
     def to_yaml(self) -> str:
@@ -368,9 +415,25 @@ def _read_pair(text: str) -> tuple[str, Any]:
 
 def _set(values: dict[str, Any], path: str, value: Any) -> None:
     *sections, key = path.split(".")
+    place: Any = values
     for name in sections:
-        section = values.setdefault(name, {})
-        if not isinstance(section, dict):
-            raise ConfigError(f"{path}: no such setting; '{name}' is a setting itself, not a section")
-        values = section
-    values[key] = value
+        place = _below(place, name, path)
+    if not isinstance(place, dict):
+        raise ConfigError(
+            f"{path}: the phases have numbers, from 0: expected phases.0.train_from, for example"
+        )
+    place[key] = value
+
+
+def _below(place: Any, name: str, path: str) -> Any:
+    """Return what stands below a name: a section, made if need be, or one of the phases, by its number."""
+    if isinstance(place, list):
+        found = place[int(name)] if name.isdecimal() and int(name) < len(place) else None
+        if not isinstance(found, dict):
+            last = f"the last one is phases.{len(place) - 1}" if place else "the configuration lists none"
+            raise ConfigError(f"{path}: there is no phase '{name}'; {last}")
+        return found
+    found = place.setdefault(name, {})
+    if not isinstance(found, dict | list):
+        raise ConfigError(f"{path}: no such setting; '{name}' is a setting itself, not a section")
+    return found

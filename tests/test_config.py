@@ -184,7 +184,7 @@ class TestMistakes:
 
 
 def test_presets_are_found_by_name() -> None:
-    assert PRESETS == ("head",)
+    assert PRESETS == ("full", "head", "head-original", "head-then-full")
 
 
 class TestMomentum:

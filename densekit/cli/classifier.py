@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 def train(
     config: Annotated[Path | None, typer.Argument(help="A YAML file of settings.")] = None,
     data: Annotated[str | None, typer.Option(metavar="<path>", help="The folder of images.")] = None,
-    preset: Annotated[str | None, typer.Option(help="The settings to start from: head.")] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(help="The settings to start from: head, head-original, full or head-then-full."),
+    ] = None,
     train_from: Annotated[
         str | None,
         typer.Option(help="Where training begins: classifier, denseblock4 to denseblock1, or all."),

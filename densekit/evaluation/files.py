@@ -90,6 +90,11 @@ def validation_folder(run_folder: Path, epoch: int, step: int) -> Path:
     return Path(run_folder) / "evaluation" / f"epoch-{epoch}-step-{step}"
 
 
+def check_folder(run_folder: Path, epoch: int, step: int, batches: int) -> Path:
+    """Return where the report on the first batches of a validation belongs (`user_step`)."""
+    return validation_folder(run_folder, epoch, step) / f"check-{batches}"
+
+
 def read_statistics(path: Path) -> pd.DataFrame:
     """Read a statistics.csv: a row for each class, the true names, fractions and percentages as text.
 

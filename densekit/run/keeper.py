@@ -10,11 +10,18 @@ import time
 from pathlib import Path
 
 from densekit.errors import RunError, one_line
-from densekit.evaluation.files import draw_heat_maps, has_heat_map, validation_folder, write_validation
+from densekit.evaluation.files import (
+    check_folder,
+    draw_heat_maps,
+    has_heat_map,
+    validation_folder,
+    write_tables,
+    write_validation,
+)
 from densekit.evaluation.report import Report
 from densekit.run.folder import CHECKPOINT, EVALUATION, HISTORY
 from densekit.training.checkpoint import load_checkpoint, save_checkpoint
-from densekit.training.events import BatchDone, EpochDone, Event, Stopping, Validated
+from densekit.training.events import BatchDone, Checked, EpochDone, Event, Stopping, Validated
 from densekit.training.history import History, read_rows
 from densekit.training.state import TrainingState
 
@@ -74,6 +81,9 @@ class Keeper:
         if not self.writes:
             return
         match event:
+            case Checked(improved=True):
+                report = Report.from_logits(event.labels, event.logits, self.classes)
+                write_tables(report, check_folder(self.folder, event.epoch, event.step, event.batches))
             case Validated(improved=True):
                 report = Report.from_logits(event.labels, event.logits, self.classes)
                 write_validation(report, self.folder, event.epoch, event.step, heat_map=False)
@@ -97,8 +107,9 @@ class Keeper:
     def draw_heat_maps(self) -> None:
         """Draw the heat map of the last report, and of each validation that was the best so far and has none."""
         folders = (validation_folder(self.folder, *one) for one in self.history.saved_at())
+        checks = sorted((self.folder / EVALUATION).glob("epoch-*-step-*/check-*"))
         # Whoever has tidied a report on one validation away does without its picture.
-        missing = [folder for folder in folders if folder.is_dir() and not has_heat_map(folder)]
+        missing = [one for one in (*folders, *checks) if one.is_dir() and not has_heat_map(one)]
         draw_heat_maps([*missing, self.folder / EVALUATION])
 
     def _is_time(self) -> bool:
@@ -106,7 +117,7 @@ class Keeper:
 
     def _forget_later_validations(self) -> None:
         """Delete reports on validations behind the checkpoint, which will be made again or not at all."""
-        known = {validation_folder(self.folder, *one) for one in self.history.saved_at()}
+        known = {validation_folder(self.folder, *one) for one in self.history.validated_at()}
         for folder in (self.folder / EVALUATION).glob("epoch-*-step-*"):
             if folder not in known:
                 shutil.rmtree(folder)

@@ -36,6 +36,7 @@ def save_checkpoint(
     numbers, tensors = split_optimizer(state.optimizer)
     tensors |= {f"module.{name}": tensor for name, tensor in state.module.state_dict().items()}
     tensors |= {f"best.{name}": tensor for name, tensor in state.best.weights.items()}
+    tensors |= {f"average.{name}": tensor for name, tensor in state.average.items()}
     best = state.best
     description = {
         "identity": identity,
@@ -77,6 +78,7 @@ def load_checkpoint(
         state.module.load_state_dict(below("module.", tensors))
         state.optimizer.load_state_dict(join_optimizer(description["optimizer"], tensors))
         lay_out_alike(state.optimizer)
+        _take_over(state.average, below("average.", tensors))
         state.counters = Counters(**_numbers(description["counters"], Counters()))
         state.best = Best(**description["best"], weights=below("best.", tensors))
         return dict(description["notes"]), complaints
@@ -85,6 +87,14 @@ def load_checkpoint(
             f"the checkpoint {path} does not hold what it should ({one_line(error)}): put an intact copy back, "
             "or start a new run"
         ) from error
+
+
+def _take_over(tensors: dict[str, Tensor], saved: dict[str, Tensor]) -> None:
+    """Give tensors the values that were saved, in place: they stay where they are, and laid out as they are."""
+    if set(tensors) != set(saved):
+        raise ValueError("expected the averaged weights of all that is trained, or none")
+    for name, tensor in tensors.items():
+        tensor.copy_(saved[name])
 
 
 def _numbers(values: Mapping[str, Any], example: Counters) -> dict[str, Any]:

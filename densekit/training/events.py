@@ -24,12 +24,44 @@ class BatchDone(Event):
     """One step of the optimiser was taken.
 
     Args:
-        loss: mean cross-entropy of the batch, before the step.
+        loss: of the batch, before the step: the mean cross-entropy, unless the settings ask for another loss.
         learning_rate: the rate of the step.
     """
 
     loss: float
     learning_rate: float
+
+
+@dataclass(frozen=True)
+class Judging(Event):
+    """A part of the validation set has been classified, and more is to come.
+
+    Args:
+        judged: pictures that are done.
+        pictures: in the whole validation set.
+    """
+
+    judged: int
+    pictures: int
+
+
+@dataclass(frozen=True)
+class Checked(Event):
+    """How accurate a validation was after a part of its pictures, in a mixed order (`user_step`).
+
+    Args:
+        batches: how many batches of the validation set are in it.
+        accuracy: share of their pictures that was classified rightly, 0 to 1.
+        improved: whether it is above the floor, and above all earlier checks of the same validation.
+        logits: of their pictures, (n, classes).
+        labels: (n,), the true classes.
+    """
+
+    batches: int
+    accuracy: float
+    improved: bool
+    logits: Tensor
+    labels: Tensor
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,11 @@ class History:
         """Yield epoch and step of each validation that was the best so far."""
         return ((int(row["epoch"] or 0), int(row["step"] or 0)) for row in self.rows if row["saved"])
 
+    def validated_at(self) -> Iterable[tuple[int, int]]:
+        """Yield epoch and step of each validation."""
+        validated = (row for row in self.rows if row["val_accuracy"] is not None)
+        return ((int(row["epoch"] or 0), int(row["step"] or 0)) for row in validated)
+
     def _row_at(self, event: Event) -> Row:
         if not self.rows or self.rows[-1]["step"] != event.step:
             start = {"epoch": event.epoch, "step": event.step, "learning_rate": self.learning_rate}

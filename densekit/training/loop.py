@@ -5,31 +5,31 @@
             print(event.epoch, event.accuracy)
 
 Whoever reads the events prints, writes and plots. The loop does not know what it trains: `module` is what stands
-behind the cut, a head or the whole network, and a source hands it batches of what stands before. Behind each
-event the state is whole: who goes on from there does what is left, and ends with the same weights.
+behind the cut, a head or the whole network, and a source hands it batches of what stands before. What one step
+does is in `densekit.training.step`. Behind each event the state is whole: who goes on from there does what is
+left, and ends with the same weights.
 """
 
 import math
 import time
 from collections.abc import Iterator
-from contextlib import closing, nullcontext
+from contextlib import closing
 from dataclasses import dataclass
 
 from torch import nn
-from torch.nn import functional as F
 
 from densekit.config import TrainingConfig
 from densekit.devices import Compute
 from densekit.features import Features
-from densekit.model.cut import draws_random_numbers
 from densekit.training.complaints import check_not_empty, diverged
 from densekit.training.events import BatchDone, EpochDone, Event, Finished, Stopping
-from densekit.training.randomness import drawn_for, shuffled
+from densekit.training.randomness import order_of
 from densekit.training.schedule import learning_rate_at, set_learning_rate, validates_at
-from densekit.training.source import Batch, Source, as_source
+from densekit.training.source import Source, as_source
 from densekit.training.state import TrainingState, start
+from densekit.training.step import Stepper
 from densekit.training.stop import Stop
-from densekit.training.team import ALONE, Team, least_in_batch
+from densekit.training.team import ALONE, Team
 from densekit.training.validation import validate
 
 
@@ -67,8 +67,8 @@ def fit(
     compute = compute or Compute(next(module.parameters()).device, "fp32")
     train, val = as_source(train), as_source(val)
     check_not_empty(train, val)
-    draws, least = draws_random_numbers(module), least_in_batch(module, team)
-    loop = _Loop(state, train, val, settings, compute, team, stop or Stop(), team.wrap(module), draws, least)
+    stepper = Stepper.of(state, train, settings, compute, team)
+    loop = _Loop(state, train, val, settings, compute, team, stop or Stop(), stepper)
     last = state.counters.first_epoch + settings.epochs
     while state.epoch < last and not loop.is_to_stop():
         yield from loop.one_epoch()
@@ -76,7 +76,7 @@ def fit(
     if stopped:
         yield Stopping(state.epoch, state.counters.step)
     if not state.best.weights:
-        yield from validate(state, val, compute, team)
+        yield from validate(state, val, settings, compute, team)
     module.load_state_dict(state.best.weights)
     best = state.best
     yield Finished(state.epoch, state.counters.step, best.epoch, best.step, best.accuracy, stopped)
@@ -91,16 +91,14 @@ class _Loop:
     compute: Compute
     team: Team
     stop: Stop
-    forward: nn.Module  # the module, or what a team wraps around it
-    draws: bool  # whether dropout is in it
-    least: int  # pictures in a batch: BatchNorm needs two
+    stepper: Stepper
 
     def one_epoch(self) -> Iterator[Event]:
         """Go through what is left of an epoch."""
         counters, settings = self.state.counters, self.settings
         began = time.perf_counter() - counters.seconds
         epoch = counters.epoch + 1
-        order = shuffled(len(self.train.labels), settings.batch_size, epoch, settings.seed, self.least)
+        order = order_of(self.train.labels, settings, epoch, self.stepper.least)
         yield from self.validate_if_due(len(order))  # where a kill came between a step and its validation
         left, rate = order[counters.batch :], self.state.optimizer.param_groups[0]["lr"]
         with closing(self.train.batches([self.team.share(chosen) for chosen in left], epoch)) as batches:
@@ -108,7 +106,7 @@ class _Loop:
                 done = counters.share_done(len(order), settings.epochs)
                 rate = learning_rate_at(epoch - counters.first_epoch, settings, done)
                 set_learning_rate(self.state.optimizer, rate)
-                loss, right = self.step(batch, len(chosen))
+                loss, right = self.stepper.take(batch, len(chosen))
                 if not math.isfinite(loss):
                     raise diverged(counters.step + 1, epoch, loss, rate)
                 counters.count_batch(loss, right, len(chosen))
@@ -122,26 +120,13 @@ class _Loop:
         counters.begin_epoch()
         yield ended
 
-    def step(self, batch: Batch, pictures: int) -> tuple[float, int]:
-        """Take one step; return the mean loss before it, and how many of so many pictures were right."""
-        self.forward.train()  # BatchNorm takes each batch's own mean and variance, and dropout drops
-        chance = (self.state.counters.step + 1, self.settings.seed, self.team.rank, self.compute.device)
-        with drawn_for(*chance) if self.draws else nullcontext(), self.compute.autocast():
-            logits = self.forward(batch.inputs)  # (B, classes)
-        loss = F.cross_entropy(logits.float(), batch.labels) * self.team.weight(pictures)  # 1 if alone
-        self.state.optimizer.zero_grad()
-        loss.backward()
-        self.state.optimizer.step()
-        right = (logits.argmax(dim=1) == batch.labels).sum()
-        return self.team.joined(loss.detach(), right, pictures)
-
     def validate_if_due(self, batches: int) -> Iterator[Event]:
         """Judge by the validation set, if it is time and hasn't been done behind this step."""
         counters = self.state.counters
         epoch = counters.epoch + 1 - counters.first_epoch
         is_new = counters.batch > 0 and counters.validated_at != counters.step
         if is_new and validates_at(counters.batch, batches, epoch, self.settings):
-            yield from validate(self.state, self.val, self.compute, self.team)
+            yield from validate(self.state, self.val, self.settings, self.compute, self.team)
 
     def is_to_stop(self) -> bool:
         """Say whether somebody asked for the end, or patience is lost; a team agrees on it."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
-from densekit.training.events import BatchDone, EpochDone, Event, Validated
+from densekit.training.events import BatchDone, Checked, EpochDone, Event, Judging, Validated
 
 
 class ProgressBar:
@@ -33,6 +33,10 @@ class ProgressBar:
                 self._facts |= {"epoch": f"{event.epoch}/{self._epochs}", "loss": f"{event.loss:.3f}"}
                 self._bar.set_postfix(self._facts, refresh=False)
                 self._bar.update(event.step - self._bar.n)
+            case Judging():
+                self._bar.set_postfix({**self._facts, "validating": f"{event.judged}/{event.pictures}"})
+            case Checked():
+                self._bar.set_postfix({**self._facts, "val_accuracy so far": f"{event.accuracy:.1%}"})
             case Validated():
                 self._facts["val_accuracy"] = f"{event.accuracy:.1%}"
             case EpochDone():

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from densekit.config import TrainingConfig
+
 
 def shuffled(count: int, batch_size: int, epoch: int, seed: int, least: int = 1) -> tuple[Tensor, ...]:
     """Return the numbers 0 to count − 1 in the order of an epoch, in batches.
@@ -18,9 +20,42 @@ def shuffled(count: int, batch_size: int, epoch: int, seed: int, least: int = 1)
     None is dropped, so the last batch may be smaller. With fewer than `least` pictures it joins the one before:
     the statistics of a single picture say little to a BatchNorm, or nothing at all.
     """
+    return _in_batches(torch.randperm(count, generator=_of_epoch(epoch, seed)), batch_size, least)
+
+
+def balanced(labels: Tensor, batch_size: int, epoch: int, seed: int, least: int = 1) -> tuple[Tensor, ...]:
+    """Return as many numbers as there are labels, in batches, drawn so that each class comes as often.
+
+    A picture of a rare class comes several times in an epoch, some of a common class not at all: they are drawn
+    with replacement, anew in each epoch.
+
+    Args:
+        labels: int64 (N,).
+        batch_size: pictures in a batch.
+        epoch: counted from 1.
+        seed: of the training.
+        least: pictures that the last batch needs, or else joins the one before.
+    """
+    labels = labels.cpu()
+    chances = 1 / labels.bincount()[labels].double()
+    drawn = chances.multinomial(len(labels), replacement=True, generator=_of_epoch(epoch, seed))
+    return _in_batches(drawn, batch_size, least)
+
+
+def order_of(labels: Tensor, settings: TrainingConfig, epoch: int, least: int) -> tuple[Tensor, ...]:
+    """Return the batches of an epoch as the settings ask for them."""
+    if settings.class_balance == "sampling":
+        return balanced(labels, settings.batch_size, epoch, settings.seed, least)
+    return shuffled(len(labels), settings.batch_size, epoch, settings.seed, least)
+
+
+def _of_epoch(epoch: int, seed: int) -> torch.Generator:
     mixed = (seed * 100_003 + epoch) % 2**63  # a prime: no two epochs share a seed
-    generator = torch.Generator().manual_seed(mixed)
-    batches = torch.randperm(count, generator=generator).split(batch_size)
+    return torch.Generator().manual_seed(mixed)
+
+
+def _in_batches(order: Tensor, batch_size: int, least: int) -> tuple[Tensor, ...]:
+    batches = order.split(batch_size)
     if len(batches) > 1 and len(batches[-1]) < least:
         return (*batches[:-2], torch.cat(batches[-2:]))
     return batches

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from densekit.config import TrainingConfig
 from densekit.model.cut import parameter_groups
+from densekit.training.averaging import WithWeights, begin_average
 
 _MOMENTUM = 0.9
 
@@ -85,12 +86,24 @@ class TrainingState:
         optimizer: over the module's parameters.
         counters: how far it is.
         best: the best validation so far.
+        average: the averaged weights that are judged and kept (`ema_decay`); empty if they are the module's own.
     """
 
     module: nn.Module
     optimizer: torch.optim.Optimizer
     counters: Counters = field(default_factory=Counters)
     best: Best = field(default_factory=Best)
+    average: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def judged(self) -> nn.Module | WithWeights:
+        """What is judged: the module, with averaged weights where there are some."""
+        return WithWeights(self.module, self.average) if self.average else self.module
+
+    def judged_weights(self) -> dict[str, Tensor]:
+        """Return a copy, on the CPU, of the state dict of what is judged."""
+        average = {name: one.cpu().clone() for name, one in self.average.items()}
+        return {**copy_weights(self.module), **average}
 
     @property
     def epoch(self) -> int:
@@ -100,7 +113,8 @@ class TrainingState:
 
 def start(module: nn.Module, settings: TrainingConfig) -> TrainingState:
     """Return the state before the first epoch."""
-    return TrainingState(module, make_optimizer(module, settings))
+    average = begin_average(module) if settings.ema_decay else {}
+    return TrainingState(module, make_optimizer(module, settings), average=average)
 
 
 def copy_weights(module: nn.Module) -> dict[str, Tensor]:
