@@ -68,7 +68,8 @@ bench: $(READY)  ## time densekit against the usual ways, side by side
 	OMP_WAIT_POLICY=ACTIVE $(BIN)/python benchmarks/warm_head.py
 	OMP_WAIT_POLICY=ACTIVE $(BIN)/python benchmarks/partial.py --set data.image_size=224 training.batch_size=32
 
-samples: $(READY)  ## remake data_samples/tabletop, picture by picture (about 3 minutes)
+samples: $(READY)  ## remake data_samples/messy and data_samples/tabletop, picture by picture (about 3 minutes)
+	$(BIN)/python -m workshop.samples messy --out data_samples/messy
 	OMP_NUM_THREADS=1 $(BIN)/python -m workshop.samples tabletop --out data_samples/tabletop
 
 # Two niced processes with one thread each; a kill at any moment costs a few minutes. MORE='--minutes 30', say.

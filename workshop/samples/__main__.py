@@ -1,6 +1,7 @@
-"""Make or check sample data: python -m workshop.samples tabletop|fresh --out DIR | --check DIR [--render N].
+"""Make or check samples: python -m workshop.samples tabletop|messy|fresh --out DIR | --check DIR [--render N].
 
 tabletop    the data set that comes with the package
+messy       the folder with everything wrong, for the doctor
 fresh       more pictures of its kind, for final numbers alone; --out renders those that the folder lacks
 """
 
@@ -13,6 +14,7 @@ from tqdm.auto import tqdm
 from densekit.errors import DensekitError
 from workshop.samples.fresh import check_fresh, fresh_names, render_fresh
 from workshop.samples.make import check_files, check_rendering, make_tabletop, picture_names
+from workshop.samples.messy import check_messy, make_messy
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -22,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("name", choices=["tabletop", "fresh"], help="which sample data")
+    parser.add_argument("name", choices=["tabletop", "messy", "fresh"], help="which sample data")
     action = parser.add_mutually_exclusive_group(required=True)
     action.add_argument("--out", type=Path, metavar="DIR", help="render all pictures into this folder")
     action.add_argument("--check", type=Path, metavar="DIR", help="compare this folder with its SHA256SUMS")
@@ -33,6 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.name == "fresh":
             return _fresh(options.out or options.check, render=options.out is not None)
+        if options.name == "messy":
+            return _messy(options.out or options.check, make=options.out is not None)
         return _make(options.out) if options.out else _check(options.check, options.render)
     except DensekitError as error:
         print(f"Error: {error}", file=sys.stderr)
@@ -49,6 +53,13 @@ def _fresh(folder: Path, render: bool) -> int:
     return 0
 
 
+def _messy(folder: Path, make: bool) -> int:
+    if make:
+        print(f"{make_messy(folder)} files in {folder}")
+        return 0
+    return _told(check_messy(folder), folder)
+
+
 def _make(folder: Path) -> int:
     names = picture_names()
     for _ in tqdm(make_tabletop(folder), total=len(names), unit="picture"):
@@ -60,7 +71,10 @@ def _make(folder: Path) -> int:
 def _check(folder: Path, render: int) -> int:
     names = picture_names()
     some = names[:: max(1, len(names) // render)][:render] if render > 0 else []
-    problems = check_files(folder) + (check_rendering(folder, some) if some else [])
+    return _told(check_files(folder) + (check_rendering(folder, some) if some else []), folder)
+
+
+def _told(problems: list[str], folder: Path) -> int:
     for problem in problems:
         print(problem)
     print(f"{len(problems)} problems in {folder}" if problems else f"{folder} is as it was made")
