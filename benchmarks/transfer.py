@@ -47,6 +47,7 @@ from densekit.model.densenet import DenseNet
 from densekit.model.frozen.rewrite import frozen
 from densekit.model.weights_info import SMALL
 from densekit.model.zoo import build
+from densekit.threads import one_thread
 from workshop.samples.fresh import check_fresh, fresh_names, render_fresh
 
 Embedder = Callable[[Tensor], Tensor]
@@ -172,7 +173,7 @@ def accuracy(features: NDArray[np.float32], task: Task, seed: int) -> float:
     right = []
     for learn, measure in task.splits(seed):
         probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), one_thread():
             warnings.simplefilter("ignore", ConvergenceWarning)
             probe.fit(features[learn], task.labels[learn])
         right.append(probe.predict(features[measure]) == task.labels[measure])

@@ -45,18 +45,34 @@ from densekit.plots import show, you_are_here
 show(you_are_here("features", "embedding"))
 
 # %% [markdown]
+# These are our pictures, and beside them some letters, which come in later. One picture of each class; five of ten classes each:
+
+# %%
+from densekit import densenet121, open_folder, sample_folder
+from densekit.data.letters import LETTERS, letter_pictures
+from densekit.data.loading import open_image
+from densekit.plots import image_grid
+
+folder = open_folder(sample_folder("tabletop"))
+objects = [open_image(next(s.path for s in folder.train if s.label == label)) for label in range(5)]
+alphabet = LETTERS[:10]
+names = [*folder.classes[:5], *alphabet[:5]]
+show(
+    image_grid(
+        [*objects, *letter_pictures(alphabet[:5], of_each=1)], names, title="Five objects, five letters"
+    )
+)
+
+# %% [markdown]
 # Take two networks of the same build. One has **pretrained** weights: somebody has trained it, on other pictures than ours.
 # The other has **random** weights, as before any training. Both turn our pictures into features. On which features does a
 # head learn better, and how much better?
 
 # %%
-from densekit import densenet121, open_folder, sample_folder
-
 networks = {
     "pretrained": densenet121(weights=weights, num_classes=0).eval(),
     "random": densenet121(weights="none", num_classes=0).eval(),
 }
-folder = open_folder(sample_folder("tabletop"))
 for name, network in networks.items():
     print(f"{name:11}{sum(parameter.numel() for parameter in network.parameters()):,} parameters")
 
@@ -312,8 +328,6 @@ my_guess = 3
 guess("positions from left to right at the end", my_guess)
 
 # %%
-from densekit.data.loading import open_image
-
 picture = open_image(folder.val[3].path)
 maps = maps_by_depth(networks["pretrained"], preprocessing(picture)[None])
 with reveal("positions from left to right at the end", maps["block 4"].shape[-1]):
@@ -450,7 +464,8 @@ from sklearn.metrics import r2_score
 
 def explained(means: np.ndarray, colour: np.ndarray) -> float:
     """The share of the variance of all means that follows linearly from the mean colour."""
-    fitted = LinearRegression().fit(colour, means).predict(colour)
+    with one_thread():
+        fitted = LinearRegression().fit(colour, means).predict(colour)
     return r2_score(means, fitted, multioutput="variance_weighted")
 
 
@@ -477,10 +492,6 @@ show(you_are_here("features", "head"))
 # depth, with ten pictures of each class: for tabletop objects, and for ten letters.
 
 # %%
-from densekit.data.letters import LETTERS, letter_pictures
-from densekit.plots import image_grid
-
-alphabet = LETTERS[:10]
 letters = letter_pictures(alphabet, of_each=25)
 letter_labels = np.repeat(np.arange(len(alphabet)), 25)
 show(image_grid(letters[::25], list(alphabet), title="Ten Greek letters, drawn with fonts that differ"))
