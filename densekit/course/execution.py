@@ -15,6 +15,7 @@ from traitlets import default
 
 from densekit.course.sources import KERNEL
 from densekit.errors import CourseError
+from densekit.threads import thread_settings
 
 TIMEOUT_S = 300.0
 """Seconds that a whole notebook may take, if nothing else is asked for."""
@@ -86,7 +87,7 @@ def execute(
         )
         changes = kernel_environment(scratch, offline) | {"DENSEKIT_CACHE": str(scratch / "cache")}
         try:
-            client.execute(env=os.environ | changes)
+            client.execute(env=os.environ | thread_settings() | changes)
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             raise CourseError(f"{name}: {what_failed(notebook, error, timeout_s)}") from error
     return notebook
