@@ -10,10 +10,10 @@ none. It is for looking at, not for learning from: the pictures are patches of c
 What is not in it is in order.
 
 ## What is not in it
-Hidden files and folders, links, files that may not be read, names that are no text, empty folders: neither Git
-nor a package carries these. `densekit.data.messy.write_messy(folder)` copies this folder to a place of yours,
-adds them, and returns the whole truth. Two kinds are missing: a single class would exclude the others, and a missing
-file is in no folder.
+Hidden files and folders, links, files that may not be read, names that are no text, empty folders: neither
+Git nor a package carries these. `densekit.data.messy.write_messy(folder)` copies this folder to a place of
+yours, adds them, and returns the whole truth. Two kinds are missing: a single class would exclude the others,
+and a missing file is in no folder.
 
 ## Where it comes from
 Everything is made by `workshop/samples/messy.py`, from chance and whole numbers; ordinary pictures are JPEGs of
