@@ -13,6 +13,7 @@ These are the names to start from; each is loaded when it is first used, so that
 """
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -72,3 +73,8 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return __all__
+
+
+# A notebook's kernel is set up by nobody else. It has to be done before torch is imported, which reads it then.
+if "ipykernel" in sys.modules and "torch" not in sys.modules:
+    importlib.import_module("densekit.threads").settle()

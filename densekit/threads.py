@@ -44,6 +44,12 @@ def thread_settings(processes: int = 1) -> dict[str, str]:
     return settings
 
 
+def settle() -> None:
+    """Let this process compute with the settings for one process, before it imports torch; what is set stays."""
+    for name, value in thread_settings().items():
+        os.environ.setdefault(name, value)
+
+
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Let numpy and scikit-learn compute in one thread: right for small fits, wherever they run.

@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 
 import numpy as np  # noqa: F401 (brings the library whose threads are counted)
 import pytest
@@ -51,6 +53,37 @@ def test_a_number_of_threads_that_the_user_has_set_stays(machine, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
 
     assert "OMP_NUM_THREADS" not in thread_settings(processes=4)
+
+
+def settings_after_import(kernel, load, **environment):
+    """Import densekit in a process of its own, in a kernel or not, and return what OpenMP is told then."""
+    code = (
+        "import os, sys, types\n"
+        f"os.getloadavg = lambda: ({load}, {load}, {load})\n"
+        f"if {kernel}: sys.modules['ipykernel'] = types.ModuleType('ipykernel')\n"
+        "import densekit\n"
+        "assert 'torch' not in sys.modules\n"
+        "print(os.environ.get('OMP_NUM_THREADS'), os.environ.get('OMP_WAIT_POLICY'))"
+    )
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("OMP_")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=clean | environment, capture_output=True, text=True, check=True
+    )
+    return done.stdout.split()
+
+
+def test_a_learners_kernel_on_a_busy_machine_has_threads_that_leave_the_cores_to_others():
+    assert settings_after_import(kernel=True, load=99.0) == ["1", "PASSIVE"]
+
+
+def test_a_kernel_on_a_quiet_machine_and_a_plain_process_are_left_alone():
+    assert settings_after_import(kernel=True, load=0.0) == ["None", "None"]
+    assert settings_after_import(kernel=False, load=99.0) == ["None", "None"]
+
+
+def test_what_the_reader_has_set_stays_in_a_kernel_too():
+    told = settings_after_import(kernel=True, load=99.0, OMP_NUM_THREADS="7", OMP_WAIT_POLICY="ACTIVE")
+    assert told == ["7", "ACTIVE"]
 
 
 def test_one_thread_holds_inside_and_is_taken_back_outside():
