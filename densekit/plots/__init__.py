@@ -14,6 +14,7 @@ from densekit.plots.ladder import difference_ladder
 from densekit.plots.measured import accuracy_lines, zoo_scatter
 from densekit.plots.network import cost_bars, ledger_overview, size_ladder
 from densekit.plots.pictures import before_after, image_grid, prediction_grid
+from densekit.plots.sweep import learning_rate_sweep
 
 __all__ = [
     "accuracy_lines",
@@ -32,6 +33,7 @@ __all__ = [
     "filter_grid",
     "gradient_by_depth",
     "image_grid",
+    "learning_rate_sweep",
     "ledger_overview",
     "png",
     "prediction_grid",

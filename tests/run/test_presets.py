@@ -34,7 +34,7 @@ def test_the_whole_network_is_trained_by_momentum_and_a_rate_that_falls_in_steps
     assert (training.user_step, training.accuracy_floor) == (10, 0.7)
     rates = [learning_rate_at(epoch, training) for epoch in (1, 4, 5)]
     assert rates == pytest.approx(
-        [training.learning_rate, training.learning_rate, training.learning_rate / 10]
+        [training.learning_rate, training.learning_rate, 0.3 * training.learning_rate]
     )
 
 
