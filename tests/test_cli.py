@@ -110,6 +110,23 @@ class TestTraining:
         assert "--resume takes every setting from the run folder" in answer.err
 
 
+class TestFindingALearningRate:
+    def test_it_suggests_one_and_draws_the_curve(
+        self, densekit: Command, training: list[str], tmp_path: Path
+    ) -> None:
+        arguments = [*training[1:3], "--weights", "none", *training[9:]]
+        answer = densekit("lr-find", *arguments, "--out", tmp_path / "curve.png", "--json")
+        told = json.loads(answer.out)
+        assert answer.status == (1 if told["suggestion"] is None else 0)
+        assert len(told["rates"]) == len(told["losses"]) > 10
+        assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+
+    def test_rates_that_can_not_be_are_refused(self, densekit: Command, training: list[str]) -> None:
+        answer = densekit("lr-find", *training[1:3], "--weights", "none", *training[9:], "--lowest", "2")
+        assert answer.status == 2
+        assert "expected 0 < lowest < highest" in answer.err
+
+
 class TestUsingARun:
     @pytest.fixture
     def run(self, trained: Path, tmp_path: Path) -> Path:

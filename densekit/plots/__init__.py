@@ -14,6 +14,7 @@ from densekit.plots.ladder import difference_ladder, difference_strip
 from densekit.plots.measured import accuracy_lines, zoo_scatter
 from densekit.plots.network import cost_bars, ledger_overview, size_ladder
 from densekit.plots.pictures import before_after, image_grid, prediction_grid
+from densekit.plots.sweep import learning_rate_sweep
 from densekit.plots.way import you_are_here
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "filter_grid",
     "gradient_by_depth",
     "image_grid",
+    "learning_rate_sweep",
     "ledger_overview",
     "png",
     "prediction_grid",

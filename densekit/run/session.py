@@ -89,6 +89,10 @@ class Session:
         check_plan(config, self.network, len(self.train), team)
         self.compute.place(self.network)
 
+    def first_phase(self) -> Phase:
+        """Return the first phase, made ready to be trained; nothing is written but features into the store."""
+        return self._ready(0)
+
     def carry_out(self, folder: Path) -> None:
         """Do what is left to do: read, extract, train, report."""
         try:

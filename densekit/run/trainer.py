@@ -55,6 +55,30 @@ def train(
     Raises:
         DensekitError: the configuration, the images or the weights can't be used; the message says why.
     """
+    resolved = resolve(config, data, preset, weights, train_from, epochs, settings)
+    _check_place(Path(out) if out is not None else Path("runs"), resolved.data.folder)
+    with called_team() as team:
+        # What can't be used is told before anything is written.
+        session = Session(resolved, team, progress, on_event, stop)
+        with _claimed(team, Path(out) if out is not None else None, resolved.data.folder.name) as folder:
+            session.carry_out(folder)
+    return load_run(folder)
+
+
+def resolve(
+    config: RunConfig | Path | str | None = None,
+    data: Path | str | None = None,
+    preset: str | None = None,
+    weights: Path | str | None = None,
+    train_from: str | None = None,
+    epochs: int | None = None,
+    settings: Mapping[str, Any] | Iterable[str] = (),
+) -> RunConfig:
+    """Put together what `train` is asked for, with absolute paths; its arguments are explained there.
+
+    Raises:
+        ConfigError: with every problem that was found.
+    """
     named = {
         "data.folder": data,
         "model.weights": None if weights is None else str(weights),
@@ -70,14 +94,7 @@ def train(
     else:
         resolved = load_config(config, preset, overrides)
     _check_effect(resolved, train_from, epochs)
-    resolved = _with_absolute_paths(resolved)
-    _check_place(Path(out) if out is not None else Path("runs"), resolved.data.folder)
-    with called_team() as team:
-        # What can't be used is told before anything is written.
-        session = Session(resolved, team, progress, on_event, stop)
-        with _claimed(team, Path(out) if out is not None else None, resolved.data.folder.name) as folder:
-            session.carry_out(folder)
-    return load_run(folder)
+    return _with_absolute_paths(resolved)
 
 
 def resume(

@@ -1,0 +1,62 @@
+"""`densekit lr-find`: what to know before a training."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from densekit.cli.output import Json, exit_unless, in_terminal, print_json
+from densekit.words import shown
+
+
+def lr_find(
+    config: Annotated[Path | None, typer.Argument(help="A YAML file of settings.")] = None,
+    data: Annotated[str | None, typer.Option(metavar="<path>", help="The folder of images.")] = None,
+    preset: Annotated[str | None, typer.Option(help="The settings to start from.")] = None,
+    train_from: Annotated[str | None, typer.Option(help="Where training begins.")] = None,
+    weights: Annotated[str | None, typer.Option(help="embedded, imagenet, none, or a file.")] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="key.path=value, as for train.")] = None,
+    lowest: Annotated[float, typer.Option(help="The rate to begin with.")] = 1e-6,
+    highest: Annotated[float, typer.Option(help="The rate to end with, if the loss allows it.")] = 1.0,
+    steps: Annotated[int, typer.Option(help="How many batches at most.")] = 100,
+    out: Annotated[Path | None, typer.Option(metavar="<path>", help="A PNG file for the curve.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Try growing learning rates for a few steps and suggest one; nothing is kept of what was trained."""
+    from densekit.run.sweep import sweep_learning_rate
+
+    sweep = sweep_learning_rate(
+        config,
+        data=data,
+        preset=preset,
+        weights=weights,
+        train_from=train_from,
+        settings=settings or [],
+        lowest=lowest,
+        highest=highest,
+        steps=steps,
+        progress=in_terminal(),
+    )
+    if out is not None and sweep.rates:
+        from densekit.files import write_atomically
+        from densekit.plots import png
+        from densekit.plots.sweep import learning_rate_sweep
+
+        figure = learning_rate_sweep(sweep.rates, sweep.losses, sweep.smoothed, sweep.suggestion)
+        with write_atomically(out) as file:
+            file.write(png(figure))
+    if as_json:
+        print_json(
+            {
+                "suggestion": sweep.suggestion,
+                "reason": sweep.reason,
+                "rates": sweep.rates,
+                "losses": sweep.losses,
+                "smoothed": sweep.smoothed,
+            }
+        )
+    else:
+        print(sweep)
+        if out is not None and sweep.rates:
+            print(f"the curve is in {shown(out)}")
+    exit_unless(sweep.suggestion is not None)
