@@ -11,8 +11,8 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor
 
-from densekit.devices import usable_cores
 from densekit.model.densenet import DenseNet
+from densekit.threads import usable_cores
 
 _AT_ONCE = 4  # images; of 4, 16 and 32 the fastest at 224 px
 _PRECISIONS = {"fp32": "f32", "bf16": "bf16"}

@@ -14,8 +14,9 @@ from time import perf_counter
 
 import torch
 
-from densekit.devices import bf16_is_fast, usable_cores
+from densekit.devices import bf16_is_fast
 from densekit.tables import text_table
+from densekit.threads import usable_cores
 
 Candidate = Callable[[], float | None]
 """Something to time. It may return seconds of its own measuring; else the whole call is timed."""

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from densekit.errors import ConfigError
-from densekit.threads import usable_cores as usable_cores
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "fp32", "bf16"]

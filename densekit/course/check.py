@@ -14,7 +14,7 @@ from nbformat import NotebookNode
 
 from densekit.course.build import read_notebook
 from densekit.course.guesses import facts_of_guesses, problems_of_guesses
-from densekit.course.outputs import problems_of_outputs, shows_false
+from densekit.course.outputs import code_cells, problems_of_outputs, shows_false
 from densekit.course.pace import Pace, measure_pace, pace_table, problems_of_pace
 from densekit.course.parameters import parameters_of
 from densekit.course.places import VERSIONS, Course, Version, open_course
@@ -90,7 +90,13 @@ def check_course(names: Sequence[str] = (), *, folder: Path | None = None) -> Ch
             checked.append(path)
             problems += [Problem(path, message) for message in _problems(course, name, version)]
     problems += [Problem(path, "no source: delete it, or write its source") for path in _orphans(course)]
-    return CheckReport(tuple(checked), tuple(problems), tuple(_paces(course, names)))
+    paces = tuple(_paces(course, names))
+    problems += [
+        Problem(course.notebook(pace.notebook), message)
+        for pace in paces
+        for message in problems_of_pace(pace)
+    ]
+    return CheckReport(tuple(checked), tuple(problems), paces)
 
 
 def _paces(course: Course, names: Sequence[str]) -> Iterator[Pace]:
@@ -119,8 +125,6 @@ def _problems(course: Course, name: str, version: Version) -> Iterator[str]:
     yield from problems_of_outputs(notebook)
     yield from problems_of_guesses(notebook, version)
     yield from _exercises(source, notebook, version)
-    if version == "learner":
-        yield from problems_of_pace(measure_pace(name, notebook))
 
 
 def _not_in_step(expected: NotebookNode, notebook: NotebookNode) -> Iterator[str]:
@@ -142,7 +146,7 @@ def _not_in_step(expected: NotebookNode, notebook: NotebookNode) -> Iterator[str
 
 def _not_run(notebook: NotebookNode) -> Iterator[str]:
     """Tell which code cells were not run once, from top to bottom, without an error."""
-    for count, (number, cell) in enumerate(_code_cells(notebook), 1):
+    for count, (number, cell) in enumerate(code_cells(notebook), 1):
         if cell.execution_count is None:
             yield f"cell {number} was never run, so nothing of it is compared"
         elif cell.execution_count != count:
@@ -154,7 +158,7 @@ def _not_run(notebook: NotebookNode) -> Iterator[str]:
 def _not_compared(source: Source, notebook: NotebookNode) -> Iterator[str]:
     """Tell if too few cells are compared with their stored outputs, or too many are ignored."""
     compared = ignored = 0
-    for number, cell in _code_cells(notebook):
+    for number, cell in code_cells(notebook):
         tags = cell.metadata.get("tags", [])
         if any(tag in _SKIPPING for tag in tags):
             yield f"cell {number}: skipping it or letting it fail hides it; use '{IGNORE_TAG}'"
@@ -172,7 +176,7 @@ def _not_compared(source: Source, notebook: NotebookNode) -> Iterator[str]:
 
 def _failed_bands(notebook: NotebookNode) -> Iterator[str]:
     """Tell where a stored output says False: later runs would be held to a band that was missed once."""
-    for number, cell in _code_cells(notebook):
+    for number, cell in code_cells(notebook):
         tags = cell.metadata.get("tags", [])
         if IGNORE_TAG in tags:
             continue
@@ -190,7 +194,7 @@ def _failed_bands(notebook: NotebookNode) -> Iterator[str]:
 
 def _shell_escapes(notebook: NotebookNode) -> Iterator[str]:
     """Tell where a shell command is run: one that fails does not stop a notebook."""
-    for number, cell in _code_cells(notebook):
+    for number, cell in code_cells(notebook):
         lines = [line.strip() for line in cell.source.splitlines()]
         if _SETUP_TAG not in cell.metadata.get("tags", []) and any(line.startswith(_SHELL) for line in lines):
             yield f"cell {number} runs a shell command, whose failure passes silently: use Python"
@@ -198,7 +202,7 @@ def _shell_escapes(notebook: NotebookNode) -> Iterator[str]:
 
 def _parameters(notebook: NotebookNode, path: Path) -> Iterator[str]:
     """Tell which assignments of the parameters cell papermill does not see, so that nobody could set them."""
-    for number, cell in _code_cells(notebook):
+    for number, cell in code_cells(notebook):
         if "parameters" not in cell.metadata.get("tags", []):
             continue
         known = parameters_of(path)
@@ -247,11 +251,6 @@ def states_of_checks(cell: NotebookNode) -> list[str]:
     """Return the states of the exercise checks that a cell shows: 'todo', 'passed' or 'not yet'."""
     data = [output.get("data", {}) for output in cell.get("outputs", [])]
     return [bundle[CHECK_MIME]["state"] for bundle in data if CHECK_MIME in bundle]
-
-
-def _code_cells(notebook: NotebookNode) -> list[tuple[int, NotebookNode]]:
-    """Return the code cells with their numbers among all cells, from 1."""
-    return [(number, cell) for number, cell in enumerate(notebook.cells, 1) if cell.cell_type == "code"]
 
 
 def _orphans(course: Course) -> list[Path]:

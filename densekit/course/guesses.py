@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from nbformat import NotebookNode
 
+from densekit.course.outputs import code_cells
 from densekit.course.places import Version
 from densekit.course.results import GUESS_MIME
 
@@ -18,7 +19,7 @@ def problems_of_guesses(notebook: NotebookNode, version: Version) -> Iterator[st
     """
     asked: dict[str, int] = {}
     revealed: set[str] = set()
-    for number, cell in _code_cells(notebook):
+    for number, cell in code_cells(notebook):
         guesses, reveals = _questions(cell.source, "guess"), _questions(cell.source, "reveal")
         if guesses and reveals:
             yield f"cell {number} asks for a guess and reveals: the guess needs a cell of its own"
@@ -75,7 +76,3 @@ def _calls(code: str, function: str) -> list[ast.Call]:
     return [
         call for call in calls if isinstance(call.func, ast.Name) and call.func.id == function and call.args
     ]
-
-
-def _code_cells(notebook: NotebookNode) -> list[tuple[int, NotebookNode]]:
-    return [(number, cell) for number, cell in enumerate(notebook.cells, 1) if cell.cell_type == "code"]

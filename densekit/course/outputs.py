@@ -16,6 +16,11 @@ _IMG_WITHOUT_ALT = re.compile(r"<img\b(?![^>]*\balt=\"[^\"]+\")[^>]*>", re.IGNOR
 _DATA_URI = re.compile(r"data:image/[\w+]+;base64,[A-Za-z0-9+/=]+")
 
 
+def code_cells(notebook: NotebookNode) -> list[tuple[int, NotebookNode]]:
+    """Return the code cells with their numbers among all cells, from 1."""
+    return [(number, cell) for number, cell in enumerate(notebook.cells, 1) if cell.cell_type == "code"]
+
+
 def problems_of_outputs(notebook: NotebookNode) -> Iterator[str]:
     """Say what is wrong with the stored outputs of a notebook."""
     for number, cell in enumerate(notebook.cells, 1):

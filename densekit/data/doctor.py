@@ -25,8 +25,8 @@ from densekit.data.problems import KINDS, Problem
 from densekit.data.quality import poor_quality
 from densekit.data.repeated import repeated
 from densekit.data.scan import Scan, scan_folder
-from densekit.devices import usable_cores
 from densekit.tables import text_table
+from densekit.threads import usable_cores
 from densekit.words import shown
 
 TINY = 16

@@ -21,8 +21,8 @@ from densekit.data.decoding import Known, Picture, content_hash, open_image, rea
 from densekit.data.problems import Problem
 from densekit.data.scan import Sample
 from densekit.data.transforms import Preprocessing
-from densekit.devices import usable_cores
 from densekit.errors import ConfigError
+from densekit.threads import usable_cores
 
 __all__ = ["Batch", "Loaded", "content_hash", "load_each", "load_images", "map_ahead", "open_image"]
 

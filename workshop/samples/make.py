@@ -12,9 +12,9 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from densekit.devices import usable_cores
 from densekit.errors import DataError
 from densekit.files import write_atomically
+from densekit.threads import usable_cores
 from workshop.samples.card import data_card
 from workshop.samples.objects import CLASSES
 from workshop.samples.renderer import render
