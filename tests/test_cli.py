@@ -127,6 +127,20 @@ class TestFindingALearningRate:
         assert "expected 0 < lowest < highest" in answer.err
 
 
+class TestComparingRuns:
+    def test_it_prints_a_table_or_json(self, densekit: Command, trained: Path) -> None:
+        answer = densekit("compare", trained)
+        assert answer.status == 0
+        assert answer.out.startswith("run")
+        (row,) = json.loads(densekit("compare", trained, "--json").out)["rows"]
+        assert row["runs"] == [str(trained)]
+
+    def test_what_is_no_run_is_refused(self, densekit: Command, tmp_path: Path) -> None:
+        answer = densekit("compare", tmp_path)
+        assert answer.status == 2
+        assert "there is no run in" in answer.err
+
+
 class TestUsingARun:
     @pytest.fixture
     def run(self, trained: Path, tmp_path: Path) -> Path:

@@ -15,7 +15,7 @@ from densekit.cli.cache import cache
 from densekit.cli.classifier import doctor, evaluate, parity, predict, train
 from densekit.cli.course import course
 from densekit.cli.output import group, note, say_in_any_terminal, what_the_system_says
-from densekit.cli.runs import lr_find
+from densekit.cli.runs import compare, lr_find
 from densekit.cli.weights import weights
 from densekit.errors import DensekitError
 
@@ -40,7 +40,7 @@ def _options(
 ) -> None: ...
 
 
-for command in (train, evaluate, predict, lr_find, doctor, parity):
+for command in (train, evaluate, predict, compare, lr_find, doctor, parity):
     app.command()(command)
 app.add_typer(cache, name="cache")
 app.add_typer(course, name="course")

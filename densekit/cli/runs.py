@@ -1,4 +1,4 @@
-"""`densekit lr-find`: what to know before a training."""
+"""`densekit lr-find` and `compare`: what to know before a training, and after several."""
 
 from pathlib import Path
 from typing import Annotated
@@ -60,3 +60,18 @@ def lr_find(
         if out is not None and sweep.rates:
             print(f"the curve is in {shown(out)}")
     exit_unless(sweep.suggestion is not None)
+
+
+def compare(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.")],
+    sort: Annotated[str, typer.Option(help="given, accuracy (best first) or seconds.")] = "given",
+    as_json: Json = False,
+) -> None:
+    """Put runs side by side: what differs in their settings, and what came out."""
+    from densekit.run.comparison import compare_runs
+
+    comparison = compare_runs(runs, sort)
+    if as_json:
+        print_json(comparison.to_dict())
+    else:
+        print(comparison)

@@ -37,6 +37,8 @@ from densekit.training.validation import predict_logits
 from densekit.words import shown
 
 _NEEDED: dict[str, tuple[type, ...]] = {
+    "val_accuracy": (int, float),
+    "best_epoch": (int,),
     "train_from": (str,),
     "skipped": (list,),
     "seconds": (int, float),

@@ -1,0 +1,223 @@
+"""Runs side by side: what differs in their settings, and what came out.
+
+Runs that differ in nothing but the seed are one row, with the mean of their accuracies and its interval: with
+other seeds the same training ends elsewhere, and a smaller difference is chance.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from statistics import fmean
+from typing import Any, Literal, get_args
+
+from densekit.errors import ConfigError, nearest
+from densekit.intervals import half_interval
+from densekit.run.classifier import Run, load_run
+from densekit.run.folder import SPLIT, Split
+from densekit.tables import text_table
+from densekit.words import counted, shown
+
+Order = Literal["given", "accuracy", "seconds"]
+
+_SEED = "seed"
+_NOT_COMPARED = ("data.cache_features", "compute.device")  # of no influence on what comes out
+_UNSET = "-"
+
+
+@dataclass(frozen=True)
+class ComparedRuns:
+    """One or several runs that differ in nothing but the seed.
+
+    Args:
+        runs: their folders.
+        settings: those that differ between the rows of the comparison, by key path.
+        accuracies: of each run, on the pictures that it held back, 0 to 1.
+        best_epochs: in which each was best.
+        seconds: that each took.
+    """
+
+    runs: tuple[Path, ...]
+    settings: Mapping[str, Any]
+    accuracies: tuple[float, ...]
+    best_epochs: tuple[int, ...]
+    seconds: tuple[float, ...]
+
+    @property
+    def accuracy(self) -> float:
+        """The mean accuracy, 0 to 1."""
+        return fmean(self.accuracies)
+
+    @property
+    def half_interval(self) -> float | None:
+        """Half of the 95 % interval of the mean; None for a single run, of which nothing can be said."""
+        return half_interval(self.accuracies) if len(self.accuracies) > 1 else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the row as JSON can hold it."""
+        return {
+            "runs": [str(run) for run in self.runs],
+            "settings": dict(self.settings),
+            "val_accuracy": self.accuracy,
+            "half_interval": self.half_interval,
+            "accuracies": list(self.accuracies),
+            "best_epochs": list(self.best_epochs),
+            "seconds": fmean(self.seconds),
+        }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs side by side. It prints as a table, in a notebook too.
+
+    Args:
+        rows: one for each set of settings.
+        warnings: why some of the numbers may not be compared.
+    """
+
+    rows: tuple[ComparedRuns, ...]
+    warnings: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        lines = text_table(self.heading, self.cells, "<" * (1 + len(self.keys)) + ">>>", ruled=True)
+        return "\n".join([*lines, *(f"Careful: {warning}" for warning in self.warnings)])
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The settings that differ between the rows."""
+        return tuple(dict.fromkeys(key for row in self.rows for key in row.settings))
+
+    @property
+    def heading(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return ("run", *self.keys, "accuracy, %", "best epoch", "seconds")
+
+    @property
+    def cells(self) -> list[tuple[str, ...]]:
+        """The table, as texts."""
+        return [self._cells_of(row) for row in self.rows]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the comparison as JSON can hold it."""
+        return {"rows": [row.to_dict() for row in self.rows], "warnings": list(self.warnings)}
+
+    def _repr_html_(self) -> str:
+        heading = "".join(f"<th>{escape(name)}</th>" for name in self.heading)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in self.cells
+        )
+        careful = "".join(f"<p>Careful: {escape(warning)}</p>" for warning in self.warnings)
+        return f"<table><thead><tr>{heading}</tr></thead><tbody>{body}</tbody></table>{careful}"
+
+    def _cells_of(self, row: ComparedRuns) -> tuple[str, ...]:
+        first, *others = (shown(run.name) for run in row.runs)
+        half = row.half_interval
+        return (
+            f"{first} and {counted(len(others), 'other')}" if others else first,
+            *(_told(row.settings.get(key)) for key in self.keys),
+            f"{100 * row.accuracy:.1f}" + ("" if half is None else f" ± {100 * half:.1f}"),
+            " ".join(map(str, row.best_epochs)),
+            f"{fmean(row.seconds):.1f}",
+        )
+
+
+def compare_runs(folders: Iterable[Path | str], order: str = "given") -> Comparison:
+    """Put finished runs side by side.
+
+    Args:
+        folders: of the runs; one that is named twice counts once.
+        order: of the rows: as given, the most accurate first, or the quickest first.
+
+    Raises:
+        ConfigError: no folder is named, or there is no such order.
+        RunError: a folder holds no run, or one that is not finished.
+    """
+    if order not in get_args(Order):
+        raise ConfigError(f"no order is called '{order}': {nearest(order, get_args(Order))}")
+    runs = [load_run(folder) for folder in {Path(one).resolve(): Path(one) for one in folders}.values()]
+    if not runs:
+        raise ConfigError("there is nothing to compare: name one run folder or more")
+    settings = [_settings(run) for run in runs]
+    groups: dict[str, list[int]] = {}
+    for number, one in enumerate(settings):
+        groups.setdefault(repr(sorted(_without_seeds(one).items())), []).append(number)
+    differing = _differing([settings[numbers[0]] for numbers in groups.values()])
+    rows = [
+        _row([runs[number] for number in numbers], settings[numbers[0]], differing)
+        for numbers in groups.values()
+    ]
+    if order == "accuracy":
+        rows.sort(key=lambda row: -row.accuracy)
+    elif order == "seconds":
+        rows.sort(key=lambda row: fmean(row.seconds))
+    return Comparison(tuple(rows), tuple(_warnings(runs)))
+
+
+def _row(runs: Sequence[Run], settings: Mapping[str, Any], differing: Sequence[str]) -> ComparedRuns:
+    return ComparedRuns(
+        runs=tuple(run.folder for run in runs),
+        settings={key: settings.get(key) for key in differing},
+        accuracies=tuple(float(run.metrics["val_accuracy"]) for run in runs),
+        best_epochs=tuple(int(run.metrics["best_epoch"]) for run in runs),
+        seconds=tuple(float(run.metrics["seconds"]) for run in runs),
+    )
+
+
+def _settings(run: Run) -> dict[str, Any]:
+    """Return the settings of a run by their key paths, with each phase's own, however they were written."""
+    config = run.config.model_dump(mode="json")
+    plan = [phase.model_dump(mode="json") for phase in run.config.plan]
+    if len(plan) == 1:
+        config["model"]["train_from"], config["training"] = plan[0]["train_from"], plan[0]["training"]
+        config.pop("phases")
+    else:
+        config["phases"] = {str(number): phase for number, phase in enumerate(plan)}
+        config.pop("training")
+        config["model"].pop("train_from")
+    return {key: value for key, value in _flat(config).items() if key not in _NOT_COMPARED}
+
+
+def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            found |= _flat(value, f"{before}{key}.")
+        else:
+            found[f"{before}{key}"] = value
+    return found
+
+
+def _without_seeds(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in settings.items() if key.rpartition(".")[2] != _SEED}
+
+
+def _differing(settings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the keys, seeds apart, that don't have one value in all of them."""
+    keys = dict.fromkeys(key for one in settings for key in _without_seeds(one))
+    return [key for key in keys if len({repr(one.get(key)) for one in settings}) > 1]
+
+
+def _warnings(runs: Sequence[Run]) -> list[str]:
+    """Say why accuracies may not be compared."""
+    found = []
+    splits = [Split.read(run.folder / SPLIT) for run in runs]
+    classes = [run.classes if one is None else one.classes for run, one in zip(runs, splits, strict=True)]
+    if len(set(classes)) > 1:
+        found.append("the runs tell other classes apart, so their accuracies say nothing about each other")
+    judged = {None if one is None else frozenset(picture.sha256 for picture in one.val) for one in splits}
+    if len(judged) > 1:
+        found.append(
+            "the runs were judged by other pictures: `densekit evaluate RUN --data DIR` judges each by the same"
+        )
+    stopped = [shown(run.folder) for run in runs if run.metrics["stopped"] == "asked"]
+    if stopped:
+        found.append(f"stopped before its end: {', '.join(stopped)}; `densekit train --resume RUN` goes on")
+    return found
+
+
+def _told(value: Any) -> str:
+    if value is None:
+        return _UNSET
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else shown(str(value))

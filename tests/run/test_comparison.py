@@ -1,0 +1,100 @@
+"""Runs side by side: what differs stands there, what is chance is told as such."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from densekit.errors import ConfigError, RunError
+from densekit.intervals import half_interval
+from densekit.run import train
+from densekit.run.comparison import compare_runs
+
+Trained = Callable[..., Path]
+
+
+@pytest.fixture
+def trained(pictures: Path, tiny_architecture: Path, tmp_path: Path) -> Trained:
+    """Train a head in an instant, with these settings, and return its run folder."""
+
+    def one(name: str, **settings: object) -> Path:
+        common = {"model.architecture": str(tiny_architecture), "data.image_size": 32, "training.epochs": 1}
+        given = {key.replace("__", "."): value for key, value in settings.items()}
+        out = tmp_path / "runs" / name
+        train(data=pictures, weights="none", settings=common | given, out=out, progress=False)
+        return out
+
+    return one
+
+
+def test_only_the_settings_that_differ_are_told(trained: Trained) -> None:
+    runs = [trained("slow", training__learning_rate=0.001), trained("fast", training__learning_rate=0.1)]
+
+    comparison = compare_runs(runs)
+
+    assert comparison.keys == ("training.learning_rate",)
+    assert [row.settings["training.learning_rate"] for row in comparison.rows] == [0.001, 0.1]
+    assert str(comparison).split()[:2] == ["run", "training.learning_rate"]
+    assert comparison.warnings == ()
+
+
+def test_runs_that_differ_in_the_seed_alone_are_one_row_with_an_interval(trained: Trained) -> None:
+    runs = [trained(f"seed-{seed}", training__seed=seed) for seed in range(3)]
+
+    (row,) = compare_runs([*runs, runs[0]]).rows
+
+    assert row.runs == tuple(runs)
+    assert len(row.accuracies) == 3
+    assert row.half_interval == pytest.approx(half_interval(row.accuracies))
+    assert "seed-0 and 2 others" in str(compare_runs(runs))
+
+
+def test_a_single_run_has_no_interval(trained: Trained) -> None:
+    (row,) = compare_runs([trained("one")]).rows
+
+    assert row.half_interval is None
+    assert "±" not in str(compare_runs(row.runs))
+
+
+def test_a_phase_says_its_own_settings(trained: Trained) -> None:
+    phases = [{"train_from": "classifier"}, {"train_from": "all", "training": {"batch_size": 12}}]
+
+    comparison = compare_runs([trained("head"), trained("both", phases=phases)])
+
+    assert "phases.1.train_from" in comparison.keys
+    assert comparison.rows[0].settings["phases.1.train_from"] is None
+    assert comparison.rows[1].settings["phases.1.train_from"] == "all"
+
+
+def test_the_best_or_the_quickest_comes_first_where_that_is_asked_for(trained: Trained) -> None:
+    runs = [trained(str(epochs), training__epochs=epochs) for epochs in (1, 3)]
+    for run, accuracy, seconds in zip(runs, (0.5, 0.9), (1.0, 9.0), strict=True):
+        path = run / "metrics.json"
+        told = json.loads(path.read_text()) | {"val_accuracy": accuracy, "seconds": seconds}
+        path.write_text(json.dumps(told))
+
+    assert [row.accuracy for row in compare_runs(runs, "accuracy").rows] == [0.9, 0.5]
+    assert [row.accuracy for row in compare_runs(runs[::-1], "seconds").rows] == [0.5, 0.9]
+    with pytest.raises(ConfigError, match="no order is called 'best'"):
+        compare_runs(runs, "best")
+
+
+def test_what_can_not_be_compared_is_told(trained: Trained) -> None:
+    runs = [trained("one"), trained("other", data__split_seed=1)]
+
+    assert any("judged by other pictures" in warning for warning in compare_runs(runs).warnings)
+
+
+def test_what_is_no_run_is_refused_by_name(trained: Trained, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="there is no run in"):
+        compare_runs([trained("one"), tmp_path])
+    with pytest.raises(ConfigError, match="name one run folder or more"):
+        compare_runs([])
+
+
+def test_names_are_escaped_in_a_notebook(trained: Trained) -> None:
+    html = compare_runs([trained("<b>one")])._repr_html_()
+
+    assert "&lt;b&gt;one" in html
+    assert "<b>" not in html
