@@ -1,0 +1,67 @@
+"""What pydantic finds wrong with settings, in words that say where, what, and what was expected."""
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from densekit.errors import nearest
+
+Schema = type[BaseModel]
+
+
+def explain(problem: Any, schema: Schema) -> str:
+    """Put one of pydantic's findings about settings into a line.
+
+    Args:
+        problem: one of `ValidationError.errors()`.
+        schema: what they were held against.
+    """
+    path = ".".join(str(part) for part in problem["loc"])
+    if not path:
+        return str(problem["msg"]).removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        return f"{path}: no such setting; {_nearest_setting(problem['loc'], schema)}"
+    if path == "data.folder" and problem["type"] == "missing":
+        return "data.folder: which images? Name a folder with --data DIR or `data: {folder: DIR}`"
+    if problem["type"] == "missing":
+        return f"{path}: is missing"
+    if problem["type"] == "value_error" and isinstance(problem["input"], Mapping):
+        return f"{path}: {problem['msg'].removeprefix('Value error, ')}"
+    if isinstance(problem["input"], Mapping) or problem["type"] == "model_type":
+        return f"{path}: expected a section with settings below it, found {problem['input']!r}"
+    expected = problem["msg"].removeprefix("Value error, ")
+    return f"{path} is {problem['input']!r}: {expected[0].lower()}{expected[1:]}"
+
+
+def _nearest_setting(location: tuple[Any, ...], schema: Schema) -> str:
+    """Return a hint that names the nearest setting: of the same section, or else of any other."""
+    name, siblings = str(location[-1]), _known_keys(location[:-1], schema)
+    elsewhere = {
+        key: f"{section}.{key}"
+        for section in schema.model_fields
+        if section != "phases"
+        for key in _known_keys([section], schema)
+    }
+    close = get_close_matches(name, siblings, n=1, cutoff=0.6)
+    other = get_close_matches(name, elsewhere, n=1, cutoff=0.6)
+    if not close and other:
+        return f"did you mean '{elsewhere[other[0]]}'?"
+    section = ".".join(map(str, location[:-1]))
+    if close and section:
+        return f"did you mean '{section}.{close[0]}'?"
+    return nearest(name, siblings)
+
+
+def _known_keys(section: Iterable[Any], schema: Schema) -> list[str]:
+    model = schema
+    for name in section:
+        if isinstance(name, str):  # else the number of a phase
+            annotation = model.model_fields[name].annotation
+            (model,) = (one for one in (annotation, *get_args(annotation)) if _is_section(one))
+    return list(model.model_fields)
+
+
+def _is_section(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)

@@ -1,0 +1,43 @@
+"""What a setting may be: counts, shares and the like, each with its bounds, and the cut of a network."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from densekit.errors import nearest
+
+
+def no_boolean(value: Any) -> Any:
+    # YAML reads `yes` and `on` as true, and pydantic would take true for 1.
+    if isinstance(value, bool):
+        raise ValueError("a number is expected, not true or false")
+    return value
+
+
+def _is_cut(value: str) -> str:
+    # How many blocks a network has is known when it is built; here a cut has to look like one.
+    if value in ("classifier", "all") or re.fullmatch(r"denseblock[1-9]\d*", value):
+        return value
+    known = ("classifier", "denseblock4", "denseblock3", "denseblock2", "denseblock1", "all")
+    raise ValueError(f"no such cut; {nearest(value, known)}")
+
+
+def _no_empty_path(value: Any) -> Any:
+    # Path("") is the present folder, which nobody means who leaves a name empty.
+    if isinstance(value, str) and not value.strip():
+        raise ValueError("name a folder")
+    return value
+
+
+# With a roof, since a number with too many digits stops torch far away from where it was written.
+Count = Annotated[int, BeforeValidator(no_boolean), Field(ge=1, le=10**9)]
+Whole = Annotated[int, BeforeValidator(no_boolean), Field(ge=0, lt=2**32)]
+Share = Annotated[float, BeforeValidator(no_boolean), Field(gt=0, lt=1)]
+Positive = Annotated[float, BeforeValidator(no_boolean), Field(gt=0, le=1e6, allow_inf_nan=False)]
+NotNegative = Annotated[float, BeforeValidator(no_boolean), Field(ge=0, le=1e6, allow_inf_nan=False)]
+Part = Annotated[float, BeforeValidator(no_boolean), Field(gt=0, le=1)]
+BelowOne = Annotated[float, BeforeValidator(no_boolean), Field(ge=0, lt=1)]
+Cut = Annotated[str, AfterValidator(_is_cut)]
+Folder = Annotated[Path, BeforeValidator(_no_empty_path)]

@@ -1,0 +1,42 @@
+"""A configuration put together: the preset, then a file, then what is set one by one."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from densekit.config.checking import merge, overridden
+from densekit.config.sections import RunConfig
+from densekit.config.yaml_text import read_yaml
+from densekit.errors import ConfigError, nearest
+
+_PRESETS = Path(__file__).parents[1] / "presets"
+
+PRESETS: tuple[str, ...] = tuple(sorted(path.stem for path in _PRESETS.glob("*.yaml")))
+"""Names of the ready-made configurations."""
+
+
+def load_config(
+    file: Path | str | None = None,
+    preset: str | None = None,
+    overrides: Mapping[str, Any] | Iterable[str] = (),
+) -> RunConfig:
+    """Put a configuration together: the preset, then the file, then the overrides.
+
+    Args:
+        file: a YAML file. A top-level key `preset` names the preset it builds on.
+        preset: name of a preset; 'head' if neither this nor the file names one.
+        overrides: `{"training.epochs": 3}` or `["training.epochs=3"]`; values in texts are read as YAML.
+
+    Raises:
+        ConfigError: with every problem that was found, each with its key path.
+    """
+    values = read_yaml(Path(file)) if file else {}
+    named = values.pop("preset", None)
+    merged = merge(_read_preset(preset or named or "head"), values)
+    return overridden(RunConfig, merged, overrides, where=f"{file}: " if file else "")
+
+
+def _read_preset(name: str) -> dict[str, Any]:
+    if name not in PRESETS:
+        raise ConfigError(f"no preset '{name}': {nearest(str(name), PRESETS)}")
+    return read_yaml(_PRESETS / f"{name}.yaml")

@@ -1,0 +1,196 @@
+"""The schema: every setting that there is, in sections, and what can't be said together."""
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from densekit.config.checking import overridden
+from densekit.config.kinds import (
+    BelowOne,
+    Count,
+    Cut,
+    Folder,
+    NotNegative,
+    Part,
+    Positive,
+    Share,
+    Whole,
+    no_boolean,
+)
+from densekit.devices import DeviceName, Precision
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AugmentationConfig(_Section):
+    """How a training picture is changed each time that it is seen. What is not asked for is left as it is."""
+
+    resized_crop: Part | None = None
+    flip: bool = False
+    colour: Annotated[float, BeforeValidator(no_boolean), Field(ge=0, le=1)] = 0.0
+
+    @property
+    def changes_anything(self) -> bool:
+        """Whether a training picture is ever changed."""
+        return self != AugmentationConfig()
+
+
+class DataConfig(_Section):
+    """Which images, and how they are split and prepared."""
+
+    folder: Folder
+    image_size: Annotated[int, BeforeValidator(no_boolean), Field(ge=32, le=1024)] | None = None
+    val_fraction: Share = 0.2
+    split_seed: Whole = 0
+    cache_features: bool = True
+    augmentation: AugmentationConfig = AugmentationConfig()
+    stored_views: Count | None = None
+
+    @model_validator(mode="after")
+    def _views_differ(self) -> "DataConfig":
+        if self.stored_views and not self.augmentation.changes_anything:
+            raise ValueError(
+                "stored_views keeps so many changed versions of each picture, but data.augmentation changes "
+                "nothing: ask for flip, resized_crop or colour as well"
+            )
+        return self
+
+
+class ModelConfig(_Section):
+    """Which network, with which weights, and where training begins."""
+
+    architecture: str = "densenet121"
+    weights: str = "embedded"
+    train_from: Cut = "classifier"
+    drop_rate: BelowOne = 0.0
+
+
+class TrainingConfig(_Section):
+    """How the trained part is trained. The comments of presets/head.yaml explain each key.
+
+    What the mission's second trainer calls `step_size` and `gamma` (torch's StepLR) is `reduce_lr_every` and
+    `reduce_lr_factor` here, whichever optimiser is used.
+    """
+
+    standardise: bool | Literal["auto"] = "auto"
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    learning_rate: Positive = 1e-3
+    layer_decay: Part = 1.0
+    weight_decay: NotNegative = 0.0
+    momentum: BelowOne | None = None
+    epochs: Count = 10
+    batch_size: Count = 8
+    save_step: Count | None = None
+    min_epoch_to_save: Whole = 0
+    schedule: Literal["steps", "cosine"] = "steps"
+    warm_up: BelowOne = 0.0
+    reduce_lr_every: Count | None = 3
+    reduce_lr_factor: Part = 0.85
+    patience: Count | None = None
+    class_balance: Literal["weights", "sampling"] | None = None
+    label_smoothing: BelowOne = 0.0
+    mixup: NotNegative = 0.0
+    accumulate: Count = 1
+    clip_gradients: Positive | None = None
+    ema_decay: BelowOne = 0.0
+    user_step: Count | None = None
+    accuracy_floor: BelowOne = 0.7
+    seed: Whole = 0
+
+    @model_validator(mode="after")
+    def _momentum_is_for_sgd(self) -> "TrainingConfig":
+        if self.momentum is not None and self.optimizer != "sgd":
+            raise ValueError(
+                f"momentum is {self.momentum:g}, but {self.optimizer} has averages of its own and takes none: "
+                "leave it out, or set optimizer to sgd"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _batches_are_large_enough(self) -> "TrainingConfig":
+        if self.mixup and self.batch_size == 1:
+            raise ValueError(
+                "mixup lays the pictures of a batch over each other, but batch_size is 1: expected 2 or more"
+            )
+        if self.accumulate > 1 and 2 * self.accumulate > self.batch_size:
+            raise ValueError(
+                f"accumulate cuts each batch into {self.accumulate} parts, but batch_size is {self.batch_size}, "
+                f"and BatchNorm needs two pictures or more in each part: expected a batch_size of "
+                f"{2 * self.accumulate} or more; it is the whole batch of a step, not a part of it"
+            )
+        return self
+
+
+class PhaseConfig(_Section):
+    """One part of a training: from where, and how. What it doesn't name is as in `training`."""
+
+    train_from: Cut
+    training: TrainingConfig = TrainingConfig()
+
+
+class ComputeConfig(_Section):
+    """Where and how to compute."""
+
+    device: DeviceName = "auto"
+    precision: Precision = "auto"
+
+
+class RunConfig(_Section):
+    """Everything that makes a run what it is. Written resolved into the run folder as config.yaml."""
+
+    data: DataConfig
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    compute: ComputeConfig = ComputeConfig()
+    phases: tuple[PhaseConfig, ...] = ()
+
+    @property
+    def plan(self) -> tuple[PhaseConfig, ...]:
+        """The phases of the training, one after the other; one where the configuration lists none."""
+        return self.phases or (PhaseConfig(train_from=self.model.train_from, training=self.training),)
+
+    @model_validator(mode="after")
+    def _one_cut(self) -> "RunConfig":
+        if self.phases and self.model.train_from != "classifier":
+            raise ValueError(
+                f"model.train_from is '{self.model.train_from}', but each of the phases says itself where it "
+                "trains from: leave one of the two out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _has_an_effect(self) -> "RunConfig":
+        if any(phase.train_from != "classifier" for phase in self.plan):
+            return self
+        settings = [phase.training for phase in self.plan]
+        for given, key, why in (
+            (self.model.drop_rate > 0, "model.drop_rate", "dropout is in the dense layers"),
+            (any(one.layer_decay < 1 for one in settings), "training.layer_decay", "a head is one layer"),
+            (
+                any(one.accumulate > 1 for one in settings),
+                "training.accumulate",
+                "it saves memory that a head's features don't take",
+            ),
+        ):
+            if given:
+                raise ValueError(
+                    f"{key} has no effect where the classifier alone is trained: {why}. Leave it out, or train "
+                    "more, with model.train_from=denseblock4, for example"
+                )
+        return self
+
+    def to_yaml(self) -> str:
+        """Return the configuration as YAML that `load_config` reads back to an equal one."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+    def with_overrides(self, overrides: Mapping[str, Any] | Iterable[str]) -> "RunConfig":
+        """Return a configuration with some settings changed, checked like any other.
+
+        Raises:
+            ConfigError: with every problem that was found.
+        """
+        return overridden(RunConfig, self.model_dump(mode="json"), overrides)
