@@ -64,6 +64,9 @@ def runs_together(runs: Sequence[RunCurves]) -> Figure:
         accuracies.set(title="Accuracy", ylabel="% right")
         for axes in (losses, accuracies):
             _finish(axes)
+        accuracies.set_ylim(
+            top=min(102.0, accuracies.get_ylim()[1])
+        )  # nobody is right more often than always
         lines, names = accuracies.get_legend_handles_labels()
         if runs:
             figure.legend(lines, names, loc="outside lower center", ncols=2)

@@ -13,7 +13,6 @@ tells arrives as values of widgets, never as output, which from a thread would l
 """
 
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,21 +23,16 @@ from IPython.display import display
 
 from densekit.config import RunConfig
 from densekit.errors import DensekitError, RunError
-from densekit.plots.described import img
-from densekit.plots.runs import runs_together
 from densekit.run.classifier import Run
 from densekit.run.folder import next_folder
 from densekit.run.request import Request
 from densekit.widgets import panel_show
 from densekit.widgets.cells import when_cell_is_gone
 from densekit.widgets.panel_controls import Controls
+from densekit.widgets.panel_view import View
 from densekit.widgets.panel_work import RUNS, Work
 
-_BETWEEN_TEXTS = 0.25  # seconds
-_BETWEEN_DRAWINGS = 0.5
-_SHARE = 9  # times as long as drawing takes, nothing is drawn: the training keeps nine tenths of the time
-
-_FORMS = ("hide", "YAML", "command", "Python")
+_FORMS = ("nothing", "YAML", "command", "Python")
 
 
 class TrainingPanel:
@@ -57,31 +51,15 @@ class TrainingPanel:
         self.works: list[Work] = []
         """Every training begun here, also those that are under way or have failed."""
         self._lock = threading.RLock()  # a button may be pressed in another thread than a cell runs in
-        self._told = self._drawn = 0.0
-        self._pause = _BETWEEN_DRAWINGS
-        self._points = -1
+        self._is_closed = False
         self._button = _button("Train", "success", "Train with the settings above", self._press_train)
         self._stop_button = _button("Stop", "warning", "End the training properly", self.stop)
-        self._bar = widgets.FloatProgress(max=1.0, layout=widgets.Layout(width="320px"))
-        self._status, self._message, self._remarks = widgets.HTML(), widgets.HTML(), widgets.HTML()
-        self._curves, self._table, self._text = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        self._text = widgets.HTML()
         self._form = widgets.ToggleButtons(options=_FORMS, description="show as")
-        self.controls = Controls(request, self._settings_changed)
+        self.controls, self.shown = Controls(request, self._settings_changed), View()
         self._form.observe(lambda change: self._settings_changed(), names="value")
-        row = widgets.Layout(flex_flow="row wrap", align_items="center")
-        self.view = widgets.VBox(
-            [
-                self.controls.view,
-                self._message,
-                widgets.Box([self._button, self._stop_button, self._bar, self._status], layout=row),
-                self._remarks,
-                self._curves,
-                self._table,
-                self._form,
-                self._text,
-            ]
-        )
-        self._show()
+        self.view = self._laid_out()
+        self._follow()
         when_cell_is_gone(self.close)
 
     @property
@@ -124,21 +102,23 @@ class TrainingPanel:
         """Begin a training, and return at once.
 
         Raises:
-            RunError: one is under way.
+            RunError: one is under way, or the panel was closed.
             ConfigError: the settings can't be used. It is shown in the panel, too.
         """
         with self._lock:
+            if self._is_closed:
+                raise RunError("this panel was closed, as its cell was run again or deleted: make a new one")
             if self.is_training:
                 raise RunError(f"run {self.works[-1].number} is under way: stop() it, or wait() for its end")
             try:
                 work = Work(len(self.works) + 1, self.controls.request(), self.out or RUNS, self._changed)
             except DensekitError as error:
-                self._message.value = panel_show.message(error)
+                self.shown.say(error)
                 raise
             self.works.append(work)
-            self._message.value = ""
+            self.shown.say(None)
             work.start()
-            self._show()
+            self._follow()
 
     def stop(self) -> None:
         """Ask the training to end properly: the best weights so far are kept, and the run folder is complete.
@@ -147,8 +127,7 @@ class TrainingPanel:
         """
         if self.works:
             self.works[-1].stop()
-            with self._lock:
-                self._tell()
+            self._follow()
 
     def wait(self, timeout: float | None = None) -> Run | None:
         """Wait for the end of the training that was begun last.
@@ -175,8 +154,10 @@ class TrainingPanel:
 
     def close(self) -> None:
         """Stop what is under way, without waiting for its end; the panel is not used any more."""
+        self._is_closed = True
         self.stop()
-        self._message.value = "<i>Its cell was run again or deleted: this panel trains no more.</i>"
+        self._follow()
+        self.shown.message.value = "<i>This panel was closed: its cell was run again or deleted.</i>"
 
     def table(self) -> pd.DataFrame:
         """Return the table of the trainings made here: what they were asked for, and what came out."""
@@ -217,7 +198,7 @@ class TrainingPanel:
         try:
             self.start()
         except DensekitError as error:
-            self._message.value = panel_show.message(error)
+            self.shown.say(error)
 
     def _settings_changed(self, error: DensekitError | None = None) -> None:
         """Check the settings, and tell them in the form that the reader has chosen."""
@@ -229,44 +210,31 @@ class TrainingPanel:
         except DensekitError as found:
             error = error or found
             self._text.value = ""
-        self._message.value = panel_show.message(error) if error else ""
+        self.shown.say(error)
 
     def _changed(self, work: Work) -> None:
-        """Show how a training goes on, seldom enough; it is its thread that gets here."""
-        if work is not self.works[-1]:
-            return
-        now = time.perf_counter()
-        if not work.is_running:
+        """Show how a training goes on; it is its thread that gets here."""
+        if work.is_running:
             with self._lock:
-                self._show()
-        elif now - self._told >= _BETWEEN_TEXTS:
-            with self._lock:
-                self._tell()
-                if now - self._drawn >= self._pause and work.progress.points != self._points:
-                    self._draw()
+                self.shown.follow(self.works)
+        else:
+            self._follow()
 
-    def _show(self) -> None:
-        self._tell()
-        self._draw()
+    def _follow(self) -> None:
+        """Let buttons and view show what is now, also what is only shown when something begins or ends."""
+        with self._lock:
+            is_stopping = self.is_training and self.works[-1].is_stopping
+            self._button.disabled = self.is_training or self._is_closed
+            self._stop_button.disabled = not self.is_training or is_stopping
+            self.shown.show(self.works)
+            if self.error is not None:
+                self.shown.say(self.error)
 
-    def _tell(self) -> None:
-        work = self.works[-1] if self.works else None
-        self._button.disabled = self.is_training
-        self._stop_button.disabled = not self.is_training or (work is not None and work.is_stopping)
-        self._status.value = panel_show.status(work)
-        self._bar.value = work.progress.share if work is not None else 0.0
-        self._remarks.value = panel_show.remarks(work)
-        if work is not None and work.error is not None:
-            self._message.value = panel_show.message(work.error)
-        self._table.value = panel_show.table(self.works)
-        self._told = time.perf_counter()
-
-    def _draw(self) -> None:
-        began = time.perf_counter()
-        self._points = self.works[-1].progress.points if self.works else -1
-        self._curves.value = img(runs_together(panel_show.curves(self.works)))
-        self._drawn = time.perf_counter()
-        self._pause = max(_BETWEEN_DRAWINGS, _SHARE * (self._drawn - began))
+    def _laid_out(self) -> Any:
+        shown, row = self.shown, widgets.Layout(flex_flow="row wrap", align_items="center")
+        buttons = widgets.Box([self._button, self._stop_button, shown.bar, shown.status], layout=row)
+        parts = [self.controls.view, shown.message, buttons, shown.remarks, shown.curves, shown.table]
+        return widgets.VBox([*parts, self._form, self._text])
 
     def _ipython_display_(self) -> None:
         display(self.view)

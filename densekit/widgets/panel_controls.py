@@ -13,7 +13,7 @@ from densekit.run.request import Request, full_name
 from densekit.widgets.explorer import choice
 from densekit.widgets.panel_fields import FIELDS, GROUPS, NOTES
 
-_WIDTH = "320px"
+_WIDTH = "330px"
 
 
 class Controls:
@@ -159,9 +159,9 @@ class Controls:
 
     def _laid_out(self) -> Any:
         for widget in (self.folder, self.preset, self.phase, *self.fields.values()):
-            widget.style.description_width = "140px"
+            widget.style.description_width = "150px"
             widget.layout.width = _WIDTH
-        self.folder.layout.width = "660px"
+        self.folder.layout.width = "675px"
         above = widgets.HBox([self.preset, self.phase], layout=widgets.Layout(flex_flow="row wrap"))
         groups = [
             widgets.VBox(
@@ -170,7 +170,7 @@ class Controls:
                     *(self.fields[field.name] for field in group),
                     self._notes[title],
                 ],
-                layout=widgets.Layout(width="330px"),
+                layout=widgets.Layout(width="345px"),
             )
             for title, group in GROUPS.items()
         ]

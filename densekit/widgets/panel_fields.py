@@ -141,25 +141,27 @@ GROUPS: dict[str, tuple[Field, ...]] = {
         Field("warm_up", _fraction("warm-up", 0.0, 0.9), read=_rounded),
         Field(
             "reduce_lr_every",
-            lambda: _whole("lower every … epochs"),
+            lambda: _whole("falls every (epochs)"),
             shown=_or_never,
             read=_none_if_never,
             void=_for_steps_alone,
         ),
-        Field("reduce_lr_factor", _fraction("lower to", 0.05, 1.0), read=_rounded, void=_for_falls_alone),
+        Field("reduce_lr_factor", _fraction("falls to", 0.05, 1.0), read=_rounded, void=_for_falls_alone),
     ),
     "Validations": (
-        Field("save_step", lambda: _whole("every … steps"), shown=_or_never, read=_none_if_never),
+        Field("save_step", lambda: _whole("every (steps)"), shown=_or_never, read=_none_if_never),
         Field("min_epoch_to_save", lambda: _whole("not before epoch")),
-        Field("user_step", lambda: _whole("check every … batches"), shown=_or_never, read=_none_if_never),
-        Field("accuracy_floor", _fraction("write it from", 0.0, 0.95), read=_rounded, void=_for_checks_alone),
+        Field("user_step", lambda: _whole("check every (batches)"), shown=_or_never, read=_none_if_never),
+        Field(
+            "accuracy_floor", _fraction("written down from", 0.0, 0.95), read=_rounded, void=_for_checks_alone
+        ),
     ),
 }
 """Every setting of both trainers, by what it is about."""
 
 NOTES = {
-    "Rate over time": "lower every 0 epochs: never",
-    "Validations": "every 0 steps: at the end of each epoch; check every 0 batches: no checks",
+    "Rate over time": "every 0 epochs: never",
+    "Validations": "every 0 steps: at the end of each epoch; check every 0 batches: never",
 }
 
 FIELDS: dict[str, Field] = {field.name: field for group in GROUPS.values() for field in group}

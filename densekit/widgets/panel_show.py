@@ -78,7 +78,9 @@ def table(works: Sequence[Work]) -> str:
     head = "".join(f'<th scope="col" style="{_CELL}">{escape(name)}</th>' for name in told[0])
     body = "".join(_line(row, is_best=work in best) for work, row in zip(works, told, strict=True))
     caption = '<caption style="text-align: left; font-weight: bold">The runs made here</caption>'
-    return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{_on_chance(works)}"
+    style = "border-collapse: collapse; margin: 4px 0"
+    parts = f"{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+    return f'<table style="{style}">{parts}</table>{_on_chance(works)}'
 
 
 def _line(row: Row, is_best: bool) -> str:
