@@ -54,7 +54,7 @@ class Work:
     def start(self) -> None:
         """Begin; it is stopped properly if the kernel or the program ends before it."""
         self.is_running = True
-        atexit.register(self._end)
+        _UNDER_WAY.add(self)
         self._thread.start()
 
     def stop(self) -> None:
@@ -81,8 +81,8 @@ class Work:
         except Exception as error:
             self.error = error
         self.is_running = False
-        atexit.unregister(self._end)
         self._tell()
+        _UNDER_WAY.discard(self)
 
     def _train(self) -> Run:
         data = self.config.data.folder
@@ -111,6 +111,20 @@ class Work:
         except Exception as error:
             self._display_error = self._display_error or error
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Ask for the end and wait for it, whatever it is."""
         self.stop()
         self._thread.join()
+
+
+_UNDER_WAY: set[Work] = set()
+
+
+def _end_all() -> None:
+    for work in list(_UNDER_WAY):
+        work.end()
+
+
+# The pools of threads that read pictures are closed before atexit's turn comes. What is registered here comes
+# before both, since it is registered after them; only `concurrent.futures` is meant to use it, and so it may go.
+getattr(threading, "_register_atexit", atexit.register)(_end_all)
