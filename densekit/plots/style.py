@@ -1,9 +1,10 @@
 """How every figure here looks: one font list, one palette, one set of sizes; and how names are written in it."""
 
+import logging
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -34,6 +35,7 @@ _HANGUL_FAMILIES = (
     "Baekmuk Dotum",
 )
 
+_FONT_LOG = logging.getLogger("matplotlib.font_manager")
 
 _STYLE: dict[str, Any] = {
     "font.size": 9.0,
@@ -56,9 +58,27 @@ def font_families() -> tuple[str, ...]:
     return ("DejaVu Sans", *[family for family in _HANGUL_FAMILIES if family in installed][:1])
 
 
-def styled() -> AbstractContextManager[None]:
+@contextmanager
+def styled() -> Iterator[None]:
     """Return the context in which figures are made and drawn, whatever the reader's own settings are."""
-    return context(["default", _STYLE | {"font.family": list(font_families())}])
+    held_back = _OfAnotherWeight()
+    _FONT_LOG.addFilter(held_back)
+    try:
+        with context(["default", _STYLE | {"font.family": list(font_families())}]):
+            yield
+    finally:
+        _FONT_LOG.removeFilter(held_back)
+
+
+class _OfAnotherWeight(logging.Filter):
+    """Holds back what matplotlib says where a font has no weight of just that number.
+
+    Some fonts with Hangul have no bold at all, and NanumGothic calls its own 600 where bold is 700. Then the
+    nearest one is drawn, and it is not for a learner to do anything about it.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not str(record.msg).startswith("findfont: Failed to find font weight")
 
 
 def readable_on(background: ColorType) -> str:
