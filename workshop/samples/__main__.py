@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from densekit.errors import DensekitError
+from densekit.errors import DataError, DensekitError
 from workshop.samples.fresh import check_fresh, fresh_names, render_fresh
 from workshop.samples.hangul_fonts import FOLDERS, check_fonts, find_fonts
 from workshop.samples.hangul_set import Fonts, check_drawing, make_hangul, syllable_names
@@ -43,6 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
         help="for hangul: where the fonts are, if not where Linux has them",
     )
     options = parser.parse_args(arguments)
+    if options.fonts and options.name != "hangul":
+        parser.error("--fonts is for hangul alone")
     try:
         if options.name == "fresh":
             return _fresh(options.out or options.check, render=options.out is not None)
@@ -100,10 +102,20 @@ def _some(names: Sequence[str], count: int) -> Sequence[str]:
 
 
 def _made(pictures: Iterator[Picture], count: int, folder: Path) -> int:
+    _make_folder(folder)
     for _ in tqdm(pictures, total=count, unit="picture"):
         pass
     print(f"{count} pictures in {folder}")
     return 0
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(
+            f"{folder} can't be written to: {error.strerror}; expected a folder, or the name of a new one"
+        ) from error
 
 
 def _told(problems: list[str], folder: Path) -> int:

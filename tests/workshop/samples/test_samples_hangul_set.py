@@ -113,6 +113,22 @@ def test_fonts_that_are_missing_are_told_with_their_packages(
     assert not (tmp_path / "new").exists()
 
 
+def test_a_place_that_cant_be_written_to_is_told_before_anything_is_drawn(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    for out in (tmp_path / "file", tmp_path / "file" / "below"):
+        assert main(["tabletop", "--out", str(out)]) == 2
+        assert f"Error: {out} can't be written to" in capsys.readouterr().err
+
+
+def test_fonts_are_refused_where_nothing_is_written_with_them(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["tabletop", "--check", "anywhere", "--fonts", "anywhere"])
+    assert stopped.value.code == 2
+    assert "--fonts is for hangul alone" in capsys.readouterr().err
+
+
 def test_checking_needs_no_fonts_and_notices_what_was_changed(
     copy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
