@@ -68,9 +68,11 @@ bench: $(READY)  ## time densekit against the usual ways, side by side
 	OMP_WAIT_POLICY=ACTIVE $(BIN)/python benchmarks/warm_head.py
 	OMP_WAIT_POLICY=ACTIVE $(BIN)/python benchmarks/partial.py --set data.image_size=224 training.batch_size=32
 
-samples: $(READY)  ## remake data_samples/messy and data_samples/tabletop, picture by picture (about 3 minutes)
+# The fonts of the Hangul pictures come with three Debian packages, which the command names where they are missing.
+samples: $(READY)  ## remake data_samples, picture by picture (about 4 minutes; FONTS=DIR, where Linux hasn't them)
 	$(BIN)/python -m workshop.samples messy --out data_samples/messy
 	OMP_NUM_THREADS=1 $(BIN)/python -m workshop.samples tabletop --out data_samples/tabletop
+	OMP_NUM_THREADS=1 $(BIN)/python -m workshop.samples hangul --out data_samples/hangul $(if $(FONTS),--fonts $(FONTS))
 
 # Two niced processes with one thread each; a kill at any moment costs a few minutes. MORE='--minutes 30', say.
 weights: $(READY)  ## distil the embedded weights anew into runs/weights (hours); call it again to go on

@@ -113,7 +113,11 @@ def accuracy(network: DenseNet, pictures: Pictures) -> float:
 
 def train_head(network: DenseNet, learn: Pictures, seed: int) -> None:
     """Train the classifier as the preset `head` does, except that the last epoch counts and not the best."""
-    features = Features(embeddings(network, learn.pixels), learn.labels)
+    train_head_on(network, Features(embeddings(network, learn.pixels), learn.labels), seed)
+
+
+def train_head_on(network: DenseNet, features: Features, seed: int) -> None:
+    """Do the same with the embeddings of the pictures, where these are there already."""
     standardiser = Standardiser.of(features)
     features = standardiser.apply(features)
     # Validated at the end alone, so that the last weights are the best ones.

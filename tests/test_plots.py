@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from matplotlib import font_manager
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from nbclient import NotebookClient
@@ -26,9 +27,10 @@ from densekit.plots import (
     image_grid,
     png,
     prediction_grid,
+    style,
     training_curves,
 )
-from densekit.plots.style import drawable, label_names, luminance, readable_on
+from densekit.plots.style import drawable, label_names, luminance, readable_on, styled
 
 TABLE = ["apple", "mug", "cup", "pencil", "key", "spoon", "bottle", "bowl", "ball", "book"]
 HANGUL = ["사과", "바나나", "포도", "딸기", "연필", "지우개", "컵", "접시", "가위", "공책"]
@@ -335,6 +337,37 @@ class TestNames:
         assert drawable("red 🍎", 1) == "red red apple"
         assert drawable("苹果", 3) == "class 3"
         assert drawable("\n", 4) == "class 4"
+
+    def test_a_hangul_font_without_the_bold_weight_is_not_worth_a_word(self, half_bold_hangul_font, caplog):
+        figure = image_grid([np.zeros((8, 8, 3), np.uint8)], ["사과"], title="bold")
+        assert png(figure)
+        assert [record.getMessage() for record in caplog.records] == []
+
+    def test_other_words_on_fonts_are_told(self, half_bold_hangul_font, caplog):
+        with styled():
+            font_manager.findfont(font_manager.FontProperties(family=["a family that nobody has"]))
+        assert "a family that nobody has" in caplog.text
+
+    def test_outside_our_figures_nothing_is_held_back(self, half_bold_hangul_font, caplog):
+        png(image_grid([np.zeros((8, 8, 3), np.uint8)], ["사과"], title="bold"))
+        font_manager.findfont(font_manager.FontProperties(family=["Half Bold"], weight="bold", size=11))
+        assert "Failed to find font weight bold for Half Bold" in caplog.text
+
+    @pytest.fixture
+    def half_bold_hangul_font(self, monkeypatch):
+        """As Debian's NanumGothic is: its bold is called 600, where bold is 700."""
+        path = font_manager.findfont("DejaVu Sans")
+        entries = [font_manager.FontEntry(path, name="Half Bold", weight=weight) for weight in (400, 600)]
+        monkeypatch.setattr(
+            font_manager.fontManager, "ttflist", [*font_manager.fontManager.ttflist, *entries]
+        )
+        monkeypatch.setattr(style, "_HANGUL_FAMILIES", ("Half Bold",))
+        caches = (style.font_families, style._characters, font_manager.fontManager._findfont_cached)
+        for cached in caches:
+            cached.cache_clear()
+        yield
+        for cached in caches:
+            cached.cache_clear()
 
     def test_long_names_keep_both_ends_and_stay_distinct(self):
         names = label_names(

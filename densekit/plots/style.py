@@ -1,5 +1,6 @@
 """How every figure here looks: one font list, one palette, one set of sizes; and how names are written in it."""
 
+import logging
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -35,6 +36,7 @@ _HANGUL_FAMILIES = (
     "Baekmuk Dotum",
 )
 
+_FONT_LOG = logging.getLogger("matplotlib.font_manager")
 
 _STYLE: dict[str, Any] = {
     "font.size": 9.0,
@@ -66,8 +68,25 @@ def styled() -> Iterator[None]:
     matplotlib has one set of settings for the whole process. Two threads in this context at once would put back
     what they have found in the wrong order, and the style would stay. So one waits for the other.
     """
-    with _ONE_THREAD, context(["default", _STYLE | {"font.family": list(font_families())}]):
-        yield
+    held_back = _OfAnotherWeight()
+    with _ONE_THREAD:
+        _FONT_LOG.addFilter(held_back)
+        try:
+            with context(["default", _STYLE | {"font.family": list(font_families())}]):
+                yield
+        finally:
+            _FONT_LOG.removeFilter(held_back)
+
+
+class _OfAnotherWeight(logging.Filter):
+    """Holds back what matplotlib says where a font has no weight of just that number.
+
+    Some fonts with Hangul have no bold at all, and NanumGothic calls its own 600 where bold is 700. Then the
+    nearest one is drawn, and it is not for a learner to do anything about it.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not str(record.msg).startswith("findfont: Failed to find font weight")
 
 
 def readable_on(background: ColorType) -> str:

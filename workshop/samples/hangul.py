@@ -1,11 +1,13 @@
 """One picture of a written Hangul syllable: a pen on paper, photographed by hand.
 
-A name ('train/ga/0001.jpg') decides everything that is drawn, through a generator of its own. The font gives
-the shape of the syllable; the pen changes its strokes, the hand its place and turn; then paper, light, camera.
+A name ('train/ga/0001.jpg') decides everything that is drawn, through a generator of its own. Its split and its
+number give the font, and that the shape of the syllable; the pen changes its strokes, the hand its place and
+turn; then paper, light, camera.
 Nothing is mirrored: a mirrored syllable is another one (ㅏ and ㅓ), or none at all.
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from scipy.ndimage import gaussian_filter, map_coordinates, zoom
 
 from densekit.errors import DataError
-from workshop.samples.hangul_fonts import FONTS, Font
+from workshop.samples.hangul_fonts import Font, fonts_of
 
 SYLLABLES = {
     "a": "아",
@@ -45,6 +47,7 @@ _PAPERS = (
     (214, 198, 168),
     (236, 222, 222),
 )
+_TABLES = ((120, 84, 56), (176, 136, 96), (96, 98, 104), (206, 196, 184), (72, 60, 54), (132, 150, 146))
 
 Plane = NDArray[np.float64]
 
@@ -57,32 +60,46 @@ class Written:
     drawn: dict[str, str | float]
 
 
-def write_syllable(name: str, fonts: dict[Font, Path]) -> Written:
+def write_syllable(name: str, fonts: Mapping[Font, Path]) -> Written:
     """Draw the picture of that name.
 
     Args:
-        name: such as 'train/ga/0001.jpg'; the folder is the class.
+        name: such as 'train/ga/0001.jpg': split, class, number.
         fonts: where the font files are, as `find_fonts` says.
 
     Raises:
-        DataError: no class of that name.
+        DataError: no split or class of that name, or no number.
     """
-    class_name = Path(name).parent.name
-    if class_name not in SYLLABLES:
-        raise DataError(f"'{name}': no class '{class_name}'; a name looks like 'train/ga/0001.jpg'")
+    split, class_name, number = _parts(name)
+    choice = fonts_of(split)
+    # By turns and not by chance: each class has as many pictures of each font, which so tells nothing of it.
+    font = choice[(number - 1) % len(choice)]
     rng = np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big"))
-    font = FONTS[rng.integers(len(FONTS))]
     ruling = str(rng.choice(["none", "none", "none", "lines", "grid"]))
-    turn = float(np.clip(rng.normal(0, 6), -15, 15))  # degrees
+    turn = float(np.clip(rng.normal(0, 8), -18, 18))  # degrees
     ink = _penned(_shape(SYLLABLES[class_name], fonts[font], rng), rng)
     # Beyond its edges the paper goes on, reflected; the ink does not, or slivers of it would be mirrored.
     paper = np.pad(_paper(ruling, rng), ((_EDGE, _EDGE), (_EDGE, _EDGE), (0, 0)), mode="reflect")
     ink = np.pad(ink, _EDGE)
     colour = np.array(_INKS[rng.integers(len(_INKS))], dtype=np.float64)
     page = paper * (1 - ink[:, :, None]) + colour * ink[:, :, None]
+    if rng.random() < 0.6:
+        page = _on_a_table(page, ink, rng)
     page = _photographed(_seen_from(page, turn, rng), rng)
     image = Image.fromarray(np.round(page.clip(0, 255)).astype(np.uint8))
     return Written(image, {"font": font.file, "ruling": ruling, "turn": turn})
+
+
+def _parts(name: str) -> tuple[str, str, int]:
+    """Return split, class and number."""
+    path = Path(name)
+    number = path.stem
+    if len(path.parts) != 3 or not (number.isascii() and number.isdigit()):
+        raise DataError(f"'{name}': expected a split, a class and a number, such as 'train/ga/0001.jpg'")
+    split, class_name, _ = path.parts
+    if class_name not in SYLLABLES:
+        raise DataError(f"'{name}': no class '{class_name}'; a name looks like 'train/ga/0001.jpg'")
+    return split, class_name, int(number)
 
 
 def _shape(syllable: str, path: Path, rng: np.random.Generator) -> Plane:
@@ -93,11 +110,13 @@ def _shape(syllable: str, path: Path, rng: np.random.Generator) -> Plane:
     )
     left, top, right, bottom = font.getbbox(syllable)
     # Fonts fill their squares differently: what counts is how large the syllable is on the paper.
-    wanted = side * rng.uniform(0.5, 0.7)
+    wanted = side * rng.uniform(0.42, 0.7)
     font = font.font_variant(size=round(font.size * wanted / max(right - left, bottom - top)))
-    x, y = side / 2 + side * rng.uniform(-0.07, 0.07, size=2)
     mask = Image.new("L", (side, side))
     left, top, right, bottom = font.getbbox(syllable)
+    # Anywhere, as long as it stays in sight of a camera that is turned.
+    room = 0.4 * side - np.array([right - left, bottom - top]) / 2
+    x, y = side / 2 + room * rng.uniform(-1, 1, size=2)
     ImageDraw.Draw(mask).text((x - (left + right) / 2, y - (top + bottom) / 2), syllable, fill=255, font=font)
     return np.asarray(mask, dtype=np.float64) / 255
 
@@ -138,6 +157,21 @@ def _paper(ruling: str, rng: np.random.Generator) -> Plane:
     return page * (1 - strength) + np.array([120, 150, 195]) * strength
 
 
+def _on_a_table(page: Plane, ink: Plane, rng: np.random.Generator) -> Plane:
+    """Let the paper end beside what is written, on a table on which its edge casts a shadow. Keeps (S, S, 3)."""
+    side = len(page)
+    rows, columns = np.mgrid[0:side, 0:side].astype(np.float64)
+    angle = rng.uniform(0, 2 * np.pi)
+    across = rows * np.sin(angle) + columns * np.cos(angle)
+    beyond = across - across[ink > 0.05].max(initial=-np.inf) - SIDE * _FINE * rng.uniform(0.02, 0.14)
+    colour = np.array(_TABLES[rng.integers(len(_TABLES))], dtype=np.float64)
+    # The grain of the wood runs along the edge or across it.
+    grain = gaussian_filter(rng.normal(0, 1, (side, side)), (1.5, 12)[:: rng.choice([-1, 1])])
+    shadow = 1 - rng.uniform(0.1, 0.5) * np.exp(-beyond.clip(0) / (SIDE * _FINE * rng.uniform(0.01, 0.04)))
+    table = (colour + grain[:, :, None] * rng.uniform(5, 40)) * shadow[:, :, None]
+    return np.where(beyond[:, :, None] > 0, table, page)
+
+
 def _seen_from(page: Plane, turn: float, rng: np.random.Generator) -> Plane:
     """Turn and tilt the page as a hand-held camera sees it, and bring it to its final size, (SIDE, SIDE, 3)."""
     side = len(page) - 2 * _EDGE
@@ -161,7 +195,9 @@ def _photographed(page: Plane, rng: np.random.Generator) -> Plane:
         edge = rng.uniform(-0.5, 0.5)
         softness = rng.uniform(0.05, 0.3)
         light = light * (1 - rng.uniform(0.15, 0.4) / (1 + np.exp(-(across - edge) / softness)))
-    lit = page * light[:, :, None] * (1 + rng.uniform(-0.07, 0.07, size=3))
+    # A camera that takes the light for warmer or colder than it is.
+    warmth = rng.choice([-1, 1]) * rng.uniform(0.04, 0.09)
+    lit = page * light[:, :, None] * (1 + np.array([warmth, rng.uniform(-0.03, 0.03), -warmth]))
     image = Image.fromarray(np.round(lit.clip(0, 255)).astype(np.uint8))
     blurred = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.1, 1.0)))
     return np.asarray(blurred, dtype=np.float64) + rng.normal(0, rng.uniform(1, 6), (SIDE, SIDE, 1))

@@ -17,16 +17,9 @@ from densekit.errors import DataError
 from densekit.files import sample_folder
 from workshop.samples.__main__ import main
 from workshop.samples.card import data_card
-from workshop.samples.make import (
-    COUNTS,
-    QUALITY,
-    SIZE,
-    check_files,
-    check_rendering,
-    picture_names,
-    read_sums,
-)
+from workshop.samples.make import COUNTS, SIZE, check_rendering, picture_names
 from workshop.samples.objects import CLASSES
+from workshop.samples.picture_set import QUALITY, check_files, read_sums
 
 CHANCE = 1 / len(CLASSES)
 
