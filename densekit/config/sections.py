@@ -139,6 +139,12 @@ class ComputeConfig(_Section):
     precision: Precision = "auto"
 
 
+class LogsConfig(_Section):
+    """What is written besides the run's own files. It changes nothing of what is trained."""
+
+    tensorboard: bool = False
+
+
 class RunConfig(_Section):
     """Everything that makes a run what it is. Written resolved into the run folder as config.yaml."""
 
@@ -146,6 +152,7 @@ class RunConfig(_Section):
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
     compute: ComputeConfig = ComputeConfig()
+    logs: LogsConfig = LogsConfig()
     phases: tuple[PhaseConfig, ...] = ()
 
     @property

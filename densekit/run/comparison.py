@@ -21,7 +21,11 @@ from densekit.words import counted, shown
 Order = Literal["given", "accuracy", "seconds"]
 
 _SEED = "seed"
-_NOT_COMPARED = ("data.cache_features", "compute.device")  # of no influence on what comes out
+_NOT_COMPARED = (
+    "data.cache_features",
+    "compute.device",
+    "logs.tensorboard",
+)  # of no influence on what comes out
 _UNSET = "-"
 
 

@@ -25,8 +25,9 @@ MODEL = "model.safetensors"
 CHECKPOINT = "checkpoint.safetensors"
 METRICS = "metrics.json"
 EVALUATION = "evaluation"
+TENSORBOARD = "tensorboard"
 _LOCK = ".lock"
-_WRITTEN = (HISTORY, SPLIT, HEAD, MODEL, CHECKPOINT, METRICS, EVALUATION)
+_WRITTEN = (HISTORY, SPLIT, HEAD, MODEL, CHECKPOINT, METRICS, EVALUATION, TENSORBOARD)
 
 
 @contextmanager

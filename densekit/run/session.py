@@ -4,6 +4,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from densekit.run.folder import (
     METRICS,
     MODEL,
     SPLIT,
+    TENSORBOARD,
     Split,
 )
 from densekit.run.keeper import Keeper
@@ -42,6 +44,7 @@ from densekit.training.randomness import number_of_batches
 from densekit.training.state import Best, Counters, TrainingState, copy_weights, start
 from densekit.training.stop import Stop, stopped_by_interrupt
 from densekit.training.team import Team, least_in_batch
+from densekit.training.tensorboard import TensorBoardLog, check_installed
 
 Listener = Callable[[Event], None]
 
@@ -77,6 +80,8 @@ class Session:
         self.progress = progress and team.leads
         self.on_event = on_event or (lambda event: None)
         self.stop = stop or Stop()
+        if config.logs.tensorboard:
+            check_installed()  # before anything is written
         self.compute = choose_compute(config.compute.device, config.compute.precision)
         if config.compute.precision == "bf16" and not bf16_is_fast():
             self._tell("this processor has no instructions for bf16, so it is slower here than fp32")
@@ -159,10 +164,15 @@ class Session:
         begins = self._beginning_of(phase, state.counters)
         self.on_event(begins)
         bar = ProgressBar(begins.last_step, begins.step, begins.epochs, shown=self.progress)
-        with stopped_by_interrupt(self.stop), bar:
+        log = None
+        if self.config.logs.tensorboard and self.team.leads:
+            log = TensorBoardLog(keeper.folder / TENSORBOARD, state.counters.step)
+        with stopped_by_interrupt(self.stop), bar, log or nullcontext():
             for event in events:
                 keeper.read(event, state)
                 bar.read(event)
+                if log:
+                    log.read(event)
                 self.on_event(event)
         assert isinstance(event, Finished)  # the loop's last word
         phase.leave()
