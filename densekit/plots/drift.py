@@ -96,7 +96,12 @@ def buffer_drift(before: State, after: Mapping[str, State], title: str) -> Figur
             above.plot(range(1, len(norms) + 1), drift.means, **looks)
             below.plot(range(1, len(norms) + 1), drift.spreads, **looks)
         above.set(ylabel="mean moved by\n(standard deviations)", ylim=(0, None))
-        below.set(ylabel="standard deviation\ngrew or shrank by a factor", ylim=(1, None), xlabel="norm")
+        below.set(
+            ylabel="standard deviation\ngrew or shrank by a factor",
+            ylim=(1, None),
+            xlabel="norm, from the image to the head",
+        )
+        above.set_xlim(0, len(norms) + 1)
         for axes in (above, below):
             axes.grid(axis="y", color=LIGHT, linewidth=0.8)
             axes.set_axisbelow(True)

@@ -79,6 +79,19 @@ def _expect_embeddings(found: Any, network: DenseNet, images: Tensor, batch_size
     )
 
 
+def folded(weight: Tensor, bias: Tensor, mean: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:
+    """Return weight and bias over features as they are, from those over standardised features.
+
+    Args:
+        weight: (classes, features).
+        bias: (classes,).
+        mean: of each feature, (features,).
+        deviation: its standard deviation, (features,), above 0.
+    """
+    scaled = weight / deviation
+    return scaled, bias - scaled @ mean
+
+
 @exercise(
     number=9,
     title="The head takes the scale in",
@@ -92,13 +105,13 @@ def _expect_embeddings(found: Any, network: DenseNet, images: Tensor, batch_size
         Hint("sizes do not match", "weight is (classes, features); mean and deviation are (features,)."),
     ),
 )
-def exercise_9(folded: Callable[[Tensor, Tensor, Tensor, Tensor], Any]) -> str:
+def exercise_9(fold: Callable[[Tensor, Tensor, Tensor, Tensor], Any]) -> str:
     """Check a head over features as they are that equals one over standardised features."""
     generator = torch.Generator().manual_seed(0)
     weight, inputs = (torch.randn(n, 6, generator=generator, dtype=torch.float64) for n in (3, 5))
     bias, mean = (torch.randn(n, generator=generator, dtype=torch.float64) for n in (3, 6))
     deviation = torch.rand(6, generator=generator, dtype=torch.float64) + 0.1
-    found = folded(weight.clone(), bias.clone(), mean.clone(), deviation.clone())
+    found = fold(weight.clone(), bias.clone(), mean.clone(), deviation.clone())
     expect(
         isinstance(found, tuple | list) and len(found) == 2 and all(isinstance(one, Tensor) for one in found),
         f"folded returns {quoted(found)}, expected two tensors: weight and bias",

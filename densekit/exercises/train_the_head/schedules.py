@@ -54,11 +54,11 @@ def exercise_6(rate_of: Callable[[int, float, int, float], Any]) -> str:
         Hint("my list begins an epoch too late", "Behind the last batch of epoch 3, three epochs are done."),
     ),
 )
-def exercise_7(steps_to_validate: Callable[[int, int, int, int], Any]) -> str:
+def exercise_7(steps_of: Callable[[int, int, int, int], Any]) -> str:
     """Check behind which steps a training is judged, for several lengths of an epoch."""
     for given in ((75, 10, 100, 3), (100, 5, 100, 3), (7, 4, 5, 0), (19, 10, 25, 2), (10, 2, 100, 1)):
-        found = steps_to_validate(*given)
-        expected = _steps(*given)
+        found = steps_of(*given)
+        expected = steps_to_validate(*given)
         name = f"steps_to_validate{given}"
         expect(
             isinstance(found, Iterable) and not isinstance(found, str),
@@ -72,7 +72,8 @@ def exercise_7(steps_to_validate: Callable[[int, int, int, int], Any]) -> str:
     return "with 75 batches an epoch: six looks in ten epochs, the last one at the very end"
 
 
-def _steps(batches: int, epochs: int, every: int, min_epochs: int) -> list[int]:
+def steps_to_validate(batches: int, epochs: int, every: int, min_epochs: int) -> list[int]:
+    """Return the steps, counted from 1 over all epochs, behind which a training is judged."""
     settings = TrainingConfig(epochs=epochs, save_step=every, min_epoch_to_save=min_epochs)
     return [
         (epoch - 1) * batches + batch
@@ -134,4 +135,4 @@ def exercise_8(longest_way: Any) -> str:
         because="75 steps go at the rate of each of the ten epochs",
         name="longest_way",
     )
-    return "3 %: as far as from 0 to the largest weight that the head begins with, which is 1/32"
+    return "0.031: as far as from 0 to the largest weight that the head begins with, which is 1/32"

@@ -84,7 +84,7 @@ def exercise_5(step_of_adam: Callable[[Tensor, Tensor, Tensor, Tensor, int, floa
         gradient = learned.grad.clone()
         optimizer.step()
         given = (weight, gradient, mean, square, step, 0.01)
-        found = step_of_adam(*(one.clone() if isinstance(one, Tensor) else one for one in given))
+        found = step_of_adam(weight.clone(), gradient.clone(), mean.clone(), square.clone(), step, 0.01)
         weight, mean, square = _three_tensors(found, weight)
         _expect_step(weight, learned.detach(), given)
     return f"{len(_SIZES)} steps like torch.optim.Adam's, with gradients from 1e-7 to 1e3"
