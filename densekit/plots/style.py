@@ -2,9 +2,10 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
+from threading import RLock
 from typing import Any
 
 from matplotlib import font_manager
@@ -48,6 +49,8 @@ _STYLE: dict[str, Any] = {
     "text.parse_math": False,  # a class may be called "$5 or $10"
 }
 
+_ONE_THREAD = RLock()
+
 
 @cache
 def font_families() -> tuple[str, ...]:
@@ -56,9 +59,15 @@ def font_families() -> tuple[str, ...]:
     return ("DejaVu Sans", *[family for family in _HANGUL_FAMILIES if family in installed][:1])
 
 
-def styled() -> AbstractContextManager[None]:
-    """Return the context in which figures are made and drawn, whatever the reader's own settings are."""
-    return context(["default", _STYLE | {"font.family": list(font_families())}])
+@contextmanager
+def styled() -> Iterator[None]:
+    """Give the context in which figures are made and drawn, whatever the reader's own settings are.
+
+    matplotlib has one set of settings for the whole process. Two threads in this context at once would put back
+    what they have found in the wrong order, and the style would stay. So one waits for the other.
+    """
+    with _ONE_THREAD, context(["default", _STYLE | {"font.family": list(font_families())}]):
+        yield
 
 
 def readable_on(background: ColorType) -> str:

@@ -1,5 +1,6 @@
 """A run folder: whose it is, what lies where in it, and which pictures it learned from."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -39,7 +40,7 @@ def claimed(out: Path | None, name: str) -> Iterator[Path]:
     Raises:
         RunError: the folder holds a run already, or another process is at work in it.
     """
-    folder = _made(out) if out else _next_free(Path("runs"), name)
+    folder = _made(out) if out else new_folder(Path("runs"), name)
     with locked(folder):
         if (folder / CONFIG).exists():
             raise RunError(
@@ -184,14 +185,19 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def _next_free(parent: Path, name: str) -> Path:
-    """Make a new folder: two processes that do so at once get two."""
+def new_folder(parent: Path, name: str) -> Path:
+    """Make the next free folder NAME-1, NAME-2 and so on: two processes that do so at once get two."""
     parent.mkdir(parents=True, exist_ok=True)
-    for number in count(1):
-        folder = parent / f"{name}-{number}"
+    while True:
+        folder = next_folder(parent, name)
         try:
             folder.mkdir()
         except FileExistsError:
             continue
         return folder
-    raise AssertionError("unreachable")
+
+
+def next_folder(parent: Path, name: str) -> Path:
+    """Return the folder that `new_folder` would make, if nobody else is faster."""
+    numbered = (parent / f"{name}-{number}" for number in count(1))
+    return next(folder for folder in numbered if not os.path.lexists(folder))

@@ -32,16 +32,16 @@ from densekit.run.folder import (
 )
 from densekit.run.keeper import Keeper
 from densekit.run.phase import Material, Phase, check_plan, make_ready
+from densekit.run.remarks import Teller, remark_on_stderr, repeated
 from densekit.run.reports import forget_reports
 from densekit.training.checkpoint import read_notes, remove_checkpoints
-from densekit.training.events import Event, Finished
+from densekit.training.events import Event, Finished, PhaseBegins, Reading
 from densekit.training.loop import fit
 from densekit.training.progress import ProgressBar
 from densekit.training.randomness import number_of_batches
 from densekit.training.state import Best, Counters, TrainingState, copy_weights, start
 from densekit.training.stop import Stop, stopped_by_interrupt
 from densekit.training.team import Team, least_in_batch
-from densekit.words import counted
 
 Listener = Callable[[Event], None]
 
@@ -56,6 +56,7 @@ class Session:
         on_event: called with each event.
         stop: whoever has it can end the training properly.
         split: the pictures of a run that goes on; those of the data folder if not given.
+        tell: called with each remark on the run; if not given, they are printed on standard error.
 
     Raises:
         DensekitError: images, network or settings can't be used.
@@ -69,8 +70,10 @@ class Session:
         on_event: Listener | None = None,
         stop: Stop | None = None,
         split: Split | None = None,
+        tell: Teller | None = None,
     ) -> None:
         self.config, self.team, self.split = config, team, split
+        self._teller = tell or remark_on_stderr
         self.progress = progress and team.leads
         self.on_event = on_event or (lambda event: None)
         self.stop = stop or Stop()
@@ -91,7 +94,7 @@ class Session:
 
     def first_phase(self) -> Phase:
         """Return the first phase, made ready to be trained; nothing is written but features into the store."""
-        return self._ready(0)
+        return self._ready(0, Counters())
 
     def carry_out(self, folder: Path) -> None:
         """Do what is left to do: read, extract, train, report."""
@@ -114,7 +117,7 @@ class Session:
         keeper = Keeper(folder, self.classes, writes=self.team.leads)
         earlier: TrainingState | None = None
         for number in range(first, len(self.config.plan)):
-            phase = self._ready(number)
+            phase = self._ready(number, earlier.counters if earlier else Counters())
             if number == first:
                 self._agree_on_pictures(folder, phase)
                 keeper.identity = self._identity(phase)
@@ -130,18 +133,19 @@ class Session:
                 break
         return finished, phase, keeper, state
 
-    def _ready(self, number: int) -> Phase:
-        total = len(self.train) + len(self.val)
+    def _ready(self, number: int, counters: Counters) -> Phase:
+        total, read = len(self.train) + len(self.val), 0
         bar = tqdm(total=total, desc="features", unit="image", disable=not self.progress, file=sys.stderr)
+
+        def count(more: int) -> None:
+            nonlocal read
+            read += more
+            bar.update(more)
+            self.on_event(Reading(counters.epoch, counters.step, read, total))
+
         with bar:
             material = Material(
-                self.config,
-                self.network,
-                self.compute,
-                self.team,
-                self.train,
-                self.val,
-                bar.update,
+                self.config, self.network, self.compute, self.team, self.train, self.val, count
             )
             phase = make_ready(self.config.plan[number], material)
         phase.enter(is_first=number == 0)
@@ -152,7 +156,10 @@ class Session:
         events = fit(
             phase.module, phase.train, phase.val, settings, state, phase.compute, self.team, self.stop
         )
-        with stopped_by_interrupt(self.stop), self._progress_of(phase, state) as bar:
+        begins = self._beginning_of(phase, state.counters)
+        self.on_event(begins)
+        bar = ProgressBar(begins.last_step, begins.step, begins.epochs, shown=self.progress)
+        with stopped_by_interrupt(self.stop), bar:
             for event in events:
                 keeper.read(event, state)
                 bar.read(event)
@@ -161,13 +168,13 @@ class Session:
         phase.leave()
         return event
 
-    def _progress_of(self, phase: Phase, state: TrainingState) -> ProgressBar:
-        counters, settings = state.counters, phase.config.training
-        least = least_in_batch(phase.module, self.team)
+    def _beginning_of(self, phase: Phase, counters: Counters) -> PhaseBegins:
+        settings, least = phase.config.training, least_in_batch(phase.module, self.team)
         batches = number_of_batches(len(phase.learned_from), settings.batch_size, least)
-        left = (counters.first_epoch + settings.epochs - counters.epoch) * batches - counters.batch
+        last_epoch = counters.first_epoch + settings.epochs
+        left = (last_epoch - counters.epoch) * batches - counters.batch
         epochs = sum(one.training.epochs for one in self.config.plan)
-        return ProgressBar(counters.step + left, counters.step, epochs, shown=self.progress)
+        return PhaseBegins(counters.epoch, counters.step, last_epoch, counters.step + left, epochs)
 
     def _agree_on_pictures(self, folder: Path, phase: Phase) -> None:
         """Remember the pictures of a new run; refuse to go on with others than those of an old one."""
@@ -181,23 +188,11 @@ class Session:
             )
         if self.split is None:
             self._check_classes(phase)
-            self._tell_repeated(phase)
+            for remark in repeated(self.config.data.folder, phase.learned_from, phase.held_back):
+                self._tell(remark)
             self.problems += [problem.to_dict() for problem in skipped]
             if self.team.leads:
                 replace(split, left_out=tuple(self.problems)).write(folder / SPLIT)
-
-    def _tell_repeated(self, phase: Phase) -> None:
-        """Tell of pictures in two classes, or learned from and held back: what the doctor calls errors."""
-        places: dict[str, set[tuple[str, int]]] = {}
-        for part, pictures in (("train", phase.learned_from), ("val", phase.held_back)):
-            for content, label in zip(pictures.hashes, pictures.labels.tolist(), strict=True):
-                places.setdefault(content, set()).add((part, label))
-        torn = sum(len({label for _, label in found}) > 1 for found in places.values())
-        leaked = sum(len({part for part, _ in found}) > 1 for found in places.values())
-        for number, what in ((torn, "in several classes"), (leaked, "both learned from and held back")):
-            if number:
-                doctor = f"`densekit doctor {self.config.data.folder}` names them"
-                self._tell(f"{counted(number, 'image')} {'is' if number == 1 else 'are'} {what}: {doctor}")
 
     def _check_classes(self, phase: Phase) -> None:
         """Stop if a class has lost all its images because none of them can be read."""
@@ -281,7 +276,7 @@ class Session:
 
     def _tell(self, text: str) -> None:
         if self.team.leads:
-            print(f"densekit: {text}", file=sys.stderr)
+            self._teller(text)
 
 
 def _pictures_seen(counters: Counters, phase: Phase) -> int:

@@ -12,6 +12,7 @@ from densekit.model.architectures import ARCHITECTURES
 from densekit.model.weights import WEIGHTS
 from densekit.run.classifier import Run, is_done, load_run
 from densekit.run.folder import SPLIT, Split, claimed, locked, read_config
+from densekit.run.remarks import Teller
 from densekit.run.session import Listener, Session
 from densekit.training.stop import Stop
 from densekit.training.team import Team, called_team
@@ -30,6 +31,7 @@ def train(
     progress: bool = True,
     on_event: Listener | None = None,
     stop: Stop | None = None,
+    tell: Teller | None = None,
 ) -> Run:
     """Train a classifier on a folder of images and keep everything about it in a run folder.
 
@@ -51,15 +53,16 @@ def train(
         progress: show progress bars.
         on_event: called with each event of the training (see `densekit.training.events`).
         stop: whoever has it can end the training properly.
+        tell: called with each remark on the run; if not given, they are printed on standard error.
 
     Raises:
         DensekitError: the configuration, the images or the weights can't be used; the message says why.
     """
     resolved = resolve(config, data, preset, weights, train_from, epochs, settings)
-    _check_place(Path(out) if out is not None else Path("runs"), resolved.data.folder)
+    check_place(Path(out) if out is not None else Path("runs"), resolved.data.folder)
     with called_team() as team:
         # What can't be used is told before anything is written.
-        session = Session(resolved, team, progress, on_event, stop)
+        session = Session(resolved, team, progress, on_event, stop, tell=tell)
         with _claimed(team, Path(out) if out is not None else None, resolved.data.folder.name) as folder:
             session.carry_out(folder)
     return load_run(folder)
@@ -144,7 +147,7 @@ def _locked(team: Team, folder: Path) -> Iterator[None]:
         yield
 
 
-def _check_place(out: Path, data: Path) -> None:
+def check_place(out: Path, data: Path) -> None:
     """Refuse a run folder among the pictures: the next training would take its heat maps for a class."""
     if out.resolve().is_relative_to(data.resolve()):
         raise ConfigError(

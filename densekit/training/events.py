@@ -1,9 +1,9 @@
 """What training tells while it runs.
 
 `for event in fit(...)` yields these. A progress bar, a live plot, a history file and a run folder are all
-readers of this one stream. To end a training early and properly, ask for it: `stop = Stop()`, `fit(...,
-stop=stop)`, and `stop.stop()` from wherever you are. Whoever simply stops reading leaves the training where it
-is.
+readers of this one stream; a whole run (`train`) tells two more, `Reading` and `PhaseBegins`. To end a training
+early and properly, ask for it: `stop = Stop()`, `fit(..., stop=stop)`, and `stop.stop()` from wherever you are.
+Whoever simply stops reading leaves the training where it is.
 """
 
 from dataclasses import dataclass
@@ -17,6 +17,34 @@ class Event:
 
     epoch: int
     step: int
+
+
+@dataclass(frozen=True)
+class Reading(Event):
+    """Pictures are read before a phase of a run begins, and what is frozen is computed from them.
+
+    Args:
+        read: pictures that are done.
+        pictures: how many there are, learned from and held back.
+    """
+
+    read: int
+    pictures: int
+
+
+@dataclass(frozen=True)
+class PhaseBegins(Event):
+    """A phase of a run begins behind `epoch` epochs and `step` steps, or goes on there.
+
+    Args:
+        last_epoch: the epoch with which the phase ends.
+        last_step: its last step.
+        epochs: of all phases together.
+    """
+
+    last_epoch: int
+    last_step: int
+    epochs: int
 
 
 @dataclass(frozen=True)

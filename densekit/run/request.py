@@ -1,0 +1,179 @@
+"""What a training is asked for, told in four ways that train the same: settings, YAML, a command, Python.
+
+Each tells no more than what the preset does not say already.
+"""
+
+import copy
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import yaml
+
+from densekit.config import RunConfig, load_config
+from densekit.errors import ConfigError, nearest
+from densekit.run.trainer import resolve
+from densekit.words import shown
+
+_OPTIONS = {
+    "training.epochs": "epochs",
+    "model.train_from": "train_from",
+    "model.weights": "weights",
+}
+"""Settings that `train` takes by a name of their own."""
+
+Settings = dict[str, Any]
+
+
+def full_name(name: str) -> str:
+    """Return the key path of a setting that may be named without its section: 'epochs' is 'training.epochs'.
+
+    Raises:
+        ConfigError: there is no such setting.
+    """
+    if "." in name or name in RunConfig.model_fields:
+        return name
+    known = {
+        key: f"{section}.{key}"
+        for section, about in RunConfig.model_fields.items()
+        for key in getattr(about.annotation, "model_fields", ())
+    }
+    if name not in known:
+        raise ConfigError(f"{name}: no such setting; {nearest(name, known)}")
+    return known[name]
+
+
+@dataclass(frozen=True)
+class Request:
+    """A training that is asked for; nothing is checked before somebody wants to know.
+
+    Args:
+        data: the folder of images.
+        preset: the configuration to start from.
+        settings: what is changed of it, by key paths.
+        out: the run folder; a new one below runs/ if not given.
+    """
+
+    data: str
+    preset: str = "head"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    out: str | None = None
+
+    def with_settings(self, settings: Mapping[str, Any]) -> "Request":
+        """Return a request with some settings changed; names may go without their section.
+
+        Raises:
+            ConfigError: there is no such setting.
+        """
+        named = {full_name(name): copy.deepcopy(value) for name, value in settings.items()}
+        return replace(self, settings={**self.settings, **named})
+
+    def config(self) -> RunConfig:
+        """Return the whole configuration, checked.
+
+        Raises:
+            ConfigError: with every problem that was found.
+        """
+        settings = copy.deepcopy(dict(self.settings))
+        named = {keyword: settings.pop(key, None) for key, keyword in _OPTIONS.items()}
+        return resolve(None, self.data, self.preset, settings=settings, **named)
+
+    def changes(self) -> Settings:
+        """Return the settings that differ from the preset's, by key paths.
+
+        Raises:
+            ConfigError: the request can't be carried out.
+        """
+        mine = self.config()
+        asked = mine.model_dump(mode="json")
+        preset = load_config(None, self.preset, {"data.folder": self.data}).model_dump(mode="json")
+        if "phases" in self.settings:  # a list of one's own has all that is set in it
+            others = [key for key in self.settings if not key.startswith("phases")]
+            return {**_changed(others, asked, preset), "phases": _phases(mine)}
+        return _changed(list(self.settings), asked, preset)
+
+    def as_yaml(self) -> str:
+        """Return the text of a file for `densekit train FILE`.
+
+        Raises:
+            ConfigError: the request can't be carried out.
+        """
+        tree: dict[str, Any] = {"preset": self.preset, "data": {"folder": self.data}}
+        changes = self.changes()
+        if any(key.startswith("phases.") for key in changes):  # in a file, a list is told as a whole
+            changes = {key: value for key, value in changes.items() if not key.startswith("phases.")}
+            changes["phases"] = _phases(self.config())
+        for key, value in changes.items():
+            _put(tree, key.split("."), value)
+        out = f" --out {shlex.quote(self.out)}" if self.out else ""
+        text = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
+        return f"# train with: densekit train settings.yaml{shown(out)}\n{text}"
+
+    def as_command(self) -> str:
+        """Return the command line, for the shells of Linux and macOS.
+
+        Raises:
+            ConfigError: the request can't be carried out.
+        """
+        words = ["densekit", "train", "--data", self.data, "--preset", self.preset]
+        for key, value in self.changes().items():
+            if key in _OPTIONS:
+                words += [f"--{_OPTIONS[key].replace('_', '-')}", str(value)]
+            else:
+                words += ["--set", f"{key}={_on_one_line(value)}"]
+        return shlex.join([*words, *(["--out", self.out] if self.out else [])])
+
+    def as_python(self) -> str:
+        """Return the lines of Python.
+
+        Raises:
+            ConfigError: the request can't be carried out.
+        """
+        changes = self.changes()
+        arguments = {"data": self.data, "preset": self.preset}
+        arguments |= {name: changes.pop(key) for key, name in _OPTIONS.items() if key in changes}
+        lines = [f"    {name}={value!r}," for name, value in arguments.items()]
+        if changes:
+            inner = [f"        {key!r}: {value!r}," for key, value in changes.items()]
+            lines += ["    settings={", *inner, "    },"]
+        if self.out:
+            lines.append(f"    out={self.out!r},")
+        return "\n".join(["from densekit import train", "", "run = train(", *lines, ")"])
+
+
+def _changed(keys: list[str], asked: Settings, preset: Settings) -> Settings:
+    pairs = ((key, _at(asked, key), _at(preset, key)) for key in keys)
+    return {key: mine for key, mine, theirs in pairs if mine != theirs}
+
+
+def _at(tree: Any, key: str) -> Any:
+    """Return what stands at a key path; None where the preset has no such phase."""
+    for name in key.split("."):
+        try:
+            tree = tree[int(name)] if isinstance(tree, list) else tree[name]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return tree
+
+
+def _phases(config: RunConfig) -> list[dict[str, Any]]:
+    """Return the phases, each with what it changes of `training`."""
+    base = config.training.model_dump(mode="json")
+    phases = []
+    for phase in config.phases:
+        own = phase.training.model_dump(mode="json")
+        changes = {name: value for name, value in own.items() if value != base[name]}
+        phases.append({"train_from": phase.train_from, **({"training": changes} if changes else {})})
+    return phases
+
+
+def _put(tree: dict[str, Any], names: list[str], value: Any) -> None:
+    for name in names[:-1]:
+        tree = tree.setdefault(name, {})
+    tree[names[-1]] = value
+
+
+def _on_one_line(value: Any) -> str:
+    text = yaml.safe_dump(value, default_flow_style=True, width=float("inf"), allow_unicode=True)
+    return text.removesuffix("...\n").strip()

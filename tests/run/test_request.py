@@ -1,0 +1,122 @@
+"""A training told as settings, YAML, a command and Python: each trains the same."""
+
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from densekit import cli
+from densekit.errors import ConfigError
+from densekit.run.classifier import Run, load_run
+from densekit.run.request import Request, full_name
+from densekit.run.trainer import resolve
+
+
+@pytest.fixture
+def request_of_tiny(tiny: dict[str, object]) -> Request:
+    """A request whose training takes milliseconds, on a folder with a name that shells stumble over."""
+    folder = Path(str(tiny.pop("data.folder")))
+    odd = folder.with_name("it's 사진 $HOME\\n")
+    folder.rename(odd)
+    return Request(str(odd)).with_settings(tiny)
+
+
+SETTINGS = [
+    ("head", {"epochs": 1, "learning_rate": 1e-5, "seed": 3}),
+    ("head", {"train_from": "denseblock4", "epochs": 1, "data.augmentation.flip": True}),
+    ("full", {"optimizer": "adam", "momentum": None, "epochs": 1, "warm_up": 0.2}),
+    ("head-then-full", {"phases.0.training.epochs": 1, "phases.1.training.epochs": 1}),
+    ("head", {"phases": [{"train_from": "classifier", "training": {"epochs": 1}}]}),
+]
+
+
+@pytest.mark.parametrize(("preset", "settings"), SETTINGS)
+def test_each_form_trains_with_the_same_configuration(
+    preset, settings, request_of_tiny, tmp_path, monkeypatch
+):
+    out = str(tmp_path / "a run")
+    request = Request(request_of_tiny.data, preset, request_of_tiny.settings, out).with_settings(settings)
+    wanted = request.config()
+
+    file = tmp_path / "settings.yaml"
+    file.write_text(request.as_yaml(), encoding="utf-8")
+    assert resolve(file) == wanted
+
+    lines: dict[str, Run] = {}
+    exec(request.as_python(), lines)
+    assert lines["run"].config == wanted
+    assert lines["run"].folder == Path(out)
+
+    shutil.rmtree(out)
+    monkeypatch.setattr(sys, "argv", shlex.split(request.as_command()))
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert not ended.value.code
+    assert load_run(out).config == wanted
+
+
+def test_only_what_the_preset_does_not_say_is_told():
+    request = Request("pictures").with_settings({"epochs": 10, "learning_rate": 0.01, "optimizer": "adam"})
+    assert request.changes() == {"training.learning_rate": 0.01}
+    assert (
+        request.as_command()
+        == "densekit train --data pictures --preset head --set training.learning_rate=0.01"
+    )
+    assert request.as_yaml().splitlines()[1:] == [
+        "preset: head",
+        "data:",
+        "  folder: pictures",
+        "training:",
+        "  learning_rate: 0.01",
+    ]
+
+
+def test_a_setting_is_found_without_its_section():
+    assert full_name("epochs") == "training.epochs"
+    assert full_name("image_size") == "data.image_size"
+    assert full_name("weights") == "model.weights"
+    assert full_name("phases") == "phases"
+    assert full_name("data.augmentation.flip") == "data.augmentation.flip"
+
+
+def test_one_that_is_not_there_is_refused_with_the_nearest():
+    with pytest.raises(ConfigError, match="epoch: no such setting; did you mean 'epochs'"):
+        Request("pictures").with_settings({"epoch": 3})
+
+
+@pytest.mark.parametrize(
+    ("preset", "settings", "told"),
+    [
+        ("heda", {}, "no preset 'heda': did you mean 'head'"),
+        ("head", {"epochs": 0}, "training.epochs is 0"),
+        ("head", {"momentum": 0.9}, "adam has averages of its own"),
+        ("head-then-full", {"epochs": 3}, "each of the phases says itself how many it takes"),
+        ("head", {"data.image_sise": 64}, "image_size"),
+    ],
+)
+def test_what_can_not_be_trained_is_told_by_every_form(preset, settings, told):
+    request = Request("pictures", preset).with_settings(settings)
+    for form in (request.config, request.as_yaml, request.as_command, request.as_python):
+        with pytest.raises(ConfigError, match=told):
+            form()
+
+
+def test_an_empty_folder_name_is_refused():
+    with pytest.raises(ConfigError, match="name a folder"):
+        Request(" ").as_command()
+
+
+def test_a_name_with_a_line_break_stays_in_its_comment(tmp_path):
+    request = Request("pictures", out="run\ndata: {folder: /elsewhere}")
+    (tmp_path / "settings.yaml").write_text(request.as_yaml(), encoding="utf-8")
+    assert resolve(tmp_path / "settings.yaml").data.folder.name == "pictures"
+
+
+def test_values_that_are_given_are_not_changed_by_what_is_made_of_them():
+    phases = [{"train_from": "classifier"}]
+    request = Request("pictures").with_settings({"phases": phases, "phases.0.training.epochs": 2})
+    assert request.config().plan[0].training.epochs == 2
+    assert phases == [{"train_from": "classifier"}]
+    assert request.changes() == {"phases": [{"train_from": "classifier", "training": {"epochs": 2}}]}

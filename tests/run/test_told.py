@@ -1,0 +1,53 @@
+"""What a run tells to whoever listens: events besides those of the loop, and remarks."""
+
+from itertools import pairwise
+
+import pytest
+
+from densekit.run.trainer import train
+from densekit.training.events import BatchDone, PhaseBegins, Reading
+from densekit.training.stop import Stop
+
+
+def test_reading_pictures_is_told_until_all_are_read(tiny, tmp_path):
+    told = []
+    train(settings={**tiny, "training.epochs": 1}, out=tmp_path / "run", progress=False, on_event=told.append)
+    reading = [event for event in told if isinstance(event, Reading)]
+    assert reading == told[: len(reading)]
+    assert all(before.read < after.read for before, after in pairwise(reading))
+    assert (reading[-1].read, reading[-1].pictures) == (36, 36)
+
+
+def test_each_phase_tells_where_it_begins_and_ends(tiny, tmp_path):
+    told = []
+    phases = [
+        {"train_from": "classifier", "training": {"epochs": 2}},
+        {"train_from": "denseblock4", "training": {"epochs": 1, "batch_size": 10}},
+    ]
+    train(settings={**tiny, "phases": phases}, out=tmp_path / "run", progress=False, on_event=told.append)
+    first, second = (event for event in told if isinstance(event, PhaseBegins))
+    assert first == PhaseBegins(epoch=0, step=0, last_epoch=2, last_step=8, epochs=3)
+    assert second == PhaseBegins(epoch=2, step=8, last_epoch=3, last_step=11, epochs=3)
+    assert [event.step for event in told if isinstance(event, BatchDone)][-1] == 11
+
+
+class TestRemarks:
+    @pytest.fixture
+    def stopped_at_once(self, tiny, tmp_path):
+        def run(**more):
+            stop = Stop()
+            stop.stop()
+            return train(settings=tiny, out=tmp_path / "run", progress=False, stop=stop, **more)
+
+        return run
+
+    def test_they_go_to_whoever_asks_for_them(self, stopped_at_once, capsys):
+        told = []
+        run = stopped_at_once(tell=told.append)
+        assert len(told) == 1
+        assert told[0].startswith("stopped after 0 of 10 epochs") and str(run.folder) in told[0]
+        assert capsys.readouterr().err == ""
+
+    def test_nobody_asked_so_they_are_printed(self, stopped_at_once, capsys):
+        stopped_at_once()
+        assert capsys.readouterr().err.startswith("densekit: stopped after 0 of 10 epochs")

@@ -1,0 +1,209 @@
+"""The controls of the panel: what is moved arrives in the request, and what has no effect says why."""
+
+import pytest
+
+from densekit.config import PRESETS, load_config
+from densekit.errors import ConfigError, DensekitError
+from densekit.run.request import Request
+from densekit.widgets.panel_controls import Controls
+from densekit.widgets.panel_fields import FIELDS
+
+
+class Listening(list):
+    """Remembers what the controls told."""
+
+    def __call__(self, error: DensekitError | None) -> None:
+        self.append(error)
+
+
+@pytest.fixture
+def told():
+    return Listening()
+
+
+@pytest.fixture
+def controls(told):
+    return Controls(Request("pictures"), told)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_fills_in_its_values_and_is_asked_for_unchanged(preset, controls, told):
+    controls.preset.value = preset
+    request = controls.request()
+    assert (request.data, request.preset, request.changes()) == ("pictures", preset, {})
+    assert request.config().plan == load_config(None, preset, {"data.folder": "pictures"}).plan
+    assert set(told) <= {None}
+
+
+@pytest.mark.parametrize(
+    ("name", "moved", "setting", "value"),
+    [
+        ("train_from", "denseblock3", "model.train_from", "denseblock3"),
+        ("epochs", 3, "training.epochs", 3),
+        ("batch_size", 32, "training.batch_size", 32),
+        ("seed", 7, "training.seed", 7),
+        ("optimizer", "adamw", "training.optimizer", "adamw"),
+        ("learning_rate", 0.0031622776601683795, "training.learning_rate", 0.00316),
+        ("weight_decay", 0.05, "training.weight_decay", 0.05),
+        ("schedule", "cosine", "training.schedule", "cosine"),
+        ("warm_up", 0.30000000000000004, "training.warm_up", 0.3),
+        ("reduce_lr_every", 0, "training.reduce_lr_every", None),
+        ("reduce_lr_factor", 0.5, "training.reduce_lr_factor", 0.5),
+        ("save_step", 100, "training.save_step", 100),
+        ("min_epoch_to_save", 3, "training.min_epoch_to_save", 3),
+        ("user_step", 10, "training.user_step", 10),
+    ],
+)
+def test_what_is_moved_is_asked_for(name, moved, setting, value, controls, told):
+    controls.fields[name].value = moved
+    assert controls.request().changes() == {setting: value}
+    assert told == [None]
+
+
+def test_every_setting_of_both_trainers_has_a_control():
+    first = {"learning_rate", "epochs", "batch_size", "save_step", "min_epoch_to_save", "reduce_lr_every"}
+    second = {"momentum", "reduce_lr_factor", "user_step", "accuracy_floor", "train_from", "optimizer"}
+    assert first | second <= set(FIELDS)
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "change", "reason"),
+    [
+        ("momentum", {}, {"optimizer": "sgd"}, "momentum: only sgd takes one"),
+        ("layer_decay", {}, {"train_from": "denseblock4"}, "layer decay: a head is one layer"),
+        ("accuracy_floor", {}, {"user_step": 5}, "written down from: no checks are asked for"),
+        (
+            "reduce_lr_every",
+            {"schedule": "cosine"},
+            {"schedule": "steps"},
+            "falls every (epochs): a cosine falls all the time",
+        ),
+        (
+            "reduce_lr_factor",
+            {"reduce_lr_every": None},
+            {"reduce_lr_every": 2},
+            "falls to: the rate never falls",
+        ),
+    ],
+)
+def test_what_has_no_effect_is_disabled_with_the_reason(name, start, change, reason, controls):
+    controls.set(start)
+    notes = lambda: "".join(note.value for note in controls._notes.values())  # noqa: E731
+    assert controls.fields[name].disabled and reason in notes()
+    for other, value in change.items():
+        controls.fields[other].value = value
+    assert not controls.fields[name].disabled and reason not in notes()
+
+
+def test_a_value_that_would_be_refused_without_effect_is_not_sent(controls):
+    controls.preset.value = "full"
+    controls.fields["momentum"].value = 0.5
+    controls.fields["layer_decay"].value = 0.5
+    assert controls.request().config().training.momentum == 0.5
+    controls.fields["optimizer"].value = "adam"
+    controls.fields["train_from"].value = "classifier"
+    training = controls.request().config().training
+    assert (training.momentum, training.layer_decay) == (None, 1.0)
+    controls.fields["optimizer"].value = "sgd"
+    assert controls.request().config().training.momentum == 0.5
+
+
+class TestPhases:
+    def test_each_phase_shows_its_own_settings(self, controls):
+        assert controls.phase.layout.display == "none"
+        controls.preset.value = "head-then-full"
+        assert controls.phase.layout.display is None
+        assert controls.fields["train_from"].value == "classifier"
+        controls.phase.value = 1
+        assert controls.fields["train_from"].value == "all"
+        assert controls.fields["learning_rate"].value == 0.0005
+
+    def test_what_is_moved_changes_the_phase_that_is_shown(self, controls):
+        controls.preset.value = "head-then-full"
+        controls.phase.value = 1
+        controls.fields["epochs"].value = 2
+        controls.phase.value = 0
+        assert controls.fields["epochs"].value == 10
+        assert controls.request().changes() == {"phases.1.training.epochs": 2}
+
+    def test_back_to_a_preset_of_one_phase(self, controls):
+        controls.preset.value = "head-then-full"
+        controls.phase.value = 1
+        controls.preset.value = "head"
+        assert controls.request().changes() == {}
+        assert controls.fields["epochs"].value == 10
+
+    def test_phases_of_ones_own_are_shown_and_can_be_moved(self, told):
+        phases = [{"train_from": "classifier"}, {"train_from": "all", "training": {"batch_size": 4}}]
+        controls = Controls(Request("pictures", "head", {"phases": phases}), told)
+        controls.phase.value = 1
+        assert controls.fields["batch_size"].value == 4
+        controls.fields["epochs"].value = 2
+        assert controls.request().config().plan[1].training.epochs == 2
+        controls.preset.value = "full"
+        assert controls.request().changes() == {}
+
+    def test_a_setting_that_each_phase_says_itself_is_refused_without_its_number(self, controls):
+        controls.preset.value = "head-then-full"
+        with pytest.raises(ConfigError, match=r"name the phase, such as phases\.0\.training\.epochs"):
+            controls.set({"epochs": 3})
+        controls.set({"phases.0.training.epochs": 3})
+        assert controls.fields["epochs"].value == 3
+
+
+class TestWhatHasNoControl:
+    def test_it_stays_when_another_preset_is_chosen(self, told):
+        controls = Controls(Request("pictures", "head", {"data.image_size": 64, "training.epochs": 3}), told)
+        assert controls.fields["epochs"].value == 3
+        controls.preset.value = "full"
+        assert controls.request().changes() == {"data.image_size": 64}
+
+    def test_a_preset_that_does_not_go_with_it_is_told_and_not_chosen(self, told):
+        settings = {"model.drop_rate": 0.2, "model.train_from": "denseblock4"}
+        controls = Controls(Request("pictures", "head", settings), told)
+        controls.preset.value = "head-original"
+        assert "model.drop_rate has no effect" in str(told[-1])
+        assert controls.preset.value == "head"
+        assert controls.request().settings["model.train_from"] == "denseblock4"
+
+
+class TestSetting:
+    def test_values_beyond_the_ends_of_a_slider_make_it_longer(self, controls):
+        controls.set({"learning_rate": 30.0, "reduce_lr_factor": 0.01, "warm_up": 0.95})
+        assert controls.fields["learning_rate"].value == 30.0
+        training = controls.request().config().training
+        assert (training.learning_rate, training.reduce_lr_factor, training.warm_up) == (30.0, 0.01, 0.95)
+
+    def test_a_value_is_not_rounded_by_being_shown(self, controls):
+        controls.set({"learning_rate": 0.00123456, "accuracy_floor": 0.123456})
+        assert controls.request().config().training.learning_rate == 0.00123456
+
+    def test_a_cut_of_another_network_is_shown(self, controls):
+        controls.set({"train_from": "denseblock7"})
+        assert controls.fields["train_from"].value == "denseblock7"
+
+    @pytest.mark.parametrize(
+        ("values", "told"),
+        [
+            ({"epochs": 0}, "training.epochs is 0"),
+            ({"epochs": "many"}, "training.epochs is 'many'"),
+            ({"nothing": 1}, "nothing: no such setting"),
+            ({"preset": "none"}, "no preset 'none'"),
+            ({"preset": 3}, "no preset '3'"),
+            ({"data": 3}, "data is a int: expected the path of a folder"),
+            ({"data.folder": "x", "optimizer": "lion"}, "optimizer"),
+        ],
+    )
+    def test_what_is_refused_changes_nothing(self, values, told, controls):
+        before = controls.request()
+        with pytest.raises(DensekitError, match=told):
+            controls.set(values)
+        assert controls.request() == before
+
+    def test_a_folder_may_be_named_later(self, told):
+        controls = Controls(Request(""), told)
+        with pytest.raises(ConfigError, match="name a folder"):
+            controls.request().config()
+        controls.folder.value = "pictures"
+        assert controls.request().config().data.folder.name == "pictures"
+        assert told == [None]
