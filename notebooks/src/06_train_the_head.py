@@ -170,7 +170,8 @@ show(you_are_here("stem", "block 1", "block 2", "block 3", "block 4", way="netwo
 for _ in range(2):
     for batch in torch.randperm(len(images), generator=generator).split(8):
         one_step(drifting, images[batch], labels[batch], optimizer)
-print("steps taken in all:", int(drifting.features.norm0.num_batches_tracked - network.features.norm0.num_batches_tracked))  # fmt: skip
+counted = [int(each.features.norm0.num_batches_tracked) for each in (network, drifting)]
+print("batches that the norms have counted since:", counted[1] - counted[0])
 
 # %% [markdown]
 # In the next figure each dot is a norm, from the image on the left to the head on the right. Above you see how far its mean
@@ -223,6 +224,10 @@ def accuracy(head, features) -> float:
 
 own, other = (accuracy(drifting.classifier, features) for features in (on_drifted, on_original))
 change = float((on_drifted.inputs - on_original.inputs).norm() / on_original.inputs.norm())
+
+# %% [markdown]
+# One head, two networks, the same 200 pictures. And how much have the embeddings of those pictures changed, as a share of their
+# length?
 
 # %% tags=["nbval-ignore-output"]
 with reveal("accuracy on the original network", round(100 * other), close=0.2):
@@ -473,8 +478,8 @@ with reveal("times faster", round(slow / once, 1), close=0.3):
 
 # %% [markdown]
 # On the right, the lines lie upon each other. It is not a trade: nothing is given up. On the left, each epoch of the first way costs
-# what the others pay once. So the gain is about the number of epochs, more with a faster way to compute. With features kept on
-# the disk, the next training pays nothing. (The seconds are of the machine that built this page.)
+# what the others pay once. So the gain is about the number of epochs, and more where computing once is faster by itself, with
+# larger batches or a rewritten network. With features kept on the disk, the next training pays nothing. (The seconds are of the machine that built this page.)
 
 # %%
 with reveal("times faster", round(slow / once, 1), close=0.3, quiet=True):
@@ -876,6 +881,7 @@ from densekit.widgets.panel import training_panel
 panel = training_panel(
     folder.root, preset="head-original", weights=weights, image_size=image_size, epochs=epochs, seed=seed
 )
+panel
 
 # %% [markdown]
 # Every button is a function, too. So the next cell does the same where there is no front end: two trainings of three epochs, one with
@@ -892,8 +898,9 @@ print(len(panel.runs), "runs; the second one is better by 10 points or more:", s
 # %% [markdown]
 # The panel tells its settings as YAML and as a command, so that a run can be repeated without it:
 
-# %%
+# %% tags=["volatile"]
 print(panel.as_yaml())
+print(panel.as_command())
 
 # %% [markdown]
 # ## What to keep
@@ -908,7 +915,7 @@ print(panel.as_yaml())
 # one file. What will be good about it, and what not? (2) You change the pictures by chance in each epoch, as augmentation does. What
 # becomes of "once"? (3) A set has 60 000 pictures and batches of eight. How far can a weight get in ten epochs at 5e-5?
 #
-# **Next**: your own pictures. `densekit doctor FOLDER` says what is wrong with them, `densekit train --data FOLDER` trains.
+# **Next**: notebook 07 trains what lies before the head, too, without wrecking it.
 
 # %%
 show_guesses()
