@@ -55,16 +55,17 @@ def time_and_accuracy(ways: Mapping[str, Way], title: str, chance: float | None 
         for index, ((name, way), (colour, marker, line)) in enumerate(
             zip(ways.items(), _LOOKS, strict=False)
         ):
-            looks = {"color": colour, "marker": marker, "linestyle": line, "label": name}
-            times.plot(range(len(way.seconds)), way.seconds, markersize=5, **looks)
             # Lines may lie upon each other: so the markers are open, and each is larger than the next.
-            accuracies.plot(
-                range(1, len(way.seconds)),
-                100 * np.array(way.accuracies),
-                markersize=4 + 3.5 * (len(ways) - 1 - index),
-                markerfacecolor="none",
-                **looks,
-            )
+            looks = {
+                "color": colour,
+                "marker": marker,
+                "markersize": 4 + 3.5 * (len(ways) - 1 - index),
+                "markerfacecolor": "none",
+                "linestyle": line,
+                "label": name,
+            }
+            times.plot(range(len(way.seconds)), way.seconds, **looks)
+            accuracies.plot(range(1, len(way.seconds)), 100 * np.array(way.accuracies), **looks)
         if chance is not None:
             accuracies.axhline(100 * chance, color="black", linewidth=1, linestyle=":", label="chance")
         times.set(title="Time", xlabel="epochs done", ylabel="seconds", ylim=(0, None))

@@ -166,6 +166,11 @@ def test_exercise_3_wants_a_guard_that_lets_nothing_past():
     def shaped(one, other):
         return one.shape == other.shape and torch.allclose(one, other)
 
+    def same_sum(one, other):
+        return one.shape == other.shape and bool(
+            torch.isclose(one.double().sum(), other.double().sum(), 0, 1e-12)
+        )
+
     def only_floats(one, other):
         return not one.is_floating_point() or torch.equal(one, other)
 
@@ -188,6 +193,7 @@ def test_exercise_3_wants_a_guard_that_lets_nothing_past():
             (_guard(only_floats), "a counter of batches that went up by one gets past it"),
             (_guard(torch.equal, listed=False), "a tensor that is missing after gets past it"),
             (_guard(lambda one, other: one is other), "it raises for two equal states"),
+            (_guard(same_sum), "a running mean of which two channels changed places gets past it"),
             (says_so, "and returns False, expected an AssertionError that names features.norm0.weight"),
             (nameless, "expected a message that names features.norm0.weight"),
             (a_value_error, "it raises ValueError"),

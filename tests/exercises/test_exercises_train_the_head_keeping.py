@@ -38,6 +38,11 @@ def test_exercise_4_wants_every_embedding_once_in_order_and_in_eval_mode():
         network.eval()
         return torch.cat([_pooled(network, batch) for batch in images.split(batch_size)])
 
+    def in_inference_mode(network, images, batch_size):
+        network.eval()
+        with torch.inference_mode():
+            return _pooled(network, images)
+
     def one_by_one(network, images, batch_size):
         return _embeddings()(network, images, 1)
 
@@ -62,6 +67,7 @@ def test_exercise_4_wants_every_embedding_once_in_order_and_in_eval_mode():
                 "the shape is (10, 3), expected (10,",
             ),
             (with_gradient, "carry a gradient, expected none"),
+            (in_inference_mode, "no head can learn from them: use no_grad"),
             (backwards, "the head makes other logits"),
             (_embeddings(part=without_relu), "the head makes other logits"),
             (_embeddings(joined=list), "expected a tensor"),
@@ -77,9 +83,13 @@ def test_exercise_9_wants_the_head_that_needs_no_scale():
             layer.bias.copy_(bias - (layer.weight * mean).sum(dim=1))
         return layer.weight, layer.bias
 
+    def in_float32(weight, bias, mean, deviation):
+        scaled = (weight / deviation).float()
+        return [scaled, bias.float() - scaled @ mean.float()]
+
     assert_checker(
         check.exercise_9,
-        right=[lambda w, b, m, d: (w / d, b - (w / d) @ m), by_a_layer],
+        right=[lambda w, b, m, d: (w / d, b - (w / d) @ m), by_a_layer, in_float32],
         wrong=[
             (lambda w, b, m, d: (w / d, b), "it is still the old one"),
             (lambda w, b, m, d: (w / d, b + (w / d) @ m), "so what it adds up to is subtracted"),

@@ -188,6 +188,7 @@ def _changes(state: State) -> list[tuple[str, str, State]]:
     return [
         ("a gain that changed by 1e-9", gain, {**state, gain: state[gain] + 1e-9}),
         ("a running mean that changed", mean, {**state, mean: state[mean] + 0.5}),
+        ("a running mean of which two channels changed places", mean, {**state, mean: state[mean].flip(0)}),
         ("a counter of batches that went up by one", counter, {**state, counter: state[counter] + 1}),
         ("a tensor that is missing after", last, {k: v for k, v in state.items() if k != last}),
         ("a tensor of another shape", mean, {**state, mean: state[mean][:1]}),

@@ -35,7 +35,7 @@ def exercise_6(rate_of: Callable[[int, float, int, float], Any]) -> str:
             expect_close(
                 rate_of(epoch, first, every, factor),
                 learning_rate_at(epoch, settings),
-                1e-9 * first,
+                1e-6 * first,
                 because=f"{before} came before it, so the rate has fallen {falls}",
                 name=f"rate_at({epoch}, {first:g}, {every}, {factor:g})",
             )
