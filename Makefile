@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup course test lint types unit notebooks chaos fuzz lowest lab bench picture samples weights clean
+.PHONY: help setup course test lint types unit notebooks chaos fuzz lowest lab bench picture panel samples weights clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -79,6 +79,11 @@ weights: $(READY)  ## distil the embedded weights anew into runs/weights (hours)
 
 picture: $(READY)  ## remake the picture in the README
 	$(BIN)/python docs/picture.py
+
+# It drives the panel in JupyterLab, so it needs a browser of the system: `apt install chromium` on Debian.
+panel: $(READY)  ## remake the picture of the panel in the README
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'playwright==1.65.2'
+	$(SHARED) $(BIN)/python docs/panel.py
 
 lab: $(READY)  ## open JupyterLab on the first notebook
 	$(BIN)/jupyter lab notebooks/00_start_here.ipynb

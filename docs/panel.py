@@ -165,17 +165,19 @@ class Panel:
 
 
 def main() -> None:
-    """Drive the panel and take its picture."""
+    """Train with two rates, read both numbers, and take the picture."""
     with tempfile.TemporaryDirectory() as folder:
         notebook = Path(folder) / "panel.ipynb"
-        write_notebook(notebook, sample_folder("tabletop"), epochs=8)
+        shutil.copytree(sample_folder("tabletop"), Path(folder) / "tabletop")
+        write_notebook(notebook, Path("tabletop"), epochs=8)
         with opened(notebook) as page:
             panel = Panel(page)
             panel.button("Train").click()
-            print(panel.until(r"Run 1 (complete|has failed)"))
+            print(panel.until("Run 1 (complete|has failed)"))
             panel.type("learning rate", "0.01")
+            panel.button("command").click()
             panel.button("Train").click()
-            print(panel.until(r"Run 2 (complete|has failed)"))
+            print(panel.until("Run 2 (complete|has failed)"))
             picture = panel.area.screenshot()
             print(*panel.rows(), sep="\n")
     with write_atomically(Path(__file__).with_name("panel.png")) as file:

@@ -162,6 +162,11 @@ class Controls:
             widget.style.description_width = "150px"
             widget.layout.width = _WIDTH
         self.folder.layout.width = "675px"
+        for name, widget in self.fields.items():
+            tooltip = (
+                "tooltip" if widget.has_trait("tooltip") else "description_tooltip"
+            )  # as ipywidgets 7 has it
+            setattr(widget, tooltip, f"{'training' if FIELDS[name].is_of_training else 'model'}.{name}")
         above = widgets.HBox([self.preset, self.phase], layout=widgets.Layout(flex_flow="row wrap"))
         groups = [
             widgets.VBox(

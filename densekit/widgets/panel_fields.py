@@ -153,7 +153,7 @@ GROUPS: dict[str, tuple[Field, ...]] = {
         Field("min_epoch_to_save", lambda: _whole("not before epoch")),
         Field("user_step", lambda: _whole("check every (batches)"), shown=_or_never, read=_none_if_never),
         Field(
-            "accuracy_floor", _fraction("written down from", 0.0, 0.95), read=_rounded, void=_for_checks_alone
+            "accuracy_floor", _fraction("accuracy floor", 0.0, 0.95), read=_rounded, void=_for_checks_alone
         ),
     ),
 }
@@ -161,7 +161,11 @@ GROUPS: dict[str, tuple[Field, ...]] = {
 
 NOTES = {
     "Rate over time": "every 0 epochs: never",
-    "Validations": "every 0 steps: at the end of each epoch; check every 0 batches: never",
+    "Validations": (
+        "every 0 steps: at the end of each epoch; check every 0 batches: never. Checks below the accuracy floor "
+        "are not written down"
+    ),
 }
+"""What labels have no room for."""
 
 FIELDS: dict[str, Field] = {field.name: field for group in GROUPS.values() for field in group}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from densekit.errors import DensekitError, one_line
@@ -34,7 +35,13 @@ def sentence(work: Work | None) -> str:
         return f"Run {work.number} has failed."
     accuracy, n_val = work.run.metrics["val_accuracy"], work.run.metrics["n_val"]
     right = f"{percent(accuracy)} of {counted(n_val, 'validation picture')} right"
-    return f"Run {work.number} {_end_of(work.run)}: {right}. It is kept in {shown(work.run.folder)}"
+    return f"Run {work.number} {_end_of(work.run)}: {right}. It is kept in {_place(work.run.folder)}"
+
+
+def _place(folder: Path) -> str:
+    """Return a folder as seen from the present one, if it lies in there."""
+    here = Path.cwd()
+    return shown(folder.relative_to(here) if folder.is_relative_to(here) else folder)
 
 
 def message(error: Exception) -> str:

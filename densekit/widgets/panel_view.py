@@ -31,9 +31,9 @@ class View:
         self.message.value = panel_show.message(error) if error is not None else ""
 
     def show(self, works: Sequence[Work]) -> None:
-        """Show everything, whatever has been shown before."""
-        self._tell(works)
+        """Show everything, whatever has been shown before; the sentence last, when all else is there."""
         self._draw(works)
+        self._tell(works)
 
     def follow(self, works: Sequence[Work]) -> None:
         """Show what is new, if the last time is long enough ago."""
@@ -46,10 +46,10 @@ class View:
 
     def _tell(self, works: Sequence[Work]) -> None:
         work = works[-1] if works else None
-        self.status.value = panel_show.status(work)
         self.bar.value = work.progress.share if work is not None else 0.0
         self.remarks.value = panel_show.remarks(work)
         self.table.value = panel_show.table(works)
+        self.status.value = panel_show.status(work)
         self._told = time.perf_counter()
 
     def _draw(self, works: Sequence[Work]) -> None:

@@ -60,6 +60,12 @@ def test_what_is_moved_is_asked_for(name, moved, setting, value, controls, told)
     assert told == [None]
 
 
+def test_each_control_tells_the_name_of_its_setting(controls):
+    for name, widget in controls.fields.items():
+        tooltip = widget.tooltip if widget.has_trait("tooltip") else widget.description_tooltip
+        assert tooltip == ("model.train_from" if name == "train_from" else f"training.{name}")
+
+
 def test_every_setting_of_both_trainers_has_a_control():
     first = {"learning_rate", "epochs", "batch_size", "save_step", "min_epoch_to_save", "reduce_lr_every"}
     second = {"momentum", "reduce_lr_factor", "user_step", "accuracy_floor", "train_from", "optimizer"}
@@ -71,7 +77,7 @@ def test_every_setting_of_both_trainers_has_a_control():
     [
         ("momentum", {}, {"optimizer": "sgd"}, "momentum: only sgd takes one"),
         ("layer_decay", {}, {"train_from": "denseblock4"}, "layer decay: a head is one layer"),
-        ("accuracy_floor", {}, {"user_step": 5}, "written down from: no checks are asked for"),
+        ("accuracy_floor", {}, {"user_step": 5}, "accuracy floor: no checks are asked for"),
         (
             "reduce_lr_every",
             {"schedule": "cosine"},
