@@ -5,10 +5,12 @@ expression of a cell. `alt_text(figure)` returns the words, `png(figure)` the pi
 """
 
 from densekit.plots.bars import block_staircase, channel_strip, class_bars
+from densekit.plots.both_ways import Way, losses_compared, time_and_accuracy
 from densekit.plots.confusion import confusion_heatmap, scenario_grid
 from densekit.plots.connections import connection_diagram, connection_kinds
 from densekit.plots.curves import gradient_by_depth, training_curves
 from densekit.plots.described import alt_text, describe, png, show
+from densekit.plots.drift import buffer_drift
 from densekit.plots.features import feature_map_ladder, filter_grid, weight_by_source
 from densekit.plots.ladder import difference_ladder, difference_strip
 from densekit.plots.measured import accuracy_lines, zoo_scatter
@@ -18,10 +20,12 @@ from densekit.plots.sweep import learning_rate_sweep
 from densekit.plots.way import you_are_here
 
 __all__ = [
+    "Way",
     "accuracy_lines",
     "alt_text",
     "before_after",
     "block_staircase",
+    "buffer_drift",
     "channel_strip",
     "class_bars",
     "confusion_heatmap",
@@ -37,11 +41,13 @@ __all__ = [
     "image_grid",
     "learning_rate_sweep",
     "ledger_overview",
+    "losses_compared",
     "png",
     "prediction_grid",
     "scenario_grid",
     "show",
     "size_ladder",
+    "time_and_accuracy",
     "training_curves",
     "weight_by_source",
     "you_are_here",
