@@ -4,6 +4,8 @@ Data on one device and the network on another is the oldest way to stop a traini
 densekit names a device: it asks here, once, and hands the answer on.
 """
 
+import importlib
+import sys
 from dataclasses import dataclass
 from typing import Literal
 
@@ -83,3 +85,17 @@ def _named_device(name: str) -> torch.device:
     if not available[name]:
         raise ConfigError(f"device is '{name}', but this machine has none: use 'auto' or 'cpu'")
     return torch.device(name)
+
+
+def peak_memory() -> int:
+    """Return the most bytes of main memory that this process has held so far.
+
+    Linux and macOS tell it through `resource`; Windows, which has no such module, through psutil, which comes
+    with Jupyter.
+    """
+    try:
+        resource = importlib.import_module("resource")
+    except ImportError:
+        return int(importlib.import_module("psutil").Process().memory_info().peak_wset)
+    most = int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    return most if sys.platform == "darwin" else 1024 * most  # macOS counts bytes, Linux kilobytes
