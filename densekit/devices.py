@@ -7,6 +7,7 @@ densekit names a device: it asks here, once, and hands the answer on.
 import importlib
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -90,12 +91,14 @@ def _named_device(name: str) -> torch.device:
 def peak_memory() -> int:
     """Return the most bytes of main memory that this process has held so far.
 
-    Linux and macOS tell it through `resource`; Windows, which has no such module, through psutil, which comes
-    with Jupyter.
+    Linux tells it in /proc (what `resource` tells there counts the process that started this one, too), macOS
+    through `resource`, Windows through psutil, which comes with Jupyter.
     """
-    try:
+    status = Path("/proc/self/status")
+    if status.is_file():
+        lines = status.read_text(encoding="utf-8").splitlines()
+        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+    if sys.platform == "darwin":
         resource = importlib.import_module("resource")
-    except ImportError:
-        return int(importlib.import_module("psutil").Process().memory_info().peak_wset)
-    most = int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-    return most if sys.platform == "darwin" else 1024 * most  # macOS counts bytes, Linux kilobytes
+        return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    return int(importlib.import_module("psutil").Process().memory_info().peak_wset)

@@ -71,9 +71,9 @@ def by_cost(stops):
     return None
 
 
-def test_exercise_7_wants_the_cheapest_of_those_that_reach_the_best():
+def test_exercise_8_wants_the_cheapest_of_those_that_reach_the_best():
     assert_checker(
-        check.exercise_7,
+        check.exercise_8,
         right=[will_do, by_cost],
         wrong=[
             (lambda stops: max(stops, key=lambda stop: stop["accuracy"])["stop"], "0.87 will do"),

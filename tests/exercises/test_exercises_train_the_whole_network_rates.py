@@ -73,9 +73,9 @@ def by_going_back(highest, decay, stages):
     return found
 
 
-def test_exercise_8_wants_each_stage_slower_than_the_one_behind_it():
+def test_exercise_7_wants_each_stage_slower_than_the_one_behind_it():
     assert_checker(
-        check.exercise_8,
+        check.exercise_7,
         right=[rates_of(), by_going_back],
         wrong=[
             (rates_of(reverse=True), "0 stages behind it"),

@@ -57,7 +57,7 @@ def exercise_6(moved: Callable[[Mapping[str, Tensor], Mapping[str, Tensor], str]
 
 
 @exercise(
-    number=7,
+    number=8,
     title="The cheapest stop that will do",
     minutes=6,
     difficulty="easy",
@@ -71,7 +71,7 @@ def exercise_6(moved: Callable[[Mapping[str, Tensor], Mapping[str, Tensor], str]
         ),
     ),
 )
-def exercise_7(cheapest: Callable[[list[Stop]], str]) -> str:
+def exercise_8(cheapest: Callable[[list[Stop]], str]) -> str:
     """Check which stop of the dial is the cheapest among those that can't be told from the best."""
     for stops in _DIALS:
         best = max(stops, key=lambda one: one["accuracy"])

@@ -82,7 +82,7 @@ def exercise_5(rate_to_begin_with: Callable[[Sequence[float], Sequence[float]], 
 
 
 @exercise(
-    number=8,
+    number=7,
     title="Slower in front",
     minutes=6,
     difficulty="medium",
@@ -94,7 +94,7 @@ def exercise_5(rate_to_begin_with: Callable[[Sequence[float], Sequence[float]], 
         Hint("the classifier's rate is too low", "It has no stage behind it, so nothing is taken off."),
     ),
 )
-def exercise_8(stage_rates: Callable[[float, float, list[str]], Mapping[str, float]]) -> str:
+def exercise_7(stage_rates: Callable[[float, float, list[str]], Mapping[str, float]]) -> str:
     """Check that each stage learns at a share of the rate of the stage behind it."""
     stages = ["stem", "denseblock1", "denseblock2", "denseblock3", "denseblock4", "classifier"]
     for highest, decay, names in ((0.01, 0.5, stages), (1.0, 0.7, stages[3:]), (0.1, 1.0, stages[-1:])):
