@@ -4,7 +4,10 @@ Data on one device and the network on another is the oldest way to stop a traini
 densekit names a device: it asks here, once, and hands the answer on.
 """
 
+import importlib
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -83,3 +86,19 @@ def _named_device(name: str) -> torch.device:
     if not available[name]:
         raise ConfigError(f"device is '{name}', but this machine has none: use 'auto' or 'cpu'")
     return torch.device(name)
+
+
+def peak_memory() -> int:
+    """Return the most bytes of main memory that this process has held so far.
+
+    Linux tells it in /proc (what `resource` tells there counts the process that started this one, too), macOS
+    through `resource`, Windows through psutil, which comes with Jupyter.
+    """
+    status = Path("/proc/self/status")
+    if status.is_file():
+        lines = status.read_text(encoding="utf-8").splitlines()
+        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+    if sys.platform == "darwin":
+        resource = importlib.import_module("resource")
+        return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    return int(importlib.import_module("psutil").Process().memory_info().peak_wset)

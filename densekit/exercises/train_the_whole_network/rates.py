@@ -1,0 +1,133 @@
+"""Learning rates: how one falls in steps, how one is found, and how they differ from block to block."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from densekit.exercises.framework import Hint, exercise, expect, expect_close, quoted
+
+_NEAR = 4.0  # times more or less than the rate where the loss falls fastest: as good as another
+
+
+@exercise(
+    number=3,
+    title="A rate that falls in steps",
+    minutes=6,
+    difficulty="easy",
+    hints=(
+        Hint("it falls one epoch too early", "Epochs count from 1 here: in epoch 1, none is done yet."),
+        Hint(
+            "I don't know how often it has fallen", "Once for every step_size epochs that are done: use //."
+        ),
+    ),
+)
+def exercise_3(rate_at: Callable[[int, float, int, float], float]) -> str:
+    """Check the rate of each epoch against StepLR's rule."""
+    for highest, step_size, gamma in ((0.03, 4, 0.3), (1.0, 1, 0.5), (0.1, 3, 0.85)):
+        for epoch in range(1, 11):
+            falls = (epoch - 1) // step_size
+            expect_close(
+                rate_at(epoch, highest, step_size, gamma),
+                highest * gamma**falls,
+                1e-9,
+                because=f"{epoch - 1} epochs are done, so it has fallen {falls} times",
+                name=f"rate_at({epoch}, {highest:g}, {step_size}, {gamma:g})",
+            )
+    return "highest · gamma ^ (epochs done // step_size)"
+
+
+@exercise(
+    number=5,
+    title="A rate to begin with",
+    minutes=10,
+    difficulty="medium",
+    hints=(
+        Hint(
+            "I take the rate of the lowest loss",
+            "There the next step may be too far. Where does the loss fall?",
+        ),
+        Hint(
+            "I get one of the first rates",
+            "The rates grow by the same factor at each step, so look at the change from step to step, or over "
+            "np.log(rates): between small rates there is hardly any distance.",
+        ),
+        Hint("I have a position, not a rate", "rates[position] is the rate."),
+    ),
+)
+def exercise_5(rate_to_begin_with: Callable[[Sequence[float], Sequence[float]], float]) -> str:
+    """Check the rate that is chosen from a sweep on four curves."""
+    for centre in (3e-5, 1e-3, 1e-2, 0.05):
+        rates, losses = _sweep(centre)
+        found = _number(rate_to_begin_with(rates.tolist(), losses.tolist()))
+        lowest = float(rates[losses.argmin()])
+        where = f"of the curve that falls around {centre:g}, you chose"
+        expect(
+            rates[0] <= found <= rates[-1],
+            f"{where} {found:g}, which is not one of the rates that were tried",
+        )
+        expect(
+            abs(np.log(found / lowest)) > 0.3,
+            f"{where} {found:g}, where the loss is lowest: right behind it the loss explodes. Expected a "
+            "rate where it is still falling",
+        )
+        expect(found < lowest, f"{where} {found:g}: there the loss is on its way up. Expected a lower rate")
+        expect(
+            centre / _NEAR <= found <= centre * _NEAR,
+            f"{where} {found:.2g}: there the loss hardly falls yet. Expected a rate near {centre:g}, "
+            "where it falls fastest from step to step",
+        )
+    return "where the loss falls fastest, well before its lowest point"
+
+
+@exercise(
+    number=7,
+    title="Slower in front",
+    minutes=6,
+    difficulty="medium",
+    hints=(
+        Hint(
+            "my rates grow the wrong way",
+            "The stages come from the picture to the class. Which is the last one?",
+        ),
+        Hint("the classifier's rate is too low", "It has no stage behind it, so nothing is taken off."),
+    ),
+)
+def exercise_7(stage_rates: Callable[[float, float, list[str]], Mapping[str, float]]) -> str:
+    """Check that each stage learns at a share of the rate of the stage behind it."""
+    stages = ["stem", "denseblock1", "denseblock2", "denseblock3", "denseblock4", "classifier"]
+    for highest, decay, names in ((0.01, 0.5, stages), (1.0, 0.7, stages[3:]), (0.1, 1.0, stages[-1:])):
+        found = stage_rates(highest, decay, list(names))
+        where = f"stage_rates({highest:g}, {decay:g}, {names})"
+        expect(
+            isinstance(found, Mapping),
+            f"{where} is {quoted(found)}, expected a dictionary from the names of the stages to their rates",
+        )
+        for behind, name in enumerate(reversed(names)):
+            expect(name in found, f"{where} has no rate for '{name}'")
+            expect_close(
+                found[name],
+                highest * decay**behind,
+                1e-9,
+                because=f"it has {behind} stages behind it",
+                name=f"{where}['{name}']",
+            )
+    return "the last stage learns at the full rate, each stage before it at a share of the one behind"
+
+
+def _sweep(centre: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the rates and smoothed losses of a sweep: falling fastest at `centre`, exploding at 30 times it."""
+    rates = np.geomspace(1e-7, 3.0, 120)
+    place = np.log10(rates / centre)
+    falls = 2.3 - 1.8 / (1 + np.exp(-5 * place))
+    return rates, falls + np.exp(6 * (place - 1.5))
+
+
+def _number(value: Any) -> float:
+    expect(value is not None, "your function returned None: it needs a `return`")
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        expect(False, f"you returned {quoted(value)}, expected one rate, a number")
+        raise
