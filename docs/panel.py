@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -22,7 +23,7 @@ from urllib.request import urlopen
 import nbformat
 from PIL import Image
 
-from densekit.files import sample_folder, write_atomically
+from densekit.files import sample_folder, write_atomically, write_json
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 QUIET = (
@@ -50,6 +51,13 @@ def browser_path() -> str:
     return found
 
 
+def check_tools() -> None:
+    """Raise a MissingError that says what has to be installed, if anything has."""
+    browser_path()
+    if find_spec("playwright") is None:
+        raise MissingError("Playwright is not installed: `make panel` does it, or `pip install playwright`")
+
+
 @contextmanager
 def jupyterlab(folder: Path) -> Iterator[str]:
     """Serve a folder with JupyterLab; yield its address."""
@@ -65,11 +73,11 @@ def jupyterlab(folder: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--port=0"]
     command += [
         "--port-retries=0",
-        "--LabApp.news_url=None",
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         f"--IdentityProvider.token={TOKEN}",
         f"--ServerApp.root_dir={folder}",
     ]
+    no_news = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
+    write_json(folder / ".config" / "labconfig" / "page_config.json", no_news)
     with (folder / ".lab.log").open("w") as log:
         server = subprocess.Popen(command, cwd=folder, env=settings, stdout=log, stderr=subprocess.STDOUT)
         try:
@@ -158,14 +166,16 @@ class Panel:
         """Choose from a list."""
         self.field(label).locator("select").select_option(label=value)
 
-    def rows(self) -> list[list[str]]:
-        """Return the table of the runs."""
+    def rows(self) -> list[dict[str, str]]:
+        """Return the table of the runs, a row for each."""
+        names = self.area.locator("table thead th").all_inner_texts()
         rows = self.area.locator("table tbody tr").all()
-        return [row.locator("td").all_inner_texts() for row in rows]
+        return [dict(zip(names, row.locator("td").all_inner_texts(), strict=True)) for row in rows]
 
 
 def main() -> None:
     """Train with two rates, read both numbers, and take the picture."""
+    check_tools()
     with tempfile.TemporaryDirectory() as folder:
         notebook = Path(folder) / "panel.ipynb"
         shutil.copytree(sample_folder("tabletop"), Path(folder) / "tabletop")
@@ -204,5 +214,5 @@ def small(picture: bytes) -> bytes:
 if __name__ == "__main__":
     try:
         main()
-    except (MissingError, ModuleNotFoundError) as missing:
+    except MissingError as missing:
         sys.exit(f"the picture of the panel can't be made: {missing}")
