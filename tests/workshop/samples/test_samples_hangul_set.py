@@ -8,6 +8,10 @@ import matplotlib
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from densekit.data.doctor import diagnose
 from densekit.data.folder import open_folder
@@ -97,6 +101,18 @@ def test_every_class_has_as_many_pictures_of_each_font(drawn: list[dict[str, str
         for font in fonts_of(split):
             classes = [Path(row["picture"]).parent.name for row in drawn if row["font"] == font.file]
             assert sorted(classes) == sorted([*SYLLABLES] * of_a_font)
+
+
+def test_neither_ruling_nor_turn_nor_mean_colour_tells_the_class(
+    folder: Path, drawn: list[dict[str, str]]
+) -> None:
+    rulings = sorted({row["ruling"] for row in drawn})
+    facts = [[*(row["ruling"] == one for one in rulings), float(row["turn"])] for row in drawn]
+    colours = [np.asarray(Image.open(folder / row["picture"])).mean(axis=(0, 1)) for row in drawn]
+    labels = [Path(row["picture"]).parent.name for row in drawn]
+    guess = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=300))
+    right = cross_val_score(guess, np.hstack([facts, colours]), labels, cv=5).mean()
+    assert right < 1 / len(SYLLABLES) + 0.05
 
 
 def test_the_doctor_finds_nothing(folder: Path) -> None:
