@@ -311,7 +311,7 @@ for name, state in {"drifting": drifting.state_dict(), "extract_features": netwo
 show(you_are_here("picture", "pixels", "features", "embedding"))
 
 # %% [markdown]
-# If nothing drifts, a picture has the same embedding in every epoch. To compute it ten times is waste. Most tutorials do. Here
+# If nothing drifts, a picture has the same embedding in every epoch. To compute it ten times is waste. Many tutorials do. Here
 # is their way, in plain PyTorch: a folder, a `DataLoader`, and the network within the loop. It shuffles, and keeps the last,
 # smaller batch.
 
@@ -567,8 +567,8 @@ check.exercise_6(rate_at)
 
 # %% [markdown]
 # ### Exercise 7: When to look (8 min, medium)
-# The trainer judges the head by the validation pictures behind every `every` steps, once `min_epochs` epochs are done, and
-# once more behind the last step. Return the numbers of those steps, in order. Steps are counted from 1 over all epochs, and an
+# The trainer judges the head by the validation pictures every `every` steps, once `min_epochs` epochs are done, and once more
+# behind the last step. It keeps the weights each time that they are the best so far. Return the numbers of those steps, in order. Steps are counted from 1 over all epochs, and an
 # epoch has `batches` of them.
 
 
@@ -585,7 +585,11 @@ check.exercise_7(steps_to_validate)
 
 # %% [markdown]
 # ## The whole training, by hand
-#
+
+# %%
+show(you_are_here("embedding", "head", "class"))
+
+# %% [markdown]
 # Now all parts come together, with the values of the project's first trainer. They are a preset of densekit, `head-original`:
 
 # %%
@@ -747,7 +751,11 @@ print("tensors of its frozen part that have changed:", len(changed))
 
 # %% [markdown]
 # ## Why is it slow?
-#
+
+# %%
+show(you_are_here("head"))
+
+# %% [markdown]
 # A weight moves by about the rate at most in each step. So we can say how far it can get in the whole training, before we begin. The
 # head's weights start between −1/32 and 1/32, as torch makes them for 1024 features. (1/32 is 0.031.)
 #
@@ -771,7 +779,7 @@ print("the farthest way of any weight is below 0.032:", farthest < 0.032)
 print("no longer than the largest weight at the beginning:", farthest <= largest)
 
 # %% [markdown]
-# After ten epochs, the head has hardly left the random numbers it began with. Nothing is wrong with the code. There is a lot of
+# After ten epochs, the head has hardly left the random numbers it began with: on a CPU, with seed 0, the farthest way was 0.027. Nothing is wrong with the code. There is a lot of
 # patience in these values: with a hundred times as many pictures, an epoch has a hundred times as many steps.
 #
 # densekit's preset `head` changes this. What is different?
@@ -880,7 +888,11 @@ print("logits with the scale and without it, max|Δ| < 1e-9:", apart < 1e-9)
 
 # %% [markdown]
 # ## Your turn
-#
+
+# %%
+show(you_are_here())
+
+# %% [markdown]
 # The panel below trains with any settings: press *Train*, watch the curves, press *Stop* when you have seen enough. The features are
 # kept, so a training takes a second or two. The runs stay in the table. Begin with the original. Then change one setting at a time: rates of
 # 0.001, 0.01, 0.1 and 1. Where does it get worse, and what does the loss look like there?
