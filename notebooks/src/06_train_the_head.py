@@ -23,7 +23,7 @@
 # %% tags=["parameters"]
 weights: str = "embedded"  # of the frozen network; imagenet, or a file, will do as well
 image_size: int = 64  # pixels of a side: small, so that also the slow way is fast
-of_each: int = 15  # pictures of each class where the slow way is measured
+of_each: int = 10  # pictures of each class where the slow way is measured
 epochs: int = 10  # how often a training sees each picture
 seed: int = 0  # of first weights and of the order of the pictures
 install_from: str = ""  # only in Colab
@@ -338,7 +338,7 @@ print(len(data), "pictures in the folder,", len(few), "of them taken")
 
 # %%
 ### BEGIN SOLUTION
-my_guess = 19
+my_guess = 13
 ### END SOLUTION
 guess("batches in an epoch", my_guess)
 
@@ -894,7 +894,7 @@ show(you_are_here())
 
 # %% [markdown]
 # The panel below trains with any settings: press *Train*, watch the curves, press *Stop* when you have seen enough. The features are
-# kept, so a training takes a second or two. The runs stay in the table. Begin with the original. Then change one setting at a time: rates of
+# kept, so a training takes seconds. The runs stay in the table. Begin with the original. Then change one setting at a time: rates of
 # 0.001, 0.01, 0.1 and 1. Where does it get worse, and what does the loss look like there?
 
 # %% tags=["volatile"]
