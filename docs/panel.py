@@ -22,7 +22,7 @@ from urllib.request import urlopen
 import nbformat
 from PIL import Image
 
-from densekit.files import sample_folder, write_atomically
+from densekit.files import sample_folder, write_atomically, write_json
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 QUIET = (
@@ -65,11 +65,11 @@ def jupyterlab(folder: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--port=0"]
     command += [
         "--port-retries=0",
-        "--LabApp.news_url=None",
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         f"--IdentityProvider.token={TOKEN}",
         f"--ServerApp.root_dir={folder}",
     ]
+    no_news = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
+    write_json(folder / ".config" / "labconfig" / "page_config.json", no_news)
     with (folder / ".lab.log").open("w") as log:
         server = subprocess.Popen(command, cwd=folder, env=settings, stdout=log, stderr=subprocess.STDOUT)
         try:
@@ -158,10 +158,11 @@ class Panel:
         """Choose from a list."""
         self.field(label).locator("select").select_option(label=value)
 
-    def rows(self) -> list[list[str]]:
-        """Return the table of the runs."""
+    def rows(self) -> list[dict[str, str]]:
+        """Return the table of the runs, a row for each."""
+        names = self.area.locator("table thead th").all_inner_texts()
         rows = self.area.locator("table tbody tr").all()
-        return [row.locator("td").all_inner_texts() for row in rows]
+        return [dict(zip(names, row.locator("td").all_inner_texts(), strict=True)) for row in rows]
 
 
 def main() -> None:

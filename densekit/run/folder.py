@@ -186,15 +186,22 @@ def _made(folder: Path) -> Path:
 
 
 def new_folder(parent: Path, name: str) -> Path:
-    """Make the next free folder NAME-1, NAME-2 and so on: two processes that do so at once get two."""
-    parent.mkdir(parents=True, exist_ok=True)
-    while True:
-        folder = next_folder(parent, name)
-        try:
-            folder.mkdir()
-        except FileExistsError:
-            continue
-        return folder
+    """Make the next free folder NAME-1, NAME-2 and so on: two processes that do so at once get two.
+
+    Raises:
+        RunError: none can be made there.
+    """
+    try:
+        if parent.is_file():
+            raise RunError(f"{parent} is a file: name a folder for the runs")
+        parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            folder = next_folder(parent, name)
+            with suppress(FileExistsError):
+                folder.mkdir()
+                return folder
+    except OSError as error:
+        raise RunError(f"no folder for a run can be made in {parent} ({one_line(error)})") from error
 
 
 def next_folder(parent: Path, name: str) -> Path:

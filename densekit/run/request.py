@@ -7,11 +7,12 @@ import copy
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import yaml
 
-from densekit.config import RunConfig, load_config
+from densekit.config import PRESETS, RunConfig, load_config
 from densekit.errors import ConfigError, nearest
 from densekit.run.trainer import resolve
 from densekit.words import shown
@@ -44,6 +45,17 @@ def full_name(name: str) -> str:
     return known[name]
 
 
+def folder_text(data: Any) -> str:
+    """Return the path of a folder as text.
+
+    Raises:
+        ConfigError: it is no path.
+    """
+    if not isinstance(data, str | Path):
+        raise ConfigError(f"the data is a {type(data).__name__}: expected the path of a folder of images")
+    return str(data)
+
+
 @dataclass(frozen=True)
 class Request:
     """A training that is asked for; nothing is checked before somebody wants to know.
@@ -64,10 +76,11 @@ class Request:
         """Return a request with some settings changed; names may go without their section.
 
         Raises:
-            ConfigError: there is no such setting.
+            ConfigError: there is no such setting, or the folder is none.
         """
         named = {full_name(name): copy.deepcopy(value) for name, value in settings.items()}
-        return replace(self, settings={**self.settings, **named})
+        data = folder_text(named.pop("data.folder", self.data))
+        return replace(self, data=data, settings={**self.settings, **named})
 
     def config(self) -> RunConfig:
         """Return the whole configuration, checked.
@@ -75,6 +88,8 @@ class Request:
         Raises:
             ConfigError: with every problem that was found.
         """
+        if self.preset not in PRESETS:
+            raise ConfigError(f"no preset '{self.preset}': {nearest(str(self.preset), PRESETS)}")
         settings = copy.deepcopy(dict(self.settings))
         named = {keyword: settings.pop(key, None) for key, keyword in _OPTIONS.items()}
         return resolve(None, self.data, self.preset, settings=settings, **named)

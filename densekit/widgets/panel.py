@@ -22,10 +22,10 @@ import pandas as pd
 from IPython.display import display
 
 from densekit.config import RunConfig
-from densekit.errors import DensekitError, RunError
+from densekit.errors import ConfigError, DensekitError, RunError
 from densekit.run.classifier import Run
 from densekit.run.folder import next_folder
-from densekit.run.request import Request
+from densekit.run.request import Request, folder_text
 from densekit.widgets import panel_show
 from densekit.widgets.cells import when_cell_is_gone
 from densekit.widgets.panel_controls import Controls
@@ -259,12 +259,14 @@ def training_panel(
             `**{"data.image_size": 64}`.
 
     Raises:
-        ConfigError: no such preset or setting, or no such value.
+        ConfigError: no such preset or setting, no such value, or a folder without a name.
 
     Example:
         >>> panel = training_panel("data_samples/tabletop", epochs=3)
         >>> panel.start()
         >>> panel.wait().metrics["val_accuracy"]
     """
-    request = Request(str(data), preset).with_settings(settings)
+    if out is not None and not str(out).strip():
+        raise ConfigError("out is empty: name a folder for the runs, or leave it out")
+    request = Request(folder_text(data), preset).with_settings(settings)
     return TrainingPanel(request, Path(out) if out is not None else None)

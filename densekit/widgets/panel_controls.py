@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
@@ -91,7 +90,7 @@ class Controls:
         if "preset" in rest:
             request = Request(request.data, rest.pop("preset"), self._kept())
         if "data" in rest:
-            request = Request(_folder_text(rest.pop("data")), request.preset, request.settings)
+            rest["data.folder"] = rest.pop("data")
         if self._is_phased and "preset" not in values:
             _check_phase_is_named(rest)
         self.show(request.with_settings(rest))
@@ -193,9 +192,7 @@ def _values(phase: PhaseConfig) -> dict[str, Any]:
 def _is_controlled(key: str) -> bool:
     section, _, name = key.partition(".")
     return (
-        key in ("model.train_from", "data.folder")
-        or (section == "training" and name in FIELDS)
-        or key.startswith("phases.")
+        key == "model.train_from" or (section == "training" and name in FIELDS) or key.startswith("phases.")
     )
 
 
@@ -206,12 +203,6 @@ def _check_phase_is_named(settings: Iterable[str]) -> None:
             _, _, last = name.rpartition(".")
             place = f"phases.0.{'training.' if FIELDS[last].is_of_training else ''}{last}"
             raise ConfigError(f"{name}: each of the phases says it itself; name the phase, such as {place}")
-
-
-def _folder_text(data: Any) -> str:
-    if not isinstance(data, str | Path):
-        raise DensekitError(f"data is a {type(data).__name__}: expected the path of a folder of images")
-    return str(data)
 
 
 def _somewhere(request: Request) -> Request:

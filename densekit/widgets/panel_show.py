@@ -11,8 +11,9 @@ from densekit.run.classifier import Run
 from densekit.widgets.panel_work import Work
 from densekit.words import counted, percent, shown
 
-_ALWAYS = ("preset", "train_from", "epochs", "learning_rate")
-_CELL = "padding: 2px 10px; text-align: left; border-bottom: 1px solid rgba(128, 128, 128, 0.35)"
+_ALWAYS = ("preset", "train_from", "learning_rate", "epochs")
+_LINE = "border-bottom: 1px solid rgba(128, 128, 128, 0.35)"
+_CELL = f"padding: 2px 10px; text-align: left; white-space: nowrap; {_LINE}"
 _VERMILLION = "border-left: 4px solid rgb(213, 94, 0); background: rgba(213, 94, 0, 0.10); padding: 6px 10px"
 
 Row = dict[str, str]
@@ -66,13 +67,18 @@ def _legend(work: Work) -> str:
 
 
 def rows(works: Sequence[Work]) -> list[Row]:
-    """Return a row for each training: what it was asked for, where they differ, and what came out."""
+    """Return a row for each training: what it was asked for, what came out, and where else they differ."""
     asked = [_asked(work) for work in works]
     names = dict.fromkeys(name for one in asked for name in one)
     differing = [name for name in names if len({one.get(name, "") for one in asked}) > 1]
-    columns = [name for name in names if name in _ALWAYS or name in differing]
+    others = [name for name in names if name in differing and name not in _ALWAYS]
     return [
-        {"run": str(work.number), **{name: one.get(name, "") for name in columns}, **_came_out(work)}
+        {
+            "run": str(work.number),
+            **{name: one[name] for name in _ALWAYS},
+            **_came_out(work),
+            **{name: one.get(name, "") for name in others},
+        }
         for work, one in zip(works, asked, strict=True)
     ]
 
@@ -87,7 +93,8 @@ def table(works: Sequence[Work]) -> str:
     caption = '<caption style="text-align: left; font-weight: bold">The runs made here</caption>'
     style = "border-collapse: collapse; margin: 4px 0"
     parts = f"{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
-    return f'<table style="{style}">{parts}</table>{_on_chance(works)}'
+    scrolled = f'<div style="overflow-x: auto"><table style="{style}">{parts}</table></div>'
+    return scrolled + _on_chance(works)
 
 
 def _line(row: Row, is_best: bool) -> str:
@@ -174,7 +181,7 @@ def _end_of(run: Run) -> str:
 
 def _failed(work: Work) -> str:
     told = one_line(work.error) if work.error is not None else ""
-    return f"failed: {told[:80]}{'…' if len(told) > 80 else ''}"
+    return f"failed: {told[:40]}{'…' if len(told) > 40 else ''}"
 
 
 def pre(text: str) -> str:

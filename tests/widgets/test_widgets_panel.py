@@ -253,6 +253,19 @@ class TestMistakes:
             panel.wait()
         assert not (pictures / "runs").exists()
 
+    def test_runs_that_can_be_kept_nowhere_are_refused(self, pictures, small, tmp_path):
+        (tmp_path / "file").write_text("x")
+        panel = training_panel(pictures, out=tmp_path / "file", **small)
+        panel.start()
+        with pytest.raises(RunError, match="file is a file: name a folder for the runs"):
+            panel.wait()
+        with pytest.raises(ConfigError, match="out is empty"):
+            training_panel(pictures, out=" ", **small)
+        panel = training_panel(pictures, out=tmp_path / ("x" * 300), **small)
+        panel.start()
+        with pytest.raises(RunError, match="no folder for a run can be made"):
+            panel.wait()
+
     def test_a_view_that_fails_does_the_training_no_harm_but_is_not_hidden(self, panel, monkeypatch):
         def fail(works: object) -> None:
             raise ZeroDivisionError("of the view")

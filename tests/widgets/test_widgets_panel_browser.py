@@ -21,10 +21,6 @@ except MissingError as missing:
 LONG = 100_000  # epochs
 
 
-def numbers(panel: Panel) -> list[str]:
-    return [row[5] for row in panel.rows()]
-
-
 def command(panel: Panel, *parts: str) -> str:
     """Wait until the command that is shown has these parts; return it."""
     shown = panel.area.locator("pre")
@@ -61,8 +57,8 @@ def test_train_train_again_stop_and_change_the_preset(
         panel.button("Train").click()
         panel.until("Run 2 (complete|has failed)")
         rows = panel.rows()
-        assert [row[3] for row in rows] == ["0.001", "0.03"]
-        assert all(re.search(r"% \(\d of 6\)", number) for number in numbers(panel))
+        assert [row["learning_rate"] for row in rows] == ["0.001", "0.03"]
+        assert all(re.search(r"% \(\d of 6\)", row["val accuracy"]) for row in rows)
         assert "2 runs against epochs" in panel.area.locator("img").get_attribute("alt")
 
         panel.type("epochs", str(LONG))
@@ -77,7 +73,7 @@ def test_train_train_again_stop_and_change_the_preset(
         page.wait_for_function("src => document.querySelector('.widget-vbox img').src != src", arg=before)
         panel.button("Stop").click()
         assert "stopped after" in panel.until("Run 3 (stopped|has failed)")
-        assert "stopped after" in panel.rows()[2][-1]
+        assert "stopped after" in panel.rows()[2]["state"]
 
         panel.choose("preset", "full")
         assert "--preset full" in command(panel, "--preset full")

@@ -196,7 +196,9 @@ class TestSetting:
             ({"nothing": 1}, "nothing: no such setting"),
             ({"preset": "none"}, "no preset 'none'"),
             ({"preset": 3}, "no preset '3'"),
-            ({"data": 3}, "data is a int: expected the path of a folder"),
+            ({"data": 3}, "the data is a int: expected the path of a folder"),
+            ({"preset": None}, "no preset 'None'"),
+            ({"folder": None}, "the data is a NoneType"),
             ({"data.folder": "x", "optimizer": "lion"}, "optimizer"),
         ],
     )
@@ -205,6 +207,11 @@ class TestSetting:
         with pytest.raises(DensekitError, match=told):
             controls.set(values)
         assert controls.request() == before
+
+    def test_the_folder_has_three_names(self, controls):
+        for name in ("data", "folder", "data.folder"):
+            controls.set({name: f"by {name}"})
+            assert controls.folder.value == controls.request().data == f"by {name}"
 
     def test_a_folder_may_be_named_later(self, told):
         controls = Controls(Request(""), told)
