@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -48,6 +49,13 @@ def browser_path() -> str:
     if found is None:
         raise MissingError(f"no browser was found ({', '.join(BROWSERS)}): on Debian, `apt install chromium`")
     return found
+
+
+def check_tools() -> None:
+    """Raise a MissingError that says what has to be installed, if anything has."""
+    browser_path()
+    if find_spec("playwright") is None:
+        raise MissingError("Playwright is not installed: `make panel` does it, or `pip install playwright`")
 
 
 @contextmanager
@@ -167,6 +175,7 @@ class Panel:
 
 def main() -> None:
     """Train with two rates, read both numbers, and take the picture."""
+    check_tools()
     with tempfile.TemporaryDirectory() as folder:
         notebook = Path(folder) / "panel.ipynb"
         shutil.copytree(sample_folder("tabletop"), Path(folder) / "tabletop")
@@ -205,5 +214,5 @@ def small(picture: bytes) -> bytes:
 if __name__ == "__main__":
     try:
         main()
-    except (MissingError, ModuleNotFoundError) as missing:
+    except MissingError as missing:
         sys.exit(f"the picture of the panel can't be made: {missing}")

@@ -1,7 +1,4 @@
-"""The panel in JupyterLab and a real browser, as a learner uses it. Skipped where either is missing.
-
-`pip install playwright`, and a Chromium or Chrome of the system (`apt install chromium`), are what it needs.
-"""
+"""The panel in JupyterLab and a real browser, as a learner uses it; skipped where no browser can be driven."""
 
 import json
 import re
@@ -10,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from docs.panel import MissingError, Panel, browser_path, opened, run_cell, write_notebook
+from docs.panel import MissingError, Panel, check_tools, opened, run_cell, write_notebook
 
-pytest.importorskip("playwright", reason="Playwright is not installed")
 try:
-    browser_path()
+    check_tools()
 except MissingError as missing:
     pytest.skip(str(missing), allow_module_level=True)
 
