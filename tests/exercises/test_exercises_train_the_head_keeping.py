@@ -54,7 +54,7 @@ def test_exercise_4_wants_every_embedding_once_in_order_and_in_eval_mode():
 
     assert_checker(
         check.exercise_4,
-        right=[_embeddings(), written_into, one_by_one],
+        right=[check.embeddings_of, _embeddings(), written_into, one_by_one],
         wrong=[
             (_embeddings(prepare=lambda network: None), "tensors of the network moved, expected 0"),
             (_embeddings(batches=_whole_batches), "8 of 10 images have embeddings"),
@@ -89,7 +89,7 @@ def test_exercise_9_wants_the_head_that_needs_no_scale():
 
     assert_checker(
         check.exercise_9,
-        right=[lambda w, b, m, d: (w / d, b - (w / d) @ m), by_a_layer, in_float32],
+        right=[check.folded, by_a_layer, in_float32],
         wrong=[
             (lambda w, b, m, d: (w / d, b), "it is still the old one"),
             (lambda w, b, m, d: (w / d, b + (w / d) @ m), "so what it adds up to is subtracted"),

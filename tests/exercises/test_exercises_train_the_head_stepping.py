@@ -65,6 +65,7 @@ def test_exercise_6_wants_a_rate_that_falls_when_its_epochs_are_done():
             lambda epoch, first, every, factor: first * factor ** ((epoch - 1) // every),
             _falling,
             from_the_schedule,
+            schedules.rate_at,
         ],
         wrong=[
             (
@@ -100,7 +101,7 @@ def test_exercise_7_wants_every_look_and_one_at_the_end():
 
     assert_checker(
         schedules.exercise_7,
-        right=[_steps, as_a_tuple],
+        right=[schedules.steps_to_validate, _steps, as_a_tuple],
         wrong=[
             (partial(_steps, end=False), "the end of the training is missing"),
             (end_twice, "a step is in it twice"),
