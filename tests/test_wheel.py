@@ -60,8 +60,9 @@ def test_nothing_is_packed_that_is_not_the_project_s(wheel: zipfile.ZipFile) -> 
 def test_course_samples_and_package_are_packed_whole(wheel: zipfile.ZipFile) -> None:
     names = set(wheel.namelist())
     bundled = [path for path in (ROOT / "data_samples").rglob("*") if path.is_file()]
-    bundled += (ROOT / "notebooks").glob("*/[0-9][0-9]_*")
-    bundled += (ROOT / "notebooks").glob("[0-9][0-9]_*")
+    bundled += (ROOT / "notebooks").glob("*/[0-9][0-9]*_*")
+    bundled += (ROOT / "notebooks").glob("[0-9][0-9]*_*")
+    bundled += (ROOT / "notebooks" / "measured").glob("*.json")
     assert {f"densekit/_bundled/{path.relative_to(ROOT).as_posix()}" for path in bundled} <= names
     assert {path.relative_to(ROOT).as_posix() for path in (ROOT / "densekit").rglob("*.py")} <= names
 
