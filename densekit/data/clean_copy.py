@@ -68,7 +68,7 @@ def write_clean_copy(diagnosis: Diagnosis, target: Path | str) -> CleanCopy:
     """
     target = Path(target).expanduser()
     check_target(target, diagnosis.root)
-    left_out = tuple(_left_out(diagnosis.problems))
+    left_out = left_out_of_a_copy(diagnosis)
     images = _kept(diagnosis.root, {problem.path for problem in left_out})
     if not images:
         raise DataError(f"nothing of {diagnosis.root} can be used, so there is nothing to copy")
@@ -86,6 +86,11 @@ def write_clean_copy(diagnosis: Diagnosis, target: Path | str) -> CleanCopy:
             target.rmdir()  # it is empty, or this fails
         unfinished.rename(target)
     return CleanCopy(target, len(images), left_out)
+
+
+def left_out_of_a_copy(diagnosis: Diagnosis) -> tuple[Problem, ...]:
+    """Return what a clean copy does without: one problem for each file or folder."""
+    return tuple(_left_out(diagnosis.problems))
 
 
 def _left_out(problems: Sequence[Problem]) -> Iterator[Problem]:

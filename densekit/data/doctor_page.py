@@ -105,7 +105,7 @@ def _items(problems: Sequence[Problem], root: Path) -> Iterator[str]:
     for problem in problems:
         name = _text(problem.path.relative_to(root) if problem.path != root else root)
         told = f"<code>{name}</code><br>{_text(problem.message)}"
-        source = _thumbnail(problem) if pictures < PICTURES else None
+        source = thumbnail(problem) if pictures < PICTURES else None
         if source is None:
             yield f'<li class="text">{told}</li>'
         else:
@@ -114,7 +114,7 @@ def _items(problems: Sequence[Problem], root: Path) -> Iterator[str]:
             yield f'<li><img src="{source}" alt="{alt}">{told}</li>'
 
 
-def _thumbnail(problem: Problem) -> str | None:
+def thumbnail(problem: Problem) -> str | None:
     """Return a picture as a data URL, small; None for what is no picture that can be read."""
     if problem.kind in _NO_PIXELS or not has_image_name(problem.path) or not problem.path.is_file():
         return None

@@ -16,6 +16,7 @@ from densekit.plots.ladder import difference_ladder, difference_strip
 from densekit.plots.measured import accuracy_lines, zoo_scatter
 from densekit.plots.network import cost_bars, ledger_overview, size_ladder
 from densekit.plots.pictures import before_after, image_grid, prediction_grid
+from densekit.plots.sizes import size_scatter
 from densekit.plots.stages import dial, stage_bars
 from densekit.plots.sweep import learning_rate_sweep
 from densekit.plots.way import you_are_here
@@ -49,6 +50,7 @@ __all__ = [
     "scenario_grid",
     "show",
     "size_ladder",
+    "size_scatter",
     "stage_bars",
     "time_and_accuracy",
     "training_curves",
