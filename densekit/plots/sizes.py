@@ -41,8 +41,8 @@ def size_scatter(sizes: Mapping[str, Sequence[tuple[int, int]]], title: str) -> 
     with styled():
         figure = new_figure(6.4, 4.4)
         axes = figure.subplots()
-        most = max(max(size) for size in everything)
-        axes.plot([1, most], [1, most], color=GREY, linewidth=0.8, linestyle=":", label="square")
+        ends = [min(map(min, everything)), max(map(max, everything))]
+        axes.plot(ends, ends, color=GREY, linewidth=0.8, linestyle=":", label="square")
         for number, (name, each) in enumerate(sizes.items()):
             colour, marker = _LOOKS[number % len(_LOOKS)]
             counts = Counter(each)

@@ -541,7 +541,8 @@ with reveal("the most accurate stop", most_accurate):
 
 # %% [markdown]
 # Three panels, one row for each stop: what is reached, what is waited for, what is held in memory. Look at the intervals first:
-# which stops can't be told apart?
+# which stops can't be told apart? (The seconds are those of one thread on a machine that others used, too: compare them, and
+# don't quote them.)
 #
 # ### Exercise 8: the cheapest stop that will do (6 min, easy)
 # `stops` is a list of dictionaries with `stop`, `accuracy`, `half` and `seconds`. Find the most accurate stop. Its accuracy minus
