@@ -36,13 +36,16 @@ from torch.nn import functional as F
 from densekit.model.densenet import DenseBlock, DenseLayer
 from densekit.model.saving.passes import (
     Norm,
+    Scratch,
     Statistics,
     back_through_convolution,
     back_through_norm,
     back_through_relu,
+    back_through_squeeze,
     count,
     gain_and_bias,
     rectified,
+    squeezed,
     statistics_of,
     wide,
 )
@@ -81,7 +84,7 @@ class SavingBlock(DenseBlock):
         device = x.device.type
         if torch.is_autocast_enabled(device):
             x = x.to(torch.get_autocast_dtype(device))
-        parameters = [one for layer in layers for one in _Weights.of(layer)]
+        parameters = [one for layer in layers for one in _Weights.of(layer, x.dtype)]
         with torch.autocast(device, enabled=False):
             return _Rewritten.apply(x, layers, *parameters)  # type: ignore[no-untyped-call]
 
@@ -97,9 +100,11 @@ class _Weights(NamedTuple):
     grow: Tensor  # (growth_rate, bn_size * growth_rate, 3, 3)
 
     @classmethod
-    def of(cls, layer: DenseLayer) -> "_Weights":
+    def of(cls, layer: DenseLayer, dtype: torch.dtype) -> "_Weights":
+        """Return them; those of convolutions as autocast has them, and their gradients find the way back."""
         one, two = layer.norm1, layer.norm2
-        return cls(one.weight, one.bias, layer.conv1.weight, two.weight, two.bias, layer.conv2.weight)
+        squeeze, grow = layer.conv1.weight.to(dtype), layer.conv2.weight.to(dtype)
+        return cls(one.weight, one.bias, squeeze, two.weight, two.bias, grow)
 
     def norm1(self, layer: DenseLayer) -> Norm:
         return Norm(self.gain1, self.bias1, layer.norm1.eps)
@@ -131,10 +136,11 @@ class _Rewritten(torch.autograd.Function):
         maps = x.new_empty(n, h, w, total).permute(0, 3, 1, 2)  # (N, total, H, W) in channels-last memory
         known = Statistics(*x.new_empty(2, total, dtype=wide(x.dtype)))
         kept: list[_Kept] = []
+        scratch = Scratch(x, max(total, weights[0].squeeze.shape[0]))
         _append(x, maps, known, 0)
         for index, (layer, own) in enumerate(zip(layers, weights, strict=True)):
             so_far = first + index * growth
-            new, own_kept = _forwards(layer, own, maps[:, :so_far], known.of_first(so_far))
+            new, own_kept = _forwards(layer, own, maps[:, :so_far], known.of_first(so_far), scratch)
             _append(new, maps, known, so_far)
             kept.append(own_kept)
         ctx.save_for_backward(maps, *known, *parameters, *(one for each in kept for one in each))
@@ -147,7 +153,8 @@ class _Rewritten(torch.autograd.Function):
         maps, mean, variance, *rest = ctx.saved_tensors
         behind = len(ctx.layers) * len(_Weights._fields)
         weights, kept = _per_layer(_Weights, rest[:behind]), _per_layer(_Kept, rest[behind:])
-        way = _WayBack(maps, Statistics(mean, variance), gradient)
+        scratch = Scratch(maps, max(maps.shape[1], weights[0].squeeze.shape[0]))
+        way = _WayBack(maps, Statistics(mean, variance), gradient, scratch)
         gradients: list[Tensor] = []
         so_far = maps.shape[1]
         for layer, own, own_kept in zip(reversed(ctx.layers), reversed(weights), reversed(kept), strict=True):
@@ -164,18 +171,23 @@ def _append(new: Tensor, maps: Tensor, known: Statistics, so_far: int) -> None:
     known.mean[here], known.variance[here] = statistics_of(new)
 
 
-def _forwards(layer: DenseLayer, own: _Weights, seen: Tensor, known: Statistics) -> tuple[Tensor, _Kept]:
+def _forwards(
+    layer: DenseLayer, own: _Weights, seen: Tensor, known: Statistics, scratch: Scratch
+) -> tuple[Tensor, _Kept]:
     """Return the new features of a layer, and what it keeps, from the features so far and their statistics."""
-    positions, dtype = _positions(seen), seen.dtype
-    squeezed = F.conv2d(rectified(_together(seen), known, own.norm1(layer)), own.squeeze.to(dtype))
-    within = statistics_of(squeezed)
-    new = F.conv2d(rectified(squeezed, within, own.norm2(layer)), own.grow.to(dtype), padding=1)
-    count(layer.norm1, known, positions)
-    count(layer.norm2, within, positions)
+    if seen.dtype != wide(seen.dtype):
+        seen = scratch.copy("seen", seen)
+    active = rectified(seen, known, own.norm1(layer), scratch.take("active", seen.shape[1]))
+    bottleneck = squeezed(active, own.squeeze)
+    within = statistics_of(bottleneck)
+    active = rectified(bottleneck, within, own.norm2(layer), scratch.take("active", bottleneck.shape[1]))
+    new = F.conv2d(active, own.grow, padding=1)
+    count(layer.norm1, known, _positions(seen))
+    count(layer.norm2, within, _positions(seen))
     if layer.drop_rate == 0:
-        return new, _Kept(squeezed, *within, None)
+        return new, _Kept(bottleneck, *within, None)
     dropped, stays = torch.native_dropout(new, layer.drop_rate, True)
-    return dropped, _Kept(squeezed, *within, stays)
+    return dropped, _Kept(bottleneck, *within, stays)
 
 
 class _WayBack:
@@ -185,10 +197,11 @@ class _WayBack:
         maps: the features, (N, C, H, W).
         known: their statistics.
         gradient: what comes from behind the block, (N, C, H, W); it is left as it is.
+        scratch: for the passes of all layers.
     """
 
-    def __init__(self, maps: Tensor, known: Statistics, gradient: Tensor) -> None:
-        self.maps, self.known = maps, known
+    def __init__(self, maps: Tensor, known: Statistics, gradient: Tensor, scratch: Scratch) -> None:
+        self.maps, self.known, self.scratch = maps, known, scratch
         self._gradient = gradient.clone(memory_format=torch.channels_last)
         self._slope, self._offset = torch.zeros_like(known.mean), torch.zeros_like(known.mean)
 
@@ -224,22 +237,21 @@ def _backwards(
     gradient = way.gradient_of(so_far, so_far + own.grow.shape[0])
     if kept.stays is not None:
         gradient = gradient * kept.stays / (1 - layer.drop_rate)
-    dtype, within, norm2 = gradient.dtype, Statistics(kept.mean, kept.variance), own.norm2(layer)
-    active = rectified(kept.bottleneck, within, norm2)  # what conv2 has seen
-    gradient, of_grow = back_through_convolution(gradient, active, own.grow.to(dtype))
+    bottleneck, within, norm2 = kept.bottleneck, Statistics(kept.mean, kept.variance), own.norm2(layer)
+    active = rectified(bottleneck, within, norm2, way.scratch.take("active", bottleneck.shape[1]))
+    gradient, of_grow = back_through_convolution(gradient, active, own.grow)
     gradient = back_through_relu(gradient, active)
-    squeezed, of_gain2, of_bias2 = back_through_norm(gradient, kept.bottleneck, within, norm2)
-    del active, gradient
+    gradient, of_gain2, of_bias2 = back_through_norm(gradient, bottleneck, within, norm2)
 
     known, norm1 = way.known.of_first(so_far), own.norm1(layer)
-    seen = _together(way.maps[:, :so_far])
-    active = rectified(seen, known, norm1)  # what conv1 has seen
-    gradient, of_squeeze = back_through_convolution(squeezed, active, own.squeeze.to(dtype))
-    gradient = back_through_relu(gradient, active)
-    of_gain1, of_bias1 = gain_and_bias(gradient, seen, known, norm1)
-    way.add(gradient, of_gain1, of_bias1, norm1)
-    of_weights = of_gain1, of_bias1, of_squeeze, of_gain2, of_bias2, of_grow
-    return tuple(found.to(weight.dtype) for found, weight in zip(of_weights, own, strict=True))
+    seen = way.scratch.copy("seen", way.maps[:, :so_far])
+    active = rectified(seen, known, norm1, way.scratch.take("active", so_far))
+    of_seen = way.scratch.take("gradient", so_far)
+    of_squeeze = back_through_squeeze(gradient, active, own.squeeze, of_seen)
+    back_through_relu(of_seen, active)
+    of_gain1, of_bias1 = gain_and_bias(of_seen, seen, known, norm1)
+    way.add(of_seen, of_gain1, of_bias1, norm1)
+    return of_gain1, of_bias1, of_squeeze, of_gain2, of_bias2, of_grow
 
 
 def _per_layer(kind: type[Kind], flat: Sequence[Any]) -> list[Kind]:
