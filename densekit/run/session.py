@@ -18,6 +18,7 @@ from densekit.evaluation.files import write_tables
 from densekit.evaluation.report import Report
 from densekit.files import write_json, write_text
 from densekit.model.cut import CLASSIFIER
+from densekit.model.saving.block import save_memory
 from densekit.run.artefact import Artefact
 from densekit.run.classifier import backbone
 from densekit.run.folder import (
@@ -87,6 +88,8 @@ class Session:
             self.train, self.val = (tuple(split.samples(root, part)) for part in ("train", "val"))
         self.network = backbone(config, len(self.classes), config.plan[0].training.seed)
         check_plan(config, self.network, len(self.train), team)
+        if config.compute.save_memory:
+            save_memory(self.network)
         self.compute.place(self.network)
 
     def first_phase(self) -> Phase:
@@ -217,6 +220,7 @@ class Session:
             [data.augmentation.model_dump(), data.stored_views, self.config.model.drop_rate],
             [asdict(self.network.config), self.network.weights.sha256, self.network.preprocessing.identity],
             [self.compute.precision, self.classes],
+            *(["save_memory"] if self.config.compute.save_memory else []),  # which rounds in another order
             *[(part.hashes, part.labels.tolist()) for part in (phase.learned_from, phase.held_back)],
         ]
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()

@@ -19,8 +19,8 @@ never a convolution. Three observations make up for their time:
 
       dx = Σ_l  s_l · (dy_l − Σdy_l / M − x̂_l · Σ(dy_l · x̂_l) / M)
 
-  of which all but s_l · dy_l is an affine function of x. So each reader adds s_l · dy_l to the maps' gradient, and
-  two numbers a channel, slope and offset, wait until the last reader is through.
+  of which all but s_l · dy_l is an affine function of x. So each reader adds s_l · dy_l to the maps' gradient,
+  and two numbers a channel, slope and offset, wait until the last reader is through.
 
 Gradients and running statistics are those of the plain block, to rounding.
 """
@@ -73,7 +73,7 @@ class SavingBlock(DenseBlock):
     """
 
     def __init__(self, block: DenseBlock) -> None:
-        nn.ModuleDict.__init__(self, block.items())
+        nn.ModuleDict.__init__(self, dict(block.items()))
         self.train(block.training)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -148,7 +148,7 @@ class _Rewritten(torch.autograd.Function):
         return maps
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         maps, mean, variance, *rest = ctx.saved_tensors
         behind = len(ctx.layers) * len(_Weights._fields)
@@ -223,7 +223,7 @@ class _WayBack:
         self._offset[:channels] -= scale * of_bias / positions + slope * known.mean
 
     def gradient_of(self, start: int, stop: int) -> Tensor:
-        """Return the gradient of some channels, (N, stop - start, H, W), once all who read them have added theirs."""
+        """Return the gradient of these channels, (N, c, H, W), once all who read them have added theirs."""
         here = slice(start, stop)
         slope, offset = self._slope[here, None, None], self._offset[here, None, None]
         affine = torch.addcmul(offset, self.maps[:, here].to(offset.dtype), slope)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 
 class Statistics(NamedTuple):
-    """Mean and variance of each channel over a batch and its positions, both (C,); the variance divides by N·H·W."""
+    """Mean and variance of each channel over N, H and W, (C,) each; the variance is the biased one."""
 
     mean: Tensor
     variance: Tensor
@@ -71,7 +71,7 @@ class Scratch:
         self._pieces: dict[str, Tensor] = {}
 
     def take(self, name: str, channels: int) -> Tensor:
-        """Return memory, (N, channels, H, W) in channels-last order; it holds until the name is asked for again."""
+        """Return memory, (N, channels, H, W), channels last; the next call with this name returns it again."""
         n, _, h, w = self._like.shape
         if name not in self._pieces:
             self._pieces[name] = self._like.new_empty(n * h * w * self._channels)
@@ -96,7 +96,16 @@ def rectified(maps: Tensor, statistics: Statistics, norm: Norm, out: Tensor) -> 
         nothing = statistics.mean.new_empty(0)
         gain, bias, epsilon = norm
         torch.ops.aten.native_batch_norm.out(
-            maps, gain, bias, *statistics, False, 0.0, epsilon, out=out, save_mean=nothing, save_invstd=nothing
+            maps,
+            gain,
+            bias,
+            *statistics,
+            False,
+            0.0,
+            epsilon,
+            out=out,
+            save_mean=nothing,
+            save_invstd=nothing,
         )
     return out.relu_()
 
