@@ -13,12 +13,12 @@ from tqdm.auto import tqdm
 from densekit.config import RunConfig
 from densekit.data.folder import open_folder
 from densekit.devices import bf16_is_fast, choose_compute
-from densekit.errors import DataError, RunError, listed
+from densekit.errors import ConfigError, DataError, RunError, listed
 from densekit.evaluation.files import write_tables
 from densekit.evaluation.report import Report
 from densekit.files import write_json, write_text
 from densekit.model.cut import CLASSIFIER
-from densekit.model.saving.block import save_memory
+from densekit.model.saving.block import DEVICES, save_memory
 from densekit.run.artefact import Artefact
 from densekit.run.classifier import backbone
 from densekit.run.folder import (
@@ -89,8 +89,17 @@ class Session:
         self.network = backbone(config, len(self.classes), config.plan[0].training.seed)
         check_plan(config, self.network, len(self.train), team)
         if config.compute.save_memory:
-            save_memory(self.network)
+            self._save_memory()
         self.compute.place(self.network)
+
+    def _save_memory(self) -> None:
+        kind = self.compute.device.type
+        if kind not in DEVICES:
+            raise ConfigError(
+                f"compute.save_memory is true, but it has no passes for the device '{kind}': leave it out, or "
+                f"compute on {' or '.join(DEVICES)}"
+            )
+        save_memory(self.network)
 
     def first_phase(self) -> Phase:
         """Return the first phase, made ready to be trained; nothing is written but features into the store."""

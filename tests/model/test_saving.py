@@ -174,6 +174,32 @@ class TestUse:
                     norm.eval()
         assert furthest(one_step(plain, images()), one_step(saving, images())) < 1e-10
 
+    @pytest.mark.parametrize(
+        "norm",
+        [nn.InstanceNorm2d(16, affine=True), nn.BatchNorm2d(16, affine=False), nn.BatchNorm2d(16).eval()],
+    )
+    def test_norms_of_another_kind_compute_as_before(self, norm: nn.Module) -> None:
+        plain, saving = pair()
+        for network in (plain, saving):
+            network.features.denseblock1.denselayer1.norm1 = copy.deepcopy(norm).double()
+        assert furthest(one_step(plain, images()), one_step(saving, images())) < 1e-10
+
+    def test_a_network_that_is_bfloat16_throughout_computes_as_before(self) -> None:
+        plain, saving = (network.bfloat16() for network in pair())
+        pixels = images().bfloat16()
+        assert furthest(one_step(plain, pixels), one_step(saving, pixels)) == 0
+
+    def test_without_data_it_tells_the_shapes(self) -> None:
+        saving = DenseNet(TINY, num_classes=5)
+        save_memory(saving)
+        assert saving.to("meta")(images().float().to("meta")).shape == (3, 5)
+
+    def test_who_changes_the_features_in_place_is_told(self) -> None:
+        _, saving = pair()
+        maps = saving.features.denseblock1(torch.randn(3, 16, 8, 8, dtype=torch.float64))
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            maps.mul_(2).sum().backward()
+
     def test_frozen_weights_get_no_gradient_and_the_others_the_same(self) -> None:
         plain, saving = pair()
         for network in (plain, saving):

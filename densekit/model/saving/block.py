@@ -50,13 +50,16 @@ from densekit.model.saving.passes import (
     wide,
 )
 
+DEVICES = ("cpu", "cuda")
+"""Where a block can save memory: torch has what it needs for these kinds of device."""
+
 
 def save_memory(network: nn.Module) -> None:
     """Let all dense blocks of a network train in less memory, in place.
 
-    The weights stay the very same tensors under the same names. In evaluation mode, and where a norm in a block
-    is something else than a training `BatchNorm2d`, a block computes as before. While it trains, the modules
-    inside are not called one by one: a hook on one of them would not be.
+    The weights stay the very same tensors under the same names. In evaluation mode, on another kind of device,
+    and where a norm in a block is something else than a training `BatchNorm2d` in float32 or more, a block
+    computes as before. While it trains, the modules inside are not called one by one, nor are hooks on them.
     """
     for name, child in list(network.named_children()):
         if isinstance(child, DenseBlock):
@@ -79,11 +82,13 @@ class SavingBlock(DenseBlock):
     def forward(self, x: Tensor) -> Tensor:
         """Return all features, (N, in_channels + num_layers * growth_rate, H, W), from (N, in_channels, H, W)."""
         layers: Any = tuple(self.values())
-        if not (torch.is_grad_enabled() and all(map(_normalises_by_batch, layers)) and _positions(x) > 1):
-            return super().forward(x)
         device = x.device.type
+        if not (device in DEVICES and torch.is_grad_enabled() and _positions(x) > 1):
+            return super().forward(x)
         if torch.is_autocast_enabled(device):
             x = x.to(torch.get_autocast_dtype(device))
+        if not all(_normalises_by_batch(layer, wide(x.dtype)) for layer in layers):
+            return super().forward(x)
         parameters = [one for layer in layers for one in _Weights.of(layer, x.dtype)]
         with torch.autocast(device, enabled=False):
             return _Rewritten.apply(x, layers, *parameters)  # type: ignore[no-untyped-call]
@@ -133,7 +138,9 @@ class _Rewritten(torch.autograd.Function):
         weights = _per_layer(_Weights, parameters)
         (n, first, h, w), growth = x.shape, weights[0].grow.shape[0]
         total = first + len(layers) * growth
-        maps = x.new_empty(n, h, w, total).permute(0, 3, 1, 2)  # (N, total, H, W) in channels-last memory
+        maps = torch.empty(
+            (n, total, h, w), dtype=x.dtype, device=x.device, memory_format=torch.channels_last
+        )
         known = Statistics(*x.new_empty(2, total, dtype=wide(x.dtype)))
         kept: list[_Kept] = []
         scratch = Scratch(x, max(total, weights[0].squeeze.shape[0]))
@@ -269,6 +276,9 @@ def _positions(maps: Tensor) -> int:
     return maps.numel() // maps.shape[1]
 
 
-def _normalises_by_batch(layer: DenseLayer) -> bool:
-    """Say whether the norms of a layer take a batch's own statistics, as every norm does that is trained."""
-    return all(type(norm) is nn.BatchNorm2d and norm.training for norm in (layer.norm1, layer.norm2))
+def _normalises_by_batch(layer: DenseLayer, dtype: torch.dtype) -> bool:
+    """Say whether the norms of a layer take a batch's own statistics, and have gains and biases of this type."""
+    return all(
+        type(norm) is nn.BatchNorm2d and norm.training and norm.affine and norm.weight.dtype == dtype
+        for norm in (layer.norm1, layer.norm2)
+    )
