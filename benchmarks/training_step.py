@@ -23,6 +23,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from math import isfinite
 from multiprocessing import get_context
+from pathlib import Path
 from statistics import median
 
 import torch
@@ -121,8 +122,9 @@ class Row:
 
 
 def measure(size: int, batch: int, rounds: int) -> list[Row]:
-    """Time all ways and the matrix products in turn, then take the peak memory of each way."""
+    """Take the peak memory of each way, then time all of them and the matrix products in turn."""
     ways = ways_to_train()
+    peaks = {name: peak_memory(name, size, batch) for name in ways}
     work = 3 * 2.0 * multiply_adds(densenet121("none", CLASSES), size) * batch  # floating-point operations
     products = {"fp32": matrix_product(torch.float32)}
     if bf16_is_fast():
@@ -130,8 +132,6 @@ def measure(size: int, batch: int, rounds: int) -> list[Row]:
     candidates: dict[str, Candidate] = {name: way.steps(size, batch) for name, way in ways.items()}
     candidates |= {precision: multiply for precision, (multiply, _) in products.items()}
     seconds = interleaved(candidates, rounds)
-    candidates.clear()
-    peaks = {name: peak_memory(name, size, batch) for name in ways}
     return [
         Row(
             size=size,
@@ -161,7 +161,14 @@ def _grown(name: str, size: int, batch: int) -> float:
 
 
 def _largest_so_far() -> float:
-    """Return the largest resident set of this process so far, in MiB."""
+    """Return the largest resident set of this process so far, in MiB.
+
+    On Linux from /proc, since `getrusage` begins there with what the process that started this one had.
+    """
+    status = Path("/proc/self/status")
+    if status.is_file():
+        line = next(one for one in status.read_text().splitlines() if one.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
     unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
