@@ -64,6 +64,7 @@ lowest: $(READY)  ## run the unit tests on the lowest versions of what densekit 
 
 bench: $(READY)  ## time densekit against the usual ways, side by side
 	OMP_WAIT_POLICY=ACTIVE $(BIN)/python benchmarks/extraction.py
+	OMP_WAIT_POLICY=ACTIVE $(BIN)/python benchmarks/training_step.py
 	OMP_WAIT_POLICY=ACTIVE $(BIN)/python benchmarks/head_only.py
 	OMP_WAIT_POLICY=ACTIVE $(BIN)/python benchmarks/warm_head.py
 	OMP_WAIT_POLICY=ACTIVE $(BIN)/python benchmarks/partial.py --set data.image_size=224 training.batch_size=32

@@ -97,7 +97,7 @@ class TestRooms:
         ("training",),
         ("features", "evaluation"),
         ("plots",),
-        ("model.proof", "model.frozen"),
+        ("model.proof", "model.frozen", "model.saving"),
         ("model",),
         ("data",),
         ("config",),
@@ -109,6 +109,7 @@ class TestRooms:
     DEEPER: ClassVar = {
         "densekit.model.proof": "model.proof",
         "densekit.model.frozen": "model.frozen",
+        "densekit.model.saving": "model.saving",
     }
 
     def upward(self, trees: Mapping[str, ast.Module]) -> list[tuple[str, str]]:

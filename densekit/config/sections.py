@@ -137,6 +137,7 @@ class ComputeConfig(_Section):
 
     device: DeviceName = "auto"
     precision: Precision = "auto"
+    save_memory: bool = False
 
 
 class LogsConfig(_Section):
@@ -181,6 +182,11 @@ class RunConfig(_Section):
                 any(one.accumulate > 1 for one in settings),
                 "training.accumulate",
                 "it saves memory that a head's features don't take",
+            ),
+            (
+                self.compute.save_memory,
+                "compute.save_memory",
+                "it saves what dense layers keep while they learn",
             ),
         ):
             if given:

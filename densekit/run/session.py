@@ -14,11 +14,12 @@ from tqdm.auto import tqdm
 from densekit.config import RunConfig
 from densekit.data.folder import open_folder
 from densekit.devices import bf16_is_fast, choose_compute
-from densekit.errors import DataError, RunError, listed
+from densekit.errors import ConfigError, DataError, RunError, listed
 from densekit.evaluation.files import write_tables
 from densekit.evaluation.report import Report
 from densekit.files import write_json, write_text
 from densekit.model.cut import CLASSIFIER
+from densekit.model.saving.block import DEVICES, save_memory
 from densekit.run.artefact import Artefact
 from densekit.run.classifier import backbone
 from densekit.run.folder import (
@@ -95,7 +96,18 @@ class Session:
             self.train, self.val = (tuple(split.samples(root, part)) for part in ("train", "val"))
         self.network = backbone(config, len(self.classes), config.plan[0].training.seed)
         check_plan(config, self.network, len(self.train), team)
+        if config.compute.save_memory:
+            self._save_memory()
         self.compute.place(self.network)
+
+    def _save_memory(self) -> None:
+        kind = self.compute.device.type
+        if kind not in DEVICES:
+            raise ConfigError(
+                f"compute.save_memory is true, but it has no passes for the device '{kind}': leave it out, or "
+                f"compute on {' or '.join(DEVICES)}"
+            )
+        save_memory(self.network)
 
     def first_phase(self) -> Phase:
         """Return the first phase, made ready to be trained; nothing is written but features into the store."""
@@ -222,6 +234,7 @@ class Session:
             [data.augmentation.model_dump(), data.stored_views, self.config.model.drop_rate],
             [asdict(self.network.config), self.network.weights.sha256, self.network.preprocessing.identity],
             [self.compute.precision, self.classes],
+            *(["save_memory"] if self.config.compute.save_memory else []),  # which rounds in another order
             *[(part.hashes, part.labels.tolist()) for part in (phase.learned_from, phase.held_back)],
         ]
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()

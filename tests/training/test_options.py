@@ -213,6 +213,7 @@ class TestRefusals:
             ("model.drop_rate=0.2", "dropout is in the dense layers"),
             ("training.layer_decay=0.5", "a head is one layer"),
             ("training.accumulate=2", "memory that a head's features don't take"),
+            ("compute.save_memory=true", "what dense layers keep while they learn"),
         ],
     )
     def test_what_has_no_effect_on_a_head_alone_is_refused_with_the_reason(

@@ -1,0 +1,284 @@
+"""A dense block that keeps little for the way back, and computes the rest again.
+
+What makes DenseNet hungry is not its 8 million weights, but what each layer keeps for its backward pass: the
+concatenation of all features so far, and the same once more, normalised. With L layers that is in the order of
+L² (Pleiss et al., *Memory-Efficient Implementation of DenseNets*, 2017). This block keeps
+
+    maps          all features of the block, once: each layer reads a slice of it and writes the next one
+    bottlenecks   what comes out of each layer's 1×1 convolution, 128 channels in DenseNet-121
+    statistics    mean and variance of each of these channels
+
+and computes two things again on the way back, norm and ReLU before each convolution: passes over memory, and
+never a convolution. Three observations make up for their time:
+
+- **Statistics are taken once.** All the layers that read a channel normalise it with the same mean and variance;
+  only gain, bias and ε are their own.
+- **Nothing is concatenated.** Neither the features forwards nor their gradients backwards.
+- **The way back through a channel's normalisation is walked once,** for all its readers l together. With x̂ the
+  normalised channel, M positions and s_l = γ_l / √(σ² + ε_l), BatchNorm's gradient is
+
+      dx = Σ_l  s_l · (dy_l − Σdy_l / M − x̂_l · Σ(dy_l · x̂_l) / M)
+
+  of which all but s_l · dy_l is an affine function of x. So each reader adds s_l · dy_l to the maps' gradient,
+  and two numbers a channel, slope and offset, wait until the last reader is through.
+
+Gradients and running statistics are those of the plain block, to rounding.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+from densekit.model.densenet import DenseBlock, DenseLayer
+from densekit.model.saving.passes import (
+    Norm,
+    Scratch,
+    Statistics,
+    back_through_convolution,
+    back_through_norm,
+    back_through_relu,
+    back_through_squeeze,
+    count,
+    gain_and_bias,
+    rectified,
+    squeezed,
+    statistics_of,
+    wide,
+)
+
+DEVICES = ("cpu", "cuda")
+"""Where a block can save memory: torch has what it needs for these kinds of device."""
+
+
+def save_memory(network: nn.Module) -> None:
+    """Let all dense blocks of a network train in less memory, in place.
+
+    The weights stay the very same tensors under the same names. In evaluation mode, on another kind of device,
+    and where a norm in a block is something else than a training `BatchNorm2d` in float32 or more, a block
+    computes as before. While it trains, the modules inside are not called one by one, nor are hooks on them.
+    """
+    for name, child in list(network.named_children()):
+        if isinstance(child, DenseBlock):
+            setattr(network, name, SavingBlock(child))
+        else:
+            save_memory(child)
+
+
+class SavingBlock(DenseBlock):
+    """A dense block with the layers of another one, which needs less memory to train them.
+
+    Args:
+        block: its layers are shared, not copied.
+    """
+
+    def __init__(self, block: DenseBlock) -> None:
+        nn.ModuleDict.__init__(self, dict(block.items()))
+        self.train(block.training)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return all features, (N, in_channels + num_layers * growth_rate, H, W), from (N, in_channels, H, W)."""
+        layers: Any = tuple(self.values())
+        device = x.device.type
+        if not (device in DEVICES and torch.is_grad_enabled() and _positions(x) > 1):
+            return super().forward(x)
+        if torch.is_autocast_enabled(device):
+            x = x.to(torch.get_autocast_dtype(device))
+        if not all(_normalises_by_batch(layer, wide(x.dtype)) for layer in layers):
+            return super().forward(x)
+        parameters = [one for layer in layers for one in _Weights.of(layer, x.dtype)]
+        with torch.autocast(device, enabled=False):
+            return _Rewritten.apply(x, layers, *parameters)  # type: ignore[no-untyped-call]
+
+
+class _Weights(NamedTuple):
+    """The parameters of a layer, in the order in which they meet the features."""
+
+    gain1: Tensor
+    bias1: Tensor
+    squeeze: Tensor  # (bn_size * growth_rate, in_channels, 1, 1)
+    gain2: Tensor
+    bias2: Tensor
+    grow: Tensor  # (growth_rate, bn_size * growth_rate, 3, 3)
+
+    @classmethod
+    def of(cls, layer: DenseLayer, dtype: torch.dtype) -> "_Weights":
+        """Return them; those of convolutions as autocast has them, and their gradients find the way back."""
+        one, two = layer.norm1, layer.norm2
+        squeeze, grow = layer.conv1.weight.to(dtype), layer.conv2.weight.to(dtype)
+        return cls(one.weight, one.bias, squeeze, two.weight, two.bias, grow)
+
+    def norm1(self, layer: DenseLayer) -> Norm:
+        return Norm(self.gain1, self.bias1, layer.norm1.eps)
+
+    def norm2(self, layer: DenseLayer) -> Norm:
+        return Norm(self.gain2, self.bias2, layer.norm2.eps)
+
+
+class _Kept(NamedTuple):
+    """What a layer keeps for the way back."""
+
+    bottleneck: Tensor  # (N, bn_size * growth_rate, H, W)
+    mean: Tensor  # of the bottleneck
+    variance: Tensor
+    stays: Tensor | None  # which of the new features dropout has left, (N, growth_rate, H, W)
+
+
+Kind = TypeVar("Kind", _Weights, _Kept)
+
+
+class _Rewritten(torch.autograd.Function):
+    """A whole block as one step of autograd, so that its features and their gradients have one place each."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, layers: Sequence[DenseLayer], *parameters: Tensor) -> Tensor:
+        weights = _per_layer(_Weights, parameters)
+        (n, first, h, w), growth = x.shape, weights[0].grow.shape[0]
+        total = first + len(layers) * growth
+        maps = torch.empty(
+            (n, total, h, w), dtype=x.dtype, device=x.device, memory_format=torch.channels_last
+        )
+        known = Statistics(*x.new_empty(2, total, dtype=wide(x.dtype)))
+        kept: list[_Kept] = []
+        scratch = Scratch(x, max(total, weights[0].squeeze.shape[0]))
+        _append(x, maps, known, 0)
+        for index, (layer, own) in enumerate(zip(layers, weights, strict=True)):
+            so_far = first + index * growth
+            new, own_kept = _forwards(layer, own, maps[:, :so_far], known.of_first(so_far), scratch)
+            _append(new, maps, known, so_far)
+            kept.append(own_kept)
+        ctx.save_for_backward(maps, *known, *parameters, *(one for each in kept for one in each))
+        ctx.layers, ctx.first = layers, first
+        return maps
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        maps, mean, variance, *rest = ctx.saved_tensors
+        behind = len(ctx.layers) * len(_Weights._fields)
+        weights, kept = _per_layer(_Weights, rest[:behind]), _per_layer(_Kept, rest[behind:])
+        scratch = Scratch(maps, max(maps.shape[1], weights[0].squeeze.shape[0]))
+        way = _WayBack(maps, Statistics(mean, variance), gradient, scratch)
+        gradients: list[Tensor] = []
+        so_far = maps.shape[1]
+        for layer, own, own_kept in zip(reversed(ctx.layers), reversed(weights), reversed(kept), strict=True):
+            so_far -= own.grow.shape[0]
+            gradients[:0] = _backwards(layer, own, own_kept, way, so_far)
+        return way.gradient_of(0, ctx.first), None, *gradients
+
+
+def _append(new: Tensor, maps: Tensor, known: Statistics, so_far: int) -> None:
+    """Write new features behind those so far, and their statistics."""
+    new = new.contiguous(memory_format=torch.channels_last)
+    here = slice(so_far, so_far + new.shape[1])
+    maps[:, here] = new
+    known.mean[here], known.variance[here] = statistics_of(new)
+
+
+def _forwards(
+    layer: DenseLayer, own: _Weights, seen: Tensor, known: Statistics, scratch: Scratch
+) -> tuple[Tensor, _Kept]:
+    """Return the new features of a layer, and what it keeps, from the features so far and their statistics."""
+    if seen.dtype != wide(seen.dtype):
+        seen = scratch.copy("seen", seen)
+    active = rectified(seen, known, own.norm1(layer), scratch.take("active", seen.shape[1]))
+    bottleneck = squeezed(active, own.squeeze)
+    within = statistics_of(bottleneck)
+    active = rectified(bottleneck, within, own.norm2(layer), scratch.take("active", bottleneck.shape[1]))
+    new = F.conv2d(active, own.grow, padding=1)
+    count(layer.norm1, known, _positions(seen))
+    count(layer.norm2, within, _positions(seen))
+    if layer.drop_rate == 0:
+        return new, _Kept(bottleneck, *within, None)
+    dropped, stays = torch.native_dropout(new, layer.drop_rate, True)
+    return dropped, _Kept(bottleneck, *within, stays)
+
+
+class _WayBack:
+    """The gradients of a block's features, which each layer adds to on the way back.
+
+    Args:
+        maps: the features, (N, C, H, W).
+        known: their statistics.
+        gradient: what comes from behind the block, (N, C, H, W); it is left as it is.
+        scratch: for the passes of all layers.
+    """
+
+    def __init__(self, maps: Tensor, known: Statistics, gradient: Tensor, scratch: Scratch) -> None:
+        self.maps, self.known, self.scratch = maps, known, scratch
+        self._gradient = gradient.clone(memory_format=torch.channels_last)
+        self._slope, self._offset = torch.zeros_like(known.mean), torch.zeros_like(known.mean)
+
+    def add(self, behind_norm: Tensor, of_gain: Tensor, of_bias: Tensor, norm: Norm) -> None:
+        """Add what a layer that normalises the first channels sends back.
+
+        Args:
+            behind_norm: dy, the gradient of what its norm has given, (N, c, H, W).
+            of_gain: Σ(dy · x̂), (c,).
+            of_bias: Σdy, (c,).
+            norm: with which it normalises.
+        """
+        channels = behind_norm.shape[1]
+        known, positions = self.known.of_first(channels), _positions(self.maps)
+        scale = norm.scale(known)
+        self._gradient[:, :channels].addcmul_(behind_norm, scale[:, None, None].to(behind_norm.dtype))
+        slope = -scale * of_gain / positions * (known.variance + norm.epsilon).rsqrt()
+        self._slope[:channels] += slope
+        self._offset[:channels] -= scale * of_bias / positions + slope * known.mean
+
+    def gradient_of(self, start: int, stop: int) -> Tensor:
+        """Return the gradient of these channels, (N, c, H, W), once all who read them have added theirs."""
+        here = slice(start, stop)
+        slope, offset = self._slope[here, None, None], self._offset[here, None, None]
+        affine = torch.addcmul(offset, self.maps[:, here].to(offset.dtype), slope)
+        return _together((affine + self._gradient[:, here]).to(self.maps.dtype))
+
+
+def _backwards(
+    layer: DenseLayer, own: _Weights, kept: _Kept, way: _WayBack, so_far: int
+) -> tuple[Tensor, ...]:
+    """Return the gradients of a layer's weights, and add those of the features that it has read."""
+    gradient = way.gradient_of(so_far, so_far + own.grow.shape[0])
+    if kept.stays is not None:
+        gradient = gradient * kept.stays / (1 - layer.drop_rate)
+    bottleneck, within, norm2 = kept.bottleneck, Statistics(kept.mean, kept.variance), own.norm2(layer)
+    active = rectified(bottleneck, within, norm2, way.scratch.take("active", bottleneck.shape[1]))
+    gradient, of_grow = back_through_convolution(gradient, active, own.grow)
+    gradient = back_through_relu(gradient, active)
+    gradient, of_gain2, of_bias2 = back_through_norm(gradient, bottleneck, within, norm2)
+
+    known, norm1 = way.known.of_first(so_far), own.norm1(layer)
+    seen = way.scratch.copy("seen", way.maps[:, :so_far])
+    active = rectified(seen, known, norm1, way.scratch.take("active", so_far))
+    of_seen = way.scratch.take("gradient", so_far)
+    of_squeeze = back_through_squeeze(gradient, active, own.squeeze, of_seen)
+    back_through_relu(of_seen, active)
+    of_gain1, of_bias1 = gain_and_bias(of_seen, seen, known, norm1)
+    way.add(of_seen, of_gain1, of_bias1, norm1)
+    return of_gain1, of_bias1, of_squeeze, of_gain2, of_bias2, of_grow
+
+
+def _per_layer(kind: type[Kind], flat: Sequence[Any]) -> list[Kind]:
+    """Put a flat list of what all layers have together again, layer by layer."""
+    fields = len(kind._fields)
+    return [kind(*flat[start : start + fields]) for start in range(0, len(flat), fields)]
+
+
+def _together(maps: Tensor) -> Tensor:
+    """Return feature maps in channels-last memory without gaps, as torch's operators want them."""
+    return maps.contiguous(memory_format=torch.channels_last)
+
+
+def _positions(maps: Tensor) -> int:
+    return maps.numel() // maps.shape[1]
+
+
+def _normalises_by_batch(layer: DenseLayer, dtype: torch.dtype) -> bool:
+    """Say whether the norms of a layer take a batch's own statistics, and have gains and biases of this type."""
+    return all(
+        type(norm) is nn.BatchNorm2d and norm.training and norm.affine and norm.weight.dtype == dtype
+        for norm in (layer.norm1, layer.norm2)
+    )

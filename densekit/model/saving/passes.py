@@ -1,0 +1,167 @@
+"""The single passes over feature maps that a dense block is made of, without autograd around them.
+
+Each is one of torch's own operators, called directly, so that what has to be kept for the way back is decided
+by whoever calls it. Feature maps are (N, C, H, W) in channels-last memory; `positions` is N · H · W.
+"""
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+
+class Statistics(NamedTuple):
+    """Mean and variance of each channel over N, H and W, (C,) each; the variance is the biased one."""
+
+    mean: Tensor
+    variance: Tensor
+
+    def of_first(self, channels: int) -> "Statistics":
+        """Return those of the first channels."""
+        return Statistics(self.mean[:channels], self.variance[:channels])
+
+
+class Norm(NamedTuple):
+    """What a BatchNorm does after it has brought a channel to mean 0 and variance 1: gain and bias, (C,) each."""
+
+    gain: Tensor
+    bias: Tensor
+    epsilon: float
+
+    def scale(self, statistics: Statistics) -> Tensor:
+        """Return by what a channel is multiplied in all, (C,)."""
+        return self.gain * (statistics.variance + self.epsilon).rsqrt()
+
+
+def wide(dtype: torch.dtype) -> torch.dtype:
+    """Return the type that sums over many positions need: float32 at least."""
+    return torch.promote_types(dtype, torch.float32)
+
+
+def statistics_of(maps: Tensor) -> Statistics:
+    """Return the statistics of feature maps, in float32 at least."""
+    unused = maps.new_zeros(2, maps.shape[1], dtype=wide(maps.dtype))  # says in which type to sum
+    return Statistics(*torch.batch_norm_update_stats(maps, unused[0], unused[1], 0.0))
+
+
+def count(norm: nn.BatchNorm2d, statistics: Statistics, positions: int) -> None:
+    """Move a norm's running statistics towards those of a batch, as BatchNorm does in training."""
+    if norm.running_mean is None or norm.running_var is None or norm.num_batches_tracked is None:
+        return
+    norm.num_batches_tracked += 1
+    share = norm.momentum if norm.momentum is not None else 1 / int(norm.num_batches_tracked)
+    unbiased = statistics.variance * (positions / (positions - 1))
+    norm.running_mean.lerp_(statistics.mean.to(norm.running_mean.dtype), share)
+    norm.running_var.lerp_(unbiased.to(norm.running_var.dtype), share)
+
+
+class Scratch:
+    """Memory that a block uses again and again: fresh memory costs more than most passes do.
+
+    Args:
+        like: feature maps, (N, C, H, W); what is handed out has their N, H, W and dtype.
+        channels: the most that are asked for at once.
+    """
+
+    def __init__(self, like: Tensor, channels: int) -> None:
+        self._like, self._channels = like, channels
+        self._pieces: dict[str, Tensor] = {}
+
+    def take(self, name: str, channels: int) -> Tensor:
+        """Return memory, (N, channels, H, W), channels last; the next call with this name returns it again."""
+        n, _, h, w = self._like.shape
+        if name not in self._pieces:
+            self._pieces[name] = self._like.new_empty(n * h * w * self._channels)
+        return self._pieces[name][: n * h * w * channels].view(n, h, w, channels).permute(0, 3, 1, 2)
+
+    def copy(self, name: str, maps: Tensor) -> Tensor:
+        """Return a copy of feature maps without gaps in memory, which torch's norms need to be fast."""
+        return self.take(name, maps.shape[1]).copy_(maps)
+
+
+def rectified(maps: Tensor, statistics: Statistics, norm: Norm, out: Tensor) -> Tensor:
+    """Normalise feature maps by known statistics, then ReLU, into `out`.
+
+    In one pass that multiplies and adds; in bfloat16 by the operator for norms, since scale and shift would be
+    rounded to bfloat16 in the other, which reaches all positions of a channel alike.
+    """
+    if maps.dtype == wide(maps.dtype):
+        scale = norm.scale(statistics)
+        shift = norm.bias - statistics.mean * scale
+        torch.addcmul(shift[:, None, None], maps, scale[:, None, None], out=out)
+    else:
+        nothing = statistics.mean.new_empty(0)
+        gain, bias, epsilon = norm
+        torch.ops.aten.native_batch_norm.out(
+            maps,
+            gain,
+            bias,
+            *statistics,
+            False,
+            0.0,
+            epsilon,
+            out=out,
+            save_mean=nothing,
+            save_invstd=nothing,
+        )
+    return out.relu_()
+
+
+def squeezed(maps: Tensor, weight: Tensor) -> Tensor:
+    """Convolve 1×1, which is a matrix product over all positions."""
+    return _maps(torch.mm(_rows(maps), weight.flatten(1).t()), maps)
+
+
+def back_through_squeeze(gradient: Tensor, maps: Tensor, weight: Tensor, out: Tensor) -> Tensor:
+    """Return the gradient of a 1×1 convolution's weight; that of its maps is written into `out`."""
+    torch.mm(_rows(gradient), weight.flatten(1), out=_rows(out))
+    return torch.mm(_rows(gradient).t(), _rows(maps)).view(weight.shape)
+
+
+def back_through_convolution(gradient: Tensor, maps: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the gradients of the maps and of the weight, for a convolution that keeps height and width."""
+    padding = [weight.shape[2] // 2] * 2
+    of_maps, of_weight, _ = torch.ops.aten.convolution_backward(
+        gradient, maps, weight, None, [1, 1], padding, [1, 1], False, [0, 0], 1, (True, True, False)
+    )
+    return of_maps.contiguous(memory_format=torch.channels_last), of_weight
+
+
+def back_through_relu(gradient: Tensor, output: Tensor) -> Tensor:
+    """Return the gradient before a ReLU, from the one behind it, in place, and from what came out of it."""
+    backward = torch.ops.aten.threshold_backward.grad_input
+    return backward(gradient, output, 0, grad_input=gradient)
+
+
+def back_through_norm(
+    gradient: Tensor, maps: Tensor, statistics: Statistics, norm: Norm
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the gradients of the maps, on which the statistics depend, of the gain and of the bias."""
+    of_maps, of_gain, of_bias = _norm_backward(gradient, maps, statistics, norm, True)
+    return of_maps, of_gain, of_bias
+
+
+def gain_and_bias(
+    gradient: Tensor, maps: Tensor, statistics: Statistics, norm: Norm
+) -> tuple[Tensor, Tensor]:
+    """Return the gradients of gain and bias alone, Σ(dy · x̂) and Σdy: one pass instead of two."""
+    _, of_gain, of_bias = _norm_backward(gradient, maps, statistics, norm, False)
+    return of_gain, of_bias
+
+
+def _norm_backward(gradient: Tensor, maps: Tensor, statistics: Statistics, norm: Norm, to_maps: bool) -> Any:
+    mean, inverse = statistics.mean, (statistics.variance + norm.epsilon).rsqrt()
+    backward = torch.ops.aten.native_batch_norm_backward
+    wanted = (to_maps, True, True)
+    return backward(gradient, maps, norm.gain, None, None, mean, inverse, True, norm.epsilon, wanted)
+
+
+def _rows(maps: Tensor) -> Tensor:
+    """Return feature maps, (N, C, H, W) without gaps, as (N · H · W, C)."""
+    return maps.permute(0, 2, 3, 1).view(-1, maps.shape[1])
+
+
+def _maps(rows: Tensor, like: Tensor) -> Tensor:
+    """Return rows, (N · H · W, C), as feature maps, (N, C, H, W), of the same N, H, W as others."""
+    n, _, h, w = like.shape
+    return rows.view(n, h, w, rows.shape[1]).permute(0, 3, 1, 2)
