@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pictures import save
 from PIL import Image
 
 from densekit.data.memory import MemoryBudget
@@ -84,3 +85,23 @@ def test_what_is_held_comes_back_after_an_error() -> None:
         raise ValueError("on the way")
     with budget.hold(10):
         pass
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems count memory in another unit")
+def test_the_doctor_holds_no_more_of_many_pictures_than_of_few(tmp_path: Path) -> None:
+    def grown(count: int) -> int:
+        for number in range(count):
+            save(tmp_path / str(count) / f"class {number % 2}" / f"{number}.jpg", (1200, 900), seed=number)
+        work = "before = peak_memory(); diagnose(sys.argv[1], workers=2); print(peak_memory() - before)"
+        names = "from densekit.data.doctor import diagnose; from densekit.devices import peak_memory"
+        script = f"import sys; {names}; {work}"
+        done = subprocess.run(
+            [sys.executable, "-c", script, str(tmp_path / str(count))],
+            capture_output=True,
+            check=True,
+            text=True,
+        )
+        return int(done.stdout)
+
+    decoded = 1200 * 900 * 3  # bytes of one picture
+    assert grown(60) - grown(20) < 10 * decoded  # of the 40 more, hardly any

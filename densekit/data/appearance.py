@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageChops, ImageFilter
+from PIL import Image, ImageFilter
 
 from densekit.data.perceptual_hash import SIDE, thumbnail
 
@@ -42,21 +42,22 @@ def appearance_of(image: Image.Image) -> Appearance:
     smaller = max(1, max(image.size) // LOOKED_AT)
     seen = image.reduce(smaller) if smaller > 1 else image
     grey = seen.convert("L")
+    parts = np.asarray(seen.resize((SIDE, SIDE), Image.Resampling.BOX))  # (SIDE, SIDE, 3)
     darkest, brightest = _percentiles(grey, 0.01, 0.99)
     return Appearance(
         image.size,
         thumbnail(grey),
-        _tint(seen),
+        _tint(parts),
         darkest,
         brightest,
         _blur(grey),
-        _spread(seen),
+        _spread(parts),
         _is_grey(seen),
     )
 
 
-def _tint(image: Image.Image) -> NDArray[np.float32]:
-    light = np.asarray(image.resize((1, 1), Image.Resampling.BOX), np.float32)[0, 0]
+def _tint(parts: NDArray[np.uint8]) -> NDArray[np.float32]:
+    light = parts.mean(axis=(0, 1), dtype=np.float32)
     tint: NDArray[np.float32] = (light + 1) / (light + 1).sum()
     return tint
 
@@ -74,16 +75,28 @@ def _blur(grey: Image.Image) -> float:
 
 
 def _differences(grey: Image.Image) -> float:
-    values = np.asarray(grey, np.int16)
-    return float(np.abs(np.diff(values, axis=0)).mean() + np.abs(np.diff(values, axis=1)).mean())
+    """Return the mean difference between neighbours, in greys, down and across."""
+    values = np.asarray(grey)
+    return _mean_difference(values[1:], values[:-1]) + _mean_difference(values[:, 1:], values[:, :-1])
 
 
-def _spread(image: Image.Image) -> int:
-    red, green, blue = image.resize((SIDE, SIDE), Image.Resampling.BOX).split()
-    return max(int(np.ptp(colour.getextrema())) for colour in (red, green, blue))
+def _mean_difference(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
+    # In bytes, of which a processor takes many at once: four times as fast as with signed numbers.
+    differences = np.maximum(one, other) - np.minimum(one, other)
+    return int(differences.sum(dtype=np.uint32)) / differences.size
+
+
+def _spread(parts: NDArray[np.uint8]) -> int:
+    return int(np.ptp(parts, axis=(0, 1)).max())
 
 
 def _is_grey(image: Image.Image) -> bool:
-    red, green, blue = image.split()
+    colours = np.asarray(image)  # (H, W, 3)
     # JPEG makes differences of one or two; and a stamp on 1 % of a picture does not make it one in colour.
-    return all(_percentiles(ImageChops.difference(red, one), 0.99)[0] <= 2 for one in (green, blue))
+    most = colours.shape[0] * colours.shape[1] // 100
+    return all(_number_apart(colours[..., 0], colours[..., other]) <= most for other in (1, 2))
+
+
+def _number_apart(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> int:
+    """Count the pixels in which two colours differ by more than two."""
+    return int(np.count_nonzero(np.maximum(one, other) - np.minimum(one, other) > 2))
