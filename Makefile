@@ -68,6 +68,7 @@ bench: $(READY)  ## time densekit against the usual ways, side by side
 	OMP_WAIT_POLICY=ACTIVE $(BIN)/python benchmarks/head_only.py
 	OMP_WAIT_POLICY=ACTIVE $(BIN)/python benchmarks/warm_head.py
 	OMP_WAIT_POLICY=ACTIVE $(BIN)/python benchmarks/partial.py --set data.image_size=224 training.batch_size=32
+	$(BIN)/python benchmarks/doctor.py
 
 # The fonts of the Hangul pictures come with three Debian packages, which the command names where they are missing.
 samples: $(READY)  ## remake data_samples, picture by picture (about 4 minutes; FONTS=DIR, where Linux hasn't them)
