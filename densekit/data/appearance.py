@@ -37,15 +37,20 @@ class Appearance(NamedTuple):
     is_grey: bool
 
 
-def appearance_of(image: Image.Image) -> Appearance:
-    """Look at a picture, RGB."""
+def appearance_of(image: Image.Image, size: tuple[int, int] | None = None) -> Appearance:
+    """Look at a picture, RGB.
+
+    Args:
+        image: the picture, perhaps decoded smaller than it is in its file.
+        size: width and height in the file; those of the image if not given.
+    """
     smaller = max(1, max(image.size) // LOOKED_AT)
     seen = image.reduce(smaller) if smaller > 1 else image
     grey = seen.convert("L")
     parts = np.asarray(seen.resize((SIDE, SIDE), Image.Resampling.BOX))  # (SIDE, SIDE, 3)
     darkest, brightest = _percentiles(grey, 0.01, 0.99)
     return Appearance(
-        image.size,
+        size or image.size,
         thumbnail(grey),
         _tint(parts),
         darkest,

@@ -52,6 +52,7 @@ class Picture:
 
     Args:
         image: the picture, RGB, the right way up.
+        size: its width and height in the file, in pixels; those of `image`, unless it was decoded smaller.
         content_hash: SHA-256 of the file's bytes, in hexadecimal.
         format: Pillow's name of the file's format, such as 'JPEG'.
         frames: number of frames; above 1 for an animation or a file of several pages.
@@ -59,6 +60,7 @@ class Picture:
     """
 
     image: Image.Image
+    size: tuple[int, int]
     content_hash: str
     format: str
     frames: int
@@ -105,19 +107,25 @@ def read_picture(path: Path) -> Picture | Problem:
     return read_and_use(path, lambda picture: picture)
 
 
-def read_and_use(path: Path, use: Callable[[Picture], Answer]) -> Answer | Problem:
+def read_and_use(path: Path, use: Callable[[Picture], Answer], enough: int | None = None) -> Answer | Problem:
     """Read, hash and decode an image file, and return what `use` makes of the picture, or a problem.
 
     While `use` runs, what the picture takes is counted, so that many threads stay within one budget. So it
     should return something small.
+
+    Args:
+        path: the file.
+        use: what is to be made of the picture.
+        enough: pixels of the longer side that will do. A JPEG with twice as many or more is then decoded to a
+            half, a quarter or an eighth: all of its data is read and checked, but fewer pixels are made.
     """
-    used = read_if_new(path, lambda content_hash: False, use)
+    used = read_if_new(path, lambda content_hash: False, use, enough)
     assert not isinstance(used, Known)
     return used
 
 
 def read_if_new(
-    path: Path, known: Callable[[str], bool], use: Callable[[Picture], Answer]
+    path: Path, known: Callable[[str], bool], use: Callable[[Picture], Answer], enough: int | None = None
 ) -> Answer | Problem | Known:
     """Read and hash an image file, once, and decode it only if its hash is not known.
 
@@ -125,6 +133,7 @@ def read_if_new(
         path: the file.
         known: says of a hash whether the picture is not needed; called from the caller's thread.
         use: what is to be made of the picture, as in `read_and_use`.
+        enough: pixels of the longer side that will do, as in `read_and_use`.
 
     Returns:
         What `use` returned, or the hash if that is known, or a problem if the file can't be read or decoded.
@@ -132,11 +141,15 @@ def read_if_new(
     with (
         ExitStack() as held
     ):  # what the inner function leaves behind is freed before its memory is given back
-        return _read_if_new(path, known, use, held)
+        return _read_if_new(path, known, use, enough, held)
 
 
 def _read_if_new(
-    path: Path, known: Callable[[str], bool], use: Callable[[Picture], Answer], held: ExitStack
+    path: Path,
+    known: Callable[[str], bool],
+    use: Callable[[Picture], Answer],
+    enough: int | None,
+    held: ExitStack,
 ) -> Answer | Problem | Known:
     is_large = _size(path) > _LARGE_FILE
     if is_large:
@@ -148,7 +161,7 @@ def _read_if_new(
     if known(content_hash):
         return Known(content_hash)
     try:
-        picture = _decode(path, data, content_hash, ExitStack() if is_large else held)
+        picture = _decode(path, data, content_hash, enough, ExitStack() if is_large else held)
     except (Image.DecompressionBombError, MemoryError) as error:
         return Problem.of("too-large-image", path, f"the image has too many pixels ({one_line(error)})")
     except Exception as error:  # a damaged file can make a decoder raise anything
@@ -156,7 +169,9 @@ def _read_if_new(
     return picture if isinstance(picture, Problem) else use(picture)
 
 
-def _decode(path: Path, data: bytes, content_hash: str, held: ExitStack) -> Picture | Problem:
+def _decode(
+    path: Path, data: bytes, content_hash: str, enough: int | None, held: ExitStack
+) -> Picture | Problem:
     """Decode a file's bytes; `held` is where the memory is noted that the caller gives back."""
     if not data:
         return Problem.of("corrupt-image", path, "the file is empty (0 bytes)")
@@ -171,6 +186,9 @@ def _decode(path: Path, data: bytes, content_hash: str, held: ExitStack) -> Pict
     held.enter_context(DECODING.hold(needed))
     # An MPO, as many cameras write it, is a JPEG and a preview.
     found = "JPEG" if image.format == "MPO" else str(image.format)
+    in_file = image.size
+    if enough is not None and found == "JPEG":
+        _draft(image, enough)
     try:
         rgb, bits = _load(image, data)
     except (ValueError, SyntaxError, OSError):
@@ -178,7 +196,17 @@ def _decode(path: Path, data: bytes, content_hash: str, held: ExitStack) -> Pict
         if (image := _open(clean)) is None:
             raise
         rgb, bits = _load(image, clean)
-    return Picture(rgb, content_hash, found, 1 if found == "JPEG" else _count_frames(data), bits)
+    is_turned = (rgb.width - rgb.height) * (in_file[0] - in_file[1]) < 0  # by a quarter
+    upright = in_file[::-1] if is_turned else in_file
+    frames = 1 if found == "JPEG" else _count_frames(data)
+    return Picture(rgb, upright, content_hash, found, frames, bits)
+
+
+def _draft(image: Image.Image, enough: int) -> None:
+    """Have a JPEG decoded to a half, a quarter or an eighth, if `enough` pixels are left of its longer side."""
+    scale = next((scale for scale in (8, 4, 2) if max(image.size) // scale >= enough), 1)
+    if scale > 1 and min(image.size) >= scale:
+        image.draft(None, (image.width // scale, image.height // scale))
 
 
 def _open(data: bytes) -> Image.Image | None:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from tqdm.auto import tqdm
 
 from densekit.data.apart import imbalance, stands_apart
-from densekit.data.appearance import Appearance, appearance_of
+from densekit.data.appearance import LOOKED_AT, Appearance, appearance_of
 from densekit.data.decoding import Picture, read_and_use
 from densekit.data.findings import Finding, Place
 from densekit.data.image_files import FORMATS, odd_name
@@ -123,11 +123,11 @@ def _places(scan: Scan) -> Iterator[Place]:
 
 def _examine(place: Place) -> Finding:
     def look(picture: Picture) -> Finding:
-        seen = appearance_of(picture.image)
+        seen = appearance_of(picture.image, picture.size)
         problems = tuple(_oddities(place.path, picture, seen))
         return Finding(place, problems, picture.content_hash, picture.bits, seen)
 
-    finding = read_and_use(place.path, look)
+    finding = read_and_use(place.path, look, enough=LOOKED_AT)
     return Finding(place, (finding,)) if isinstance(finding, Problem) else finding
 
 
@@ -141,15 +141,13 @@ def _oddities(path: Path, picture: Picture, seen: Appearance) -> Iterator[Proble
         yield Problem.of("wrong-extension", path, message)
     if picture.frames > 1:
         yield Problem.of("several-frames", path, f"holds {picture.frames} frames")
-    short, long = sorted(picture.image.size)
+    (width, height), (short, long) = picture.size, sorted(picture.size)
     if short < TINY:
-        yield Problem.of("tiny-image", path, f"only {picture.image.width} × {picture.image.height} pixels")
+        yield Problem.of("tiny-image", path, f"only {width} × {height} pixels")
     elif poor := poor_quality(path, seen):
         yield poor
     if long > LONG * short:
-        message = (
-            f"{picture.image.width} × {picture.image.height} pixels, more than {LONG} times as long as wide"
-        )
+        message = f"{width} × {height} pixels, more than {LONG} times as long as wide"
         yield Problem.of("extreme-shape", path, message)
 
 

@@ -118,7 +118,7 @@ def thumbnail(problem: Problem) -> str | None:
     """Return a picture as a data URL, small; None for what is no picture that can be read."""
     if problem.kind in _NO_PIXELS or not has_image_name(problem.path) or not problem.path.is_file():
         return None
-    answer = read_and_use(problem.path, _as_jpeg)
+    answer = read_and_use(problem.path, _as_jpeg, enough=_SIDE)
     return None if isinstance(answer, Problem) else answer
 
 
