@@ -1,6 +1,7 @@
 """A live classifier: a run, opened once, that predicts and evaluates."""
 
 import io
+import math
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -346,9 +347,10 @@ def _read_metrics(folder: Path) -> dict[str, Any] | None:
     if not isinstance(metrics, dict):
         raise RunError(f"{folder / METRICS} is damaged: expected an object")
     for key, kinds in _NEEDED.items():
-        if not isinstance(metrics.get(key), kinds):
+        value = metrics.get(key)
+        if not isinstance(value, kinds) or (isinstance(value, float) and not math.isfinite(value)):
             raise RunError(
-                f"{folder / METRICS} is damaged: its '{key}' is {metrics.get(key)!r}; put an intact copy back, "
+                f"{folder / METRICS} is damaged: its '{key}' is {value!r}; put an intact copy back, "
                 "or train again"
             )
     return metrics

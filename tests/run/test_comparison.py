@@ -98,3 +98,13 @@ def test_names_are_escaped_in_a_notebook(trained: Trained) -> None:
 
     assert "&lt;b&gt;one" in html
     assert "<b>" not in html
+
+
+@pytest.mark.parametrize("accuracy", [float("nan"), float("inf"), None, "0.9"])
+def test_an_accuracy_that_is_none_is_told_as_damage(trained: Trained, accuracy: object) -> None:
+    run = trained("one")
+    path = run / "metrics.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"val_accuracy": accuracy}))
+
+    with pytest.raises(RunError, match="is damaged: its 'val_accuracy' is"):
+        compare_runs([run])
