@@ -110,5 +110,8 @@ def _is_state_dict(loaded: Mapping[Any, Any]) -> bool:
 def _is_torchscript(data: bytes) -> bool:
     if not zipfile.is_zipfile(io.BytesIO(data)):
         return False
-    names = zipfile.ZipFile(io.BytesIO(data)).namelist()
+    try:
+        names = zipfile.ZipFile(io.BytesIO(data)).namelist()
+    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError):  # its list of names is damaged
+        return False
     return any("/code/" in name or name.endswith("constants.pkl") for name in names)

@@ -117,3 +117,14 @@ def test_torchscript_is_named(tmp_path: Path) -> None:
 def test_other_contents_are_one_message(tmp_path: Path, content: Any, told: str) -> None:
     with pytest.raises(WeightsError, match=told):
         loaded(tmp_path / "a.pth", content)
+
+
+def test_an_archive_whose_list_of_names_is_damaged_is_one_message(
+    tmp_path: Path, state: dict[str, Tensor]
+) -> None:
+    path = tmp_path / "a.pth"
+    torch.save({"classifier.bias": state["classifier.bias"]}, path)
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"PK\x01\x02", b"PK\x01\x00"))  # the mark of each entry of the list
+    with pytest.raises(WeightsError, match=r"a\.pth"):
+        build("densenet121", path, num_classes=7)
