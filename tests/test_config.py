@@ -240,3 +240,9 @@ class TestPhases:
             caught.value
         )
         assert "phases.1.train_from is 'al': no such cut; did you mean 'all'?" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["pic\0tures", "\0"])
+def test_a_zero_byte_in_the_folder_is_told(name: str) -> None:
+    with pytest.raises(ConfigError, match=r"data\.folder .*no folder's name can hold a zero byte"):
+        load_config(overrides={"data.folder": name})

@@ -28,6 +28,8 @@ def _no_empty_path(value: Any) -> Any:
     # Path("") is the present folder, which nobody means who leaves a name empty.
     if isinstance(value, str) and not value.strip():
         raise ValueError("name a folder")
+    if isinstance(value, str | Path) and "\0" in str(value):
+        raise ValueError("no folder's name can hold a zero byte")
     return value
 
 
