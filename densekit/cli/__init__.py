@@ -5,6 +5,7 @@ out, with one message on standard error. With --json, one JSON document stands o
 else. What takes long to import is imported by the command that needs it.
 """
 
+import os
 import sys
 from typing import Annotated, NoReturn
 
@@ -50,15 +51,29 @@ app.add_typer(weights, name="weights")
 def main() -> NoReturn:
     """Run the command line; a mistake of the caller's ends in one message and never in a traceback."""
     say_in_any_terminal()
+    status = _status()
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        # One of several processes, whose threads for talking to each other don't always survive an orderly end of
+        # Python: then torch aborts, and `torchrun` stops the others, although all is done.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
+
+
+def _status() -> int:
+    """Carry the command out; return its exit status."""
     try:
         app(standalone_mode=True)
+    except SystemExit as done:  # as typer ends every command
+        return done.code if isinstance(done.code, int) else int(done.code is not None)
     except DensekitError as error:
         note(f"densekit: {error}")
-        sys.exit(2)
+        return 2
     except OSError as error:
         note(f"densekit: {what_the_system_says(error)}")
-        sys.exit(2)
+        return 2
     except KeyboardInterrupt:
         note("densekit: stopped")
-        sys.exit(130)
-    sys.exit(0)
+        return 130
+    return 0
