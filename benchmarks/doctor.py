@@ -27,7 +27,7 @@ from time import perf_counter
 
 import numpy as np
 from PIL import Image
-from timing import interleaved, load, machine, print_table, ratio
+from timing import compared, interleaved, load, machine, print_table
 
 from densekit.data.decoding import open_image
 from densekit.data.doctor import diagnose
@@ -153,16 +153,16 @@ def main() -> int:
             for count, one in ((arguments.pictures // 4, quarter), (arguments.pictures, folder))
         ]
         shutil.rmtree(folder)
-    rates = {name: arguments.pictures / sorted(each)[len(each) // 2] for name, each in seconds.items()}
+    told = compared(seconds, _OURS)
+    rates = {name: arguments.pictures / each["seconds"] for name, each in told.items()}
     searched = search_seconds(arguments.many) if arguments.many else None
     if arguments.json:
-        told = {"machine": machine(), "pictures": arguments.pictures, "images_per_second": rates}
-        told |= {"peaks": peaks, "search": [arguments.many, searched]}
-        print(json.dumps(told, indent=2))
+        found = {"machine": machine(), "pictures": arguments.pictures, "images_per_second": rates}
+        print(json.dumps(found | {"peaks": peaks, "search": [arguments.many, searched]}, indent=2))
         return 0
     print(machine())
     print(f"{arguments.pictures} JPEGs of 640 × 480; {load()}")
-    rows = [(name, f"{rate:.0f}", f"{ratio(seconds, name, _OURS):.2f}") for name, rate in rates.items()]
+    rows = [(name, f"{rate:.0f}", f"{told[name]['times_faster']:.2f}") for name, rate in rates.items()]
     print_table(("way", "images/s", "× as fast as the doctor"), rows)
     for count, before, after in peaks:
         print(

@@ -74,7 +74,7 @@ class Row:
     way: str
     judged: str
     accuracy: float
-    half_interval: float
+    half_interval: float | None  # which a single seed does not have
     per_seed: list[float]
     gain: float | None
     gain_half_interval: float | None
@@ -162,10 +162,10 @@ def _row(task: str, way: Way, judged: str, found: Mapping[tuple[str, str], list[
         way.name,
         judged,
         fmean(each),
-        half_interval(each),
+        half_interval(each) if len(each) > 1 else None,
         each,
         None if gains is None else fmean(gains),
-        None if gains is None else half_interval(gains),
+        half_interval(gains) if gains is not None and len(gains) > 1 else None,
         took,
     )
 
@@ -184,7 +184,7 @@ def cells(rows: Sequence[Row]) -> list[tuple[str, ...]]:
 
 def _told(share: float, half: float | None, sign: bool = False) -> str:
     number = f"{100 * share:+.1f}" if sign else f"{100 * share:.1f}"
-    return number if half is None or np.isnan(half) else f"{number} ± {100 * half:.1f}"
+    return number if half is None else f"{number} ± {100 * half:.1f}"
 
 
 def _chosen(names: Sequence[str] | None) -> list[Way]:

@@ -16,14 +16,11 @@ For steady numbers on a quiet machine set OMP_WAIT_POLICY=ACTIVE.
 
 import argparse
 import json
-import resource
-import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from math import isfinite
 from multiprocessing import get_context
-from pathlib import Path
 from statistics import median
 
 import torch
@@ -32,7 +29,7 @@ from timing import Candidate, interleaved, load, machine, matrix_product, print_
 from torch import nn
 
 from densekit.config import TrainingConfig
-from densekit.devices import bf16_is_fast, choose_compute
+from densekit.devices import bf16_is_fast, choose_compute, peak_memory
 from densekit.model.cut import ALL, behind
 from densekit.model.saving.block import save_memory
 from densekit.model.zoo import densenet121
@@ -124,7 +121,7 @@ class Row:
 def measure(size: int, batch: int, rounds: int) -> list[Row]:
     """Take the peak memory of each way, then time all of them and the matrix products in turn."""
     ways = ways_to_train()
-    peaks = {name: peak_memory(name, size, batch) for name in ways}
+    peaks = {name: peak_mib(name, size, batch) for name in ways}
     work = 3 * 2.0 * multiply_adds(densenet121("none", CLASSES), size) * batch  # floating-point operations
     products = {"fp32": matrix_product(torch.float32)}
     if bf16_is_fast():
@@ -146,7 +143,7 @@ def measure(size: int, batch: int, rounds: int) -> list[Row]:
     ]
 
 
-def peak_memory(name: str, size: int, batch: int) -> float:
+def peak_mib(name: str, size: int, batch: int) -> float:
     """Return by how much a process grows at most when it trains so, in MiB, in a process of its own."""
     with get_context("spawn").Pool(1) as pool:
         return pool.apply(_grown, (name, size, batch))
@@ -154,23 +151,10 @@ def peak_memory(name: str, size: int, batch: int) -> float:
 
 def _grown(name: str, size: int, batch: int) -> float:
     step = ways_to_train()[name].steps(size, batch)
-    before = _largest_so_far()
+    before = peak_memory()
     step()  # makes the optimiser's moments, too
     step()
-    return _largest_so_far() - before
-
-
-def _largest_so_far() -> float:
-    """Return the largest resident set of this process so far, in MiB.
-
-    On Linux from /proc, since `getrusage` begins there with what the process that started this one had.
-    """
-    status = Path("/proc/self/status")
-    if status.is_file():
-        line = next(one for one in status.read_text().splitlines() if one.startswith("VmHWM"))
-        return int(line.split()[1]) / 1024
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+    return (peak_memory() - before) / 2**20
 
 
 def main() -> None:

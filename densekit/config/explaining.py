@@ -38,12 +38,7 @@ def explain(problem: Any, schema: Schema) -> str:
 def _nearest_setting(location: tuple[Any, ...], schema: Schema) -> str:
     """Return a hint that names the nearest setting: of the same section, or else of any other."""
     name, siblings = str(location[-1]), _known_keys(location[:-1], schema)
-    elsewhere = {
-        key: f"{section}.{key}"
-        for section in schema.model_fields
-        if section != "phases"
-        for key in _known_keys([section], schema)
-    }
+    elsewhere = short_names(schema)
     close = get_close_matches(name, siblings, n=1, cutoff=0.6)
     other = get_close_matches(name, elsewhere, n=1, cutoff=0.6)
     if not close and other:
@@ -52,6 +47,16 @@ def _nearest_setting(location: tuple[Any, ...], schema: Schema) -> str:
     if close and section:
         return f"did you mean '{section}.{close[0]}'?"
     return nearest(name, siblings)
+
+
+def short_names(schema: Schema) -> dict[str, str]:
+    """Return the key paths of all settings by their names without a section: 'epochs' is 'training.epochs'."""
+    return {
+        key: f"{section}.{key}"
+        for section in schema.model_fields
+        if section != "phases"
+        for key in _known_keys([section], schema)
+    }
 
 
 def _known_keys(section: Iterable[Any], schema: Schema) -> list[str]:

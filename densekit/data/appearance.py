@@ -94,8 +94,7 @@ def _differences(values: NDArray[np.uint8]) -> float:
 
 
 def _mean_difference(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
-    # In bytes, of which a processor takes many at once: four times as fast as with signed numbers.
-    differences = np.maximum(one, other) - np.minimum(one, other)
+    differences = _apart(one, other)
     return int(differences.sum(dtype=np.uint32)) / differences.size
 
 
@@ -107,9 +106,10 @@ def _is_grey(image: Image.Image) -> bool:
     colours = np.asarray(image)  # (H, W, 3)
     # JPEG makes differences of one or two; and a stamp on 1 % of a picture does not make it one in colour.
     most = colours.shape[0] * colours.shape[1] // 100
-    return all(_number_apart(colours[..., 0], colours[..., other]) <= most for other in (1, 2))
+    apart = (_apart(colours[..., 0], colours[..., other]) for other in (1, 2))
+    return all(np.count_nonzero(differences > 2) <= most for differences in apart)
 
 
-def _number_apart(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> int:
-    """Count the pixels in which two colours differ by more than two."""
-    return int(np.count_nonzero(np.maximum(one, other) - np.minimum(one, other) > 2))
+def _apart(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return how far values differ; in bytes, four times as fast as with signed numbers."""
+    return np.maximum(one, other) - np.minimum(one, other)

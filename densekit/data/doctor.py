@@ -21,7 +21,7 @@ from densekit.data.decoding import Picture, read_and_use
 from densekit.data.findings import Finding, Place
 from densekit.data.image_files import FORMATS, odd_name
 from densekit.data.loading import map_ahead
-from densekit.data.problems import KINDS, Problem
+from densekit.data.problems import KINDS, Problem, name_below
 from densekit.data.quality import poor_quality
 from densekit.data.repeated import repeated
 from densekit.data.scan import Scan, scan_folder
@@ -195,7 +195,9 @@ def _report(diagnosis: Diagnosis) -> Iterator[str]:
         problems = list(group)
         yield ""
         yield f"{severity}, {KINDS[kind].title} ({len(problems)}): {remedy}"
-        yield from (f"  {_where(problem, diagnosis.root)}: {problem.message}" for problem in problems[:SHOWN])
+        yield from (
+            f"  {name_below(problem.path, diagnosis.root)}: {problem.message}" for problem in problems[:SHOWN]
+        )
         if len(problems) > SHOWN:
             yield f"  … and {len(problems) - SHOWN} more"
 
@@ -205,10 +207,6 @@ def _count_table(counts: Mapping[str, Mapping[str, int]], classes: Sequence[str]
     rows = [[name, *(str(of_class[name]) for of_class in counts.values())] for name in classes]
     total = ["all", *(str(sum(of_class.values())) for of_class in counts.values())]
     return text_table(heading, [*rows, total])
-
-
-def _where(problem: Problem, root: Path) -> str:
-    return shown(problem.path.relative_to(root)) if problem.path != root else shown(root)
 
 
 def _many(count: int, one: str, many: str) -> str:

@@ -16,7 +16,7 @@ from PIL import Image
 from densekit.data.decoding import Picture, read_and_use
 from densekit.data.doctor import Diagnosis
 from densekit.data.image_files import has_image_name
-from densekit.data.problems import KINDS, Problem
+from densekit.data.problems import KINDS, Problem, name_below
 from densekit.errors import DataError
 from densekit.files import write_text
 from densekit.words import counted, shown
@@ -103,7 +103,7 @@ def _counts(diagnosis: Diagnosis) -> Iterator[str]:
 def _items(problems: Sequence[Problem], root: Path) -> Iterator[str]:
     pictures = 0
     for problem in problems:
-        name = _text(problem.path.relative_to(root) if problem.path != root else root)
+        name = html.escape(name_below(problem.path, root), quote=True)
         told = f"<code>{name}</code><br>{_text(problem.message)}"
         source = thumbnail(problem) if pictures < PICTURES else None
         if source is None:

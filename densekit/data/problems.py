@@ -201,3 +201,8 @@ class Problem:
             "left_out": self.left_out,
             **({"other": shown(self.other)} if self.other else {}),
         }
+
+
+def name_below(path: Path, root: Path) -> str:
+    """Return a path as a report on a data folder names it: from that folder on; the folder itself in full."""
+    return shown(path.relative_to(root) if path != root else root)

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from densekit.errors import DensekitError
 from densekit.plots.described import describe, new_figure
-from densekit.plots.style import BLUE, GREEN, GREY, LIGHT, ORANGE, PURPLE, VERMILLION, drawn_text, styled
+from densekit.plots.style import GREY, LIGHT, LOOKS, drawn_text, styled
 from densekit.words import counted, percent
 
 Points = Sequence[tuple[float, float]]
@@ -18,8 +18,6 @@ Points = Sequence[tuple[float, float]]
 
 MOST_RUNS = 5
 """As many runs as the eye can follow in one figure, and as there are looks for."""
-
-_LOOKS = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^"), (VERMILLION, "D"), (PURPLE, "v"))
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ def runs_together(runs: Sequence[RunCurves]) -> Figure:
 
 
 def _draw(axes: Axes, run: RunCurves, training: Points, validation: Points, factor: float) -> None:
-    colour, marker = _LOOKS[(run.number - 1) % len(_LOOKS)]
+    colour, marker = LOOKS[(run.number - 1) % MOST_RUNS]
     for points, style, label in (
         (training, {"linestyle": "--", "linewidth": 1.0}, None),
         (validation, {"marker": marker, "markersize": 4}, drawn_text(run.name)),

@@ -7,22 +7,8 @@ from matplotlib.figure import Figure
 
 from densekit.errors import DataError
 from densekit.plots.described import describe, new_figure
-from densekit.plots.style import (
-    BLUE,
-    GREEN,
-    GREY,
-    LIGHT,
-    ORANGE,
-    PURPLE,
-    SKY,
-    VERMILLION,
-    label_names,
-    styled,
-)
+from densekit.plots.style import GREY, LIGHT, LOOKS, label_names, styled
 from densekit.words import counted
-
-_LOOKS = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^"), (VERMILLION, "D"), (PURPLE, "v"), (SKY, "P"))
-_LABELLED = 6
 
 
 def size_scatter(sizes: Mapping[str, Sequence[tuple[int, int]]], title: str) -> Figure:
@@ -44,11 +30,11 @@ def size_scatter(sizes: Mapping[str, Sequence[tuple[int, int]]], title: str) -> 
         ends = [min(map(min, everything)), max(map(max, everything))]
         axes.plot(ends, ends, color=GREY, linewidth=0.8, linestyle=":", label="square")
         for number, (name, each) in enumerate(sizes.items()):
-            colour, marker = _LOOKS[number % len(_LOOKS)]
+            colour, marker = LOOKS[number % len(LOOKS)]
             counts = Counter(each)
             widths, heights = zip(*counts, strict=True) if counts else ((), ())
             areas = [24 + 12 * count**0.5 for count in counts.values()]
-            label = label_names([name])[0] if number < _LABELLED else None
+            label = label_names([name])[0] if number < len(LOOKS) else None
             axes.scatter(widths, heights, areas, color=colour, marker=marker, alpha=0.7, label=label)
         axes.set(xscale="log", yscale="log", xlabel="width, pixels", ylabel="height, pixels", title=title)
         for axis in (axes.xaxis, axes.yaxis):

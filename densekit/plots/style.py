@@ -17,6 +17,8 @@ from matplotlib.typing import ColorType
 BLACK, GREY, LIGHT = "#000000", "#6b6b6b", "#e6e6e6"
 BLUE, ORANGE, GREEN, VERMILLION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
 SKY, PURPLE, YELLOW = "#56b4e9", "#cc79a7", "#f0e442"
+LOOKS = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^"), (VERMILLION, "D"), (PURPLE, "v"), (SKY, "P"))
+"""Colour and marker of things that are drawn side by side, the first ones the easiest to tell apart."""
 SPLIT_COLOURS = {"train": BLUE, "val": ORANGE, "test": GREEN}
 
 TICK, CROSS = "✓", "✗"

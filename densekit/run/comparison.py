@@ -145,10 +145,9 @@ def compare_runs(folders: Iterable[Path | str], order: str = "given") -> Compari
     groups: dict[str, list[int]] = {}
     for number, one in enumerate(settings):
         groups.setdefault(repr(sorted(_without_seeds(one).items())), []).append(number)
-    differing = _differing([settings[numbers[0]] for numbers in groups.values()])
+    told = differing([_without_seeds(settings[numbers[0]]) for numbers in groups.values()])
     rows = [
-        _row([runs[number] for number in numbers], settings[numbers[0]], differing)
-        for numbers in groups.values()
+        _row([runs[number] for number in numbers], settings[numbers[0]], told) for numbers in groups.values()
     ]
     if order == "accuracy":
         rows.sort(key=lambda row: -row.accuracy)
@@ -157,10 +156,10 @@ def compare_runs(folders: Iterable[Path | str], order: str = "given") -> Compari
     return Comparison(tuple(rows), tuple(_warnings(runs)))
 
 
-def _row(runs: Sequence[Run], settings: Mapping[str, Any], differing: Sequence[str]) -> ComparedRuns:
+def _row(runs: Sequence[Run], settings: Mapping[str, Any], keys: Sequence[str]) -> ComparedRuns:
     return ComparedRuns(
         runs=tuple(run.folder for run in runs),
-        settings={key: settings.get(key) for key in differing},
+        settings={key: settings.get(key) for key in keys},
         accuracies=tuple(float(run.metrics["val_accuracy"]) for run in runs),
         best_epochs=tuple(int(run.metrics["best_epoch"]) for run in runs),
         seconds=tuple(float(run.metrics["seconds"]) for run in runs),
@@ -195,9 +194,9 @@ def _without_seeds(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in settings.items() if key.rpartition(".")[2] != _SEED}
 
 
-def _differing(settings: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the keys, seeds apart, that don't have one value in all of them."""
-    keys = dict.fromkeys(key for one in settings for key in _without_seeds(one))
+def differing(settings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the keys that don't have one value in all of the settings, in their order."""
+    keys = dict.fromkeys(key for one in settings for key in one)
     return [key for key in keys if len({repr(one.get(key)) for one in settings}) > 1]
 
 

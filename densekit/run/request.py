@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from densekit.config import PRESETS, RunConfig, load_config
+from densekit.config.explaining import short_names
 from densekit.errors import ConfigError, nearest
 from densekit.run.trainer import resolve
 from densekit.words import shown
@@ -35,11 +36,7 @@ def full_name(name: str) -> str:
     """
     if "." in name or name in RunConfig.model_fields:
         return name
-    known = {
-        key: f"{section}.{key}"
-        for section, about in RunConfig.model_fields.items()
-        for key in getattr(about.annotation, "model_fields", ())
-    }
+    known = short_names(RunConfig)
     if name not in known:
         raise ConfigError(f"{name}: no such setting; {nearest(name, known)}")
     return known[name]

@@ -14,7 +14,8 @@ from densekit.config import TrainingConfig
 from densekit.model.cut import parameter_groups
 from densekit.training.averaging import WithWeights, begin_average
 
-_MOMENTUM = 0.9
+MOMENTUM = 0.9
+"""Of sgd, where the settings name none."""
 
 
 @dataclass
@@ -127,7 +128,7 @@ def make_optimizer(module: nn.Module, settings: TrainingConfig) -> torch.optim.O
     rate = settings.learning_rate
     groups = parameter_groups(module, rate, settings.weight_decay, settings.layer_decay)
     if settings.optimizer == "sgd":
-        momentum = _MOMENTUM if settings.momentum is None else settings.momentum
+        momentum = MOMENTUM if settings.momentum is None else settings.momentum
         return torch.optim.SGD(groups, lr=rate, momentum=momentum)
     kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
     # With the many weights of convolutions, one pass over all moments saves a twentieth of a step's time.

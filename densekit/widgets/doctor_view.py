@@ -17,13 +17,10 @@ from IPython.display import display
 
 from densekit.data.clean_copy import left_out_of_a_copy
 from densekit.data.doctor import Diagnosis
-from densekit.data.doctor_page import thumbnail
-from densekit.data.problems import KINDS, Problem
+from densekit.data.doctor_page import PICTURES, thumbnail
+from densekit.data.problems import KINDS, Problem, name_below
 from densekit.errors import DensekitError, nearest
 from densekit.words import counted, shown
-
-MOST = 24
-"""Pictures of a kind that are shown; the others are named."""
 
 
 class DoctorView:
@@ -97,8 +94,8 @@ class DoctorView:
         self._tell()
 
     def _cards(self, problems: list[Problem]) -> Iterator[Any]:
-        for problem in problems[:MOST]:
-            source, name = thumbnail(problem), escape(self._name(problem.path))
+        for problem in problems[:PICTURES]:
+            source, name = thumbnail(problem), self._name(problem.path)
             alt = f"{name}: {escape(problem.message)}"
             picture = f'<img src="{source}" alt="{alt}" style="max-width: 100%">' if source else ""
             words = f'<div style="overflow-wrap: anywhere; line-height: 1.3">{picture}<br>{alt}</div>'
@@ -112,17 +109,17 @@ class DoctorView:
             self.boxes[problem.path] = box
             layout = widgets.Layout(width="180px", margin="4px 12px 4px 0")
             yield widgets.VBox([widgets.HTML(words), box], layout=layout)
-        if len(problems) > MOST:
-            yield widgets.HTML(f"and {len(problems) - MOST} more: densekit doctor --html names them all")
+        if len(problems) > PICTURES:
+            yield widgets.HTML(f"and {len(problems) - PICTURES} more: densekit doctor --html names them all")
 
     def _tell(self) -> None:
-        names = "".join(f"<li>{escape(self._name(path))}</li>" for path in self.left_out)
+        names = "".join(f"<li>{self._name(path)}</li>" for path in self.left_out)
         told = f"<b>{counted(len(self.left_out), 'file or folder', 'files and folders')} left out</b>"
         self._told.value = f"{told}; nothing is changed on the disk.<ul>{names}</ul>"
 
     def _name(self, path: Path) -> str:
-        root = self.diagnosis.root
-        return shown(path.relative_to(root) if path != root and path.is_relative_to(root) else path)
+        """Return a path as HTML."""
+        return escape(name_below(path, self.diagnosis.root))
 
     def _ipython_display_(self) -> None:
         display(self.view)

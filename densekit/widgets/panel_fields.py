@@ -7,14 +7,15 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from densekit.model.architectures import DenseNetConfig
+from densekit.model.cut import cuts
+from densekit.training.state import MOMENTUM
 from densekit.widgets.explorer import choice, slider
 
 Values = Mapping[str, Any]
 """What one phase is trained with: `train_from`, and settings of `training` by their names."""
 
-CUTS = ("classifier", "denseblock4", "denseblock3", "denseblock2", "denseblock1", "all")
-
-_MOMENTUM = 0.9  # what null means for sgd
+CUTS = cuts(DenseNetConfig())
 
 
 def _same(value: Any) -> Any:
@@ -122,7 +123,7 @@ GROUPS: dict[str, tuple[Field, ...]] = {
         Field(
             "momentum",
             _fraction("momentum", 0.0, 0.99, 0.01),
-            shown=lambda value: _MOMENTUM if value is None else value,
+            shown=lambda value: MOMENTUM if value is None else value,
             read=_rounded,
             void=_for_sgd_alone,
             neutral=(None,),

@@ -8,6 +8,7 @@ from typing import Any
 from densekit.errors import DensekitError, one_line
 from densekit.plots.runs import MOST_RUNS, RunCurves
 from densekit.run.classifier import Run
+from densekit.run.comparison import differing
 from densekit.widgets.panel_work import Work
 from densekit.words import counted, percent, shown
 
@@ -69,9 +70,7 @@ def _legend(work: Work) -> str:
 def rows(works: Sequence[Work]) -> list[Row]:
     """Return a row for each training: what it was asked for, what came out, and where else they differ."""
     asked = [_asked(work) for work in works]
-    names = dict.fromkeys(name for one in asked for name in one)
-    differing = [name for name in names if len({one.get(name, "") for one in asked}) > 1]
-    others = [name for name in names if name in differing and name not in _ALWAYS]
+    others = [name for name in differing(asked) if name not in _ALWAYS]
     return [
         {
             "run": str(work.number),

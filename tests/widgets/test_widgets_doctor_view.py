@@ -7,9 +7,10 @@ import pytest
 
 from densekit.data.clean_copy import write_clean_copy
 from densekit.data.doctor import diagnose
+from densekit.data.doctor_page import PICTURES
 from densekit.data.messy import write_messy
 from densekit.errors import DensekitError
-from densekit.widgets.doctor_view import MOST, doctor_view
+from densekit.widgets.doctor_view import doctor_view
 
 
 def tree(root: Path) -> dict[str, str]:
@@ -31,7 +32,7 @@ def test_every_kind_can_be_chosen_and_nothing_is_touched(messy: Path) -> None:
     for kind in dict.fromkeys(problem.kind for problem in diagnosis.problems):
         view.show(kind)
         count = sum(problem.kind == kind for problem in diagnosis.problems)
-        assert len(view.boxes) == min(count, MOST)
+        assert len(view.boxes) == min(count, PICTURES)
 
     assert tree(messy) == before
 

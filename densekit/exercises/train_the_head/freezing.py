@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from densekit.exercises.apart import max_difference
 from densekit.exercises.framework import Hint, NotYet, exercise, expect, quoted
-from densekit.exercises.train_the_head.networks import small_densenet, some_images
+from densekit.exercises.networks import small_densenet, some_images
 from densekit.model.densenet import DenseNet
 from densekit.words import counted
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from densekit.exercises.apart import ROUNDING, max_difference
 from densekit.exercises.framework import Hint, NotYet, exercise, expect, quoted
-from densekit.exercises.train_the_head.networks import small_densenet, some_images
+from densekit.exercises.networks import small_densenet, some_images
 from densekit.model.densenet import DenseNet
 
 _FLOAT32 = 1e-5  # what is left of numbers around 1 that went through float32

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densekit.exercises.framework import Hint, exercise, expect, expect_close, quoted
+from densekit.exercises.train_the_head import schedules
 
 _NEAR = 4.0  # times more or less than the rate where the loss falls fastest: as good as another
 
@@ -30,7 +31,7 @@ def exercise_3(rate_at: Callable[[int, float, int, float], float]) -> str:
             falls = (epoch - 1) // step_size
             expect_close(
                 rate_at(epoch, highest, step_size, gamma),
-                highest * gamma**falls,
+                schedules.rate_at(epoch, highest, step_size, gamma),
                 1e-9,
                 because=f"{epoch - 1} epochs are done, so it has fallen {falls} times",
                 name=f"rate_at({epoch}, {highest:g}, {step_size}, {gamma:g})",

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from densekit.exercises.framework import Hint, exercise, expect, expect_close, expect_equal, quoted
-from densekit.model.architectures import DenseNetConfig
+from densekit.exercises.networks import small_densenet, some_images
 from densekit.model.densenet import DenseNet
 
 OnePhase = Callable[[nn.Module, Tensor, Tensor, torch.optim.Optimizer | None], Any]
@@ -40,7 +40,7 @@ _ROUNDING = 1e-5  # of float32, after one step
 )
 def exercise_1(one_phase: OnePhase) -> str:
     """Check that judging changes nothing, and that learning takes the step that it should."""
-    network, images, labels = _material()
+    network, images, labels = small_densenet(), some_images(), torch.arange(6) % 3
     _check_judging(one_phase, network, images, labels)
     _check_learning(one_phase, network, images, labels)
     return "to learn: training mode, gradients, a step; to judge: evaluation mode, and nothing changes"
@@ -64,7 +64,7 @@ def exercise_1(one_phase: OnePhase) -> str:
 )
 def exercise_2(remember: Callable[[nn.Module], Mapping[str, Tensor]]) -> str:
     """Check that what was remembered stays as it was when the network learns on."""
-    network, _, _ = _material()
+    network = small_densenet()
     expected = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     kept = remember(network)
     expect(
@@ -156,17 +156,6 @@ def _checks(right: Sequence[bool], batch_size: int, every: int, floor: float) ->
             found.append(accuracy)
             best = accuracy
     return found
-
-
-def _material() -> tuple[DenseNet, Tensor, Tensor]:
-    """Return a small network whose statistics say something, images, (6, 3, 32, 32), and labels, (6,)."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        network = DenseNet(DenseNetConfig(growth_rate=4, block_config=(1, 1), num_init_features=8), 3)
-        images, labels = torch.randn(6, 3, 32, 32), torch.tensor([0, 1, 2, 0, 1, 2])
-    with torch.no_grad():
-        network.train()(images)
-    return network, images, labels
 
 
 def _check_judging(one_phase: OnePhase, network: DenseNet, images: Tensor, labels: Tensor) -> None:

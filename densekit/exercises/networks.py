@@ -1,4 +1,4 @@
-"""The small network on which the answers of notebook 06 are tried."""
+"""The small network on which answers about training are tried."""
 
 import torch
 from torch import Tensor
