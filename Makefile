@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup course test lint types unit notebooks chaos fuzz lowest lab bench picture panel samples weights clean
+.PHONY: help setup course test lint types unit notebooks chaos fuzz lowest lab bench gpu picture panel samples weights clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -69,6 +69,13 @@ bench: $(READY)  ## time densekit against the usual ways, side by side
 	OMP_WAIT_POLICY=ACTIVE $(BIN)/python benchmarks/warm_head.py
 	OMP_WAIT_POLICY=ACTIVE $(BIN)/python benchmarks/partial.py --set data.image_size=224 training.batch_size=32
 	$(BIN)/python benchmarks/doctor.py
+
+# One script of under 8 minutes. The speed of matrix products is the limit that shares are taken of.
+gpu: $(READY)  ## on a machine with an NVIDIA GPU: the tests that need one, and its rows of the benchmarks
+	$(BIN)/python -c 'import sys, torch; sys.exit(None if torch.cuda.is_available() else "There is no GPU that torch can use: nothing was measured.")'
+	$(BIN)/pytest -q -m gpu
+	$(BIN)/python benchmarks/extraction.py --device cuda --sizes 224 --batch 256 --rounds 5
+	$(BIN)/python benchmarks/training_step.py --device cuda --sizes 224 --batch 64 --rounds 5
 
 # The fonts of the Hangul pictures come with three Debian packages, which the command names where they are missing.
 samples: $(READY)  ## remake data_samples, picture by picture (about 4 minutes; FONTS=DIR, where Linux hasn't them)

@@ -1,6 +1,6 @@
 """Feature extraction: the exact rewrite against torchvision, and against what the processor can do at all.
 
-    .venv/bin/python benchmarks/extraction.py [--data DIR] [--sizes 96 224] [--batch N] [--rounds N] [--json]
+    .venv/bin/python benchmarks/extraction.py [--device cuda] [--data DIR] [--sizes 96 224] [--batch N]
 
 Everything embeds the same pictures with the same weights, in turn. The limit is a large matrix product in the
 same precision and the same run: its operations a second, over the two operations for each multiply-add that the
@@ -21,13 +21,13 @@ from statistics import median
 
 import torch
 from peers import openvino_is_here, openvino_way
-from timing import Candidate, interleaved, load, machine, matrix_product, print_table, ratio
+from timing import Candidate, interleaved, load, machine, matrix_product, print_table, ratio, wait_for
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from densekit.data.folder import open_folder
 from densekit.data.loading import load_images
-from densekit.devices import bf16_is_fast
+from densekit.devices import bf16_is_fast, choose_compute
 from densekit.files import sample_folder
 from densekit.model.densenet import DenseNet
 from densekit.model.frozen.rewrite import frozen
@@ -78,7 +78,8 @@ def multiply_adds(network: nn.Module, size: int) -> int:
 
 def ways_to_extract(network: DenseNet, size: int) -> dict[str, Callable[[Tensor], Tensor]]:
     """Return functions from images, (N, 3, S, S), to embeddings, (N, num_features), by name."""
-    reference = torchvision.models.densenet121().features.eval()
+    device = next(network.parameters()).device
+    reference = torchvision.models.densenet121().features.eval().to(device)
     reference.load_state_dict(network.features.state_dict())
     channels_last = copy.deepcopy(reference).to(memory_format=torch.channels_last)
 
@@ -89,7 +90,7 @@ def ways_to_extract(network: DenseNet, size: int) -> dict[str, Callable[[Tensor]
         return embed(channels_last, images.contiguous(memory_format=torch.channels_last))
 
     def autocast(images: Tensor) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(images.device.type, torch.bfloat16):
             return last(images)
 
     ways: dict[str, Callable[[Tensor], Tensor]] = {
@@ -100,7 +101,7 @@ def ways_to_extract(network: DenseNet, size: int) -> dict[str, Callable[[Tensor]
     if bf16_is_fast():
         ways["torchvision channels_last, bf16"] = autocast
         ways["densekit, bf16"] = frozen(network, torch.bfloat16)
-    if openvino_is_here():
+    if device.type == "cpu" and openvino_is_here():
         for precision in ("fp32", "bf16") if bf16_is_fast() else ("fp32",):
             ways[f"OpenVINO, {precision}"] = openvino_way(network, size, precision)
     return ways
@@ -109,11 +110,12 @@ def ways_to_extract(network: DenseNet, size: int) -> dict[str, Callable[[Tensor]
 def measure(network: DenseNet, images: Tensor, rounds: int) -> list[Row]:
     """Time all ways of extraction and the matrix products in turn."""
     number, _, _, size = images.shape
+    device = images.device
     ways = ways_to_extract(network, size)
     work = 2.0 * multiply_adds(network, size) * number  # floating-point operations in a batch
-    products = {"fp32": matrix_product(torch.float32)}
+    products = {"fp32": matrix_product(torch.float32, device=device)}
     if bf16_is_fast():
-        products["bf16"] = matrix_product(torch.bfloat16, repeats=32)
+        products["bf16"] = matrix_product(torch.bfloat16, repeats=32, device=device)
     candidates: dict[str, Candidate] = {name: timed(way, images) for name, way in ways.items()}
     candidates |= {precision: multiply for precision, (multiply, _) in products.items()}
     with torch.no_grad():
@@ -142,6 +144,7 @@ def timed(way: Callable[[Tensor], Tensor], images: Tensor) -> Candidate:
 
     def candidate() -> None:
         way(images)
+        wait_for(images.device)
 
     return candidate
 
@@ -149,6 +152,7 @@ def timed(way: Callable[[Tensor], Tensor], images: Tensor) -> Candidate:
 def main() -> None:
     """Measure each image size and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or auto")
     parser.add_argument("--data", default=None, help="a data folder; the tabletop pictures if not given")
     parser.add_argument("--sizes", type=int, nargs="+", default=[96, 224])
     parser.add_argument("--batch", type=int, default=64, help="images at once")
@@ -156,17 +160,20 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
 
-    network = densenet121(weights="embedded", num_classes=0).eval()
+    device = choose_compute(arguments.device).device
+    network = densenet121(weights="embedded", num_classes=0).eval().to(device)
     folder = arguments.data or sample_folder("tabletop")
     rows = [
         row
         for size in arguments.sizes
-        for row in measure(network, pictures(folder, network, size, arguments.batch), arguments.rounds)
+        for row in measure(
+            network, pictures(folder, network, size, arguments.batch).to(device), arguments.rounds
+        )
     ]
     if arguments.json:
-        print(json.dumps({"machine": machine(), "rows": [asdict(row) for row in rows]}, indent=2))
+        print(json.dumps({"machine": machine(device), "rows": [asdict(row) for row in rows]}, indent=2))
         return
-    print(machine())
+    print(machine(device))
     print(f"DenseNet-121, batches of {arguments.batch}, medians of {arguments.rounds} rounds; {load()}")
     print_table(
         ("feature extraction", "px", "images/s", "× eager", "of the limit", "max |Δ|", "cosine"),

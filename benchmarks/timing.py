@@ -18,6 +18,8 @@ from densekit.devices import bf16_is_fast
 from densekit.tables import text_table
 from densekit.threads import usable_cores
 
+CPU = torch.device("cpu")
+
 Candidate = Callable[[], float | None]
 """Something to time. It may return seconds of its own measuring; else the whole call is timed."""
 
@@ -58,23 +60,34 @@ def compared(seconds: Mapping[str, Sequence[float]], to: str) -> dict[str, dict[
     }
 
 
-def matrix_product(dtype: torch.dtype, size: int = 2048, repeats: int = 8) -> tuple[Candidate, float]:
+def matrix_product(
+    dtype: torch.dtype, size: int = 2048, repeats: int = 8, device: torch.device = CPU
+) -> tuple[Candidate, float]:
     """Return large square matrix products to time, and the floating-point operations that they take.
 
     They are the yardstick: hardly anything on the machine does more operations a second.
     """
-    left, right = torch.randn(2, size, size).to(dtype)
+    left, right = torch.randn(2, size, size).to(device, dtype)
     product = torch.empty_like(left)
 
     def multiply() -> None:
         for _ in range(repeats):
             torch.mm(left, right, out=product)
+        wait_for(device)
 
     return multiply, 2.0 * size**3 * repeats
 
 
-def machine() -> str:
+def wait_for(device: torch.device) -> None:
+    """Wait until a device has done what it was given: a GPU works while the program goes on."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def machine(device: torch.device = CPU) -> str:
     """Return a line that names processor, cores, threads, torch version and whether there is fast bf16."""
+    if device.type == "cuda":
+        return f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}, CUDA {torch.version.cuda}"
     bf16 = "with" if bf16_is_fast() else "without"
     return (
         f"{_processor()}, {usable_cores()} cores, {torch.get_num_threads()} threads, "

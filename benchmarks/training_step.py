@@ -1,6 +1,6 @@
 """Training steps of the whole network: densekit against torchvision, and against what the processor can do.
 
-    .venv/bin/python benchmarks/training_step.py [--sizes 96 224] [--batch N] [--rounds N] [--json]
+    .venv/bin/python benchmarks/training_step.py [--device cuda] [--sizes 96 224] [--batch N] [--rounds N]
 
 Each way takes whole steps: forward, loss, backward, SGD with momentum, on the same random pictures, in turn. The
 limit is a large matrix product in the same precision and the same run; a step counts as three times the
@@ -9,7 +9,8 @@ for those of the weights. What is computed a second time to save memory does not
 
 densekit's steps are those of `densekit train`: the loop's own `Stepper`, with the memory format and the autocast
 that `densekit.devices` chooses. The peak memory of each way is that of a process of its own: by how much the
-largest resident set grows with two steps, behind the making of the network and of the pictures.
+largest resident set grows with two steps, behind the making of the network and of the pictures; on a GPU, that of
+the tensors there, which torch counts.
 
 For steady numbers on a quiet machine set OMP_WAIT_POLICY=ACTIVE.
 """
@@ -17,15 +18,16 @@ For steady numbers on a quiet machine set OMP_WAIT_POLICY=ACTIVE.
 import argparse
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
+from importlib.util import find_spec
 from math import isfinite
 from multiprocessing import get_context
 from statistics import median
 
 import torch
 from extraction import multiply_adds
-from timing import Candidate, interleaved, load, machine, matrix_product, print_table, ratio
+from timing import CPU, Candidate, interleaved, load, machine, matrix_product, print_table, ratio
 from torch import nn
 
 from densekit.config import TrainingConfig
@@ -42,7 +44,6 @@ from densekit.vision import torchvision
 CLASSES = 10
 EAGER = "torchvision, fp32"
 SETTINGS = TrainingConfig(optimizer="sgd", learning_rate=0.001, batch_size=16)
-ON_CPU = choose_compute("cpu", "fp32")
 
 
 @dataclass(frozen=True)
@@ -53,21 +54,23 @@ class Way:
         make: returns the network, on the CPU, as it is trained.
         precision: 'fp32' or 'bf16'.
         channels_last: whether pictures and weights lie so in memory.
+        compiled: whether `torch.compile` makes the step.
     """
 
     make: Callable[[], nn.Module]
     precision: str = "fp32"
     channels_last: bool = True
+    compiled: bool = False
 
-    def steps(self, size: int, batch: int) -> Callable[[], None]:
-        """Make network and pictures; return a function that takes one step."""
+    def steps(self, size: int, batch: int, device: torch.device = CPU) -> Callable[[], None]:
+        """Make network and pictures; return a function that takes one step and waits for its end."""
         torch.manual_seed(0)
-        network, images = self.make(), torch.randn(batch, 3, size, size)
+        compute = choose_compute(device.type, self.precision, self.compiled)
+        network, images = self.make(), compute.send(torch.randn(batch, 3, size, size))
         if self.channels_last:
-            network = ON_CPU.place(network)
             images = images.contiguous(memory_format=torch.channels_last)
-        labels = torch.arange(batch) % CLASSES
-        compute = replace(ON_CPU, precision=self.precision)
+        network = compute.place(network) if self.channels_last else network.to(device)
+        labels = compute.send(torch.arange(batch) % CLASSES)
         source = TensorSource(images, labels)
         stepper = Stepper.of(start(network, SETTINGS), source, SETTINGS, compute, ALONE)
         pictures = Batch(torch.arange(batch), images, labels)
@@ -92,8 +95,8 @@ def densekits(saving: bool = False) -> nn.Module:
     return behind(network, ALL)
 
 
-def ways_to_train() -> dict[str, Way]:
-    """Return all ways by name, those in bf16 where the processor has instructions for it."""
+def ways_to_train(device: torch.device = CPU) -> dict[str, Way]:
+    """Return all ways by name, those in bf16 where there are instructions for it, compiled ones on a GPU."""
     ways = {
         EAGER: Way(torchvisions, channels_last=False),
         "torchvision memory_efficient, fp32": Way(partial(torchvisions, True), channels_last=False),
@@ -102,6 +105,8 @@ def ways_to_train() -> dict[str, Way]:
         ways[f"torchvision channels_last, {precision}"] = Way(torchvisions, precision)
         ways[f"densekit, {precision}"] = Way(densekits, precision)
         ways[f"densekit save_memory, {precision}"] = Way(partial(densekits, True), precision)
+        if precision == "bf16" and device.type == "cuda" and find_spec("triton"):
+            ways["densekit compile, bf16"] = Way(densekits, precision, compiled=True)
     return ways
 
 
@@ -118,15 +123,15 @@ class Row:
     share_of_eager_memory: float
 
 
-def measure(size: int, batch: int, rounds: int) -> list[Row]:
+def measure(size: int, batch: int, rounds: int, device: torch.device = CPU) -> list[Row]:
     """Take the peak memory of each way, then time all of them and the matrix products in turn."""
-    ways = ways_to_train()
-    peaks = {name: peak_mib(name, size, batch) for name in ways}
+    ways = ways_to_train(device)
+    peaks = {name: peak_mib(name, size, batch, device) for name in ways}
     work = 3 * 2.0 * multiply_adds(densenet121("none", CLASSES), size) * batch  # floating-point operations
-    products = {"fp32": matrix_product(torch.float32)}
+    products = {"fp32": matrix_product(torch.float32, device=device)}
     if bf16_is_fast():
-        products["bf16"] = matrix_product(torch.bfloat16, repeats=32)
-    candidates: dict[str, Candidate] = {name: way.steps(size, batch) for name, way in ways.items()}
+        products["bf16"] = matrix_product(torch.bfloat16, repeats=32, device=device)
+    candidates: dict[str, Candidate] = {name: way.steps(size, batch, device) for name, way in ways.items()}
     candidates |= {precision: multiply for precision, (multiply, _) in products.items()}
     seconds = interleaved(candidates, rounds)
     return [
@@ -143,33 +148,45 @@ def measure(size: int, batch: int, rounds: int) -> list[Row]:
     ]
 
 
-def peak_mib(name: str, size: int, batch: int) -> float:
-    """Return by how much a process grows at most when it trains so, in MiB, in a process of its own."""
+def peak_mib(name: str, size: int, batch: int, device: torch.device = CPU) -> float:
+    """Return by how much memory grows at most when a network is trained so, in MiB, in a process of its own."""
+    if device.type == "cuda":  # where torch counts for itself, and each new process takes seconds to begin
+        return _grown(name, size, batch, device)
     with get_context("spawn").Pool(1) as pool:
-        return pool.apply(_grown, (name, size, batch))
+        return pool.apply(_grown, (name, size, batch, device))
 
 
-def _grown(name: str, size: int, batch: int) -> float:
-    step = ways_to_train()[name].steps(size, batch)
-    before = peak_memory()
+def _grown(name: str, size: int, batch: int, device: torch.device) -> float:
+    step = ways_to_train(device)[name].steps(size, batch, device)
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)  # to what is held now
+    before = _peak(device)
     step()  # makes the optimiser's moments, too
     step()
-    return (peak_memory() - before) / 2**20
+    return (_peak(device) - before) / 2**20
+
+
+def _peak(device: torch.device) -> int:
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else peak_memory()
 
 
 def main() -> None:
     """Measure each image size and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or auto")
     parser.add_argument("--sizes", type=int, nargs="+", default=[96, 224])
     parser.add_argument("--batch", type=int, default=16, help="images in a step")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    rows = [row for size in arguments.sizes for row in measure(size, arguments.batch, arguments.rounds)]
+    device = choose_compute(arguments.device).device
+    rows = [
+        row for size in arguments.sizes for row in measure(size, arguments.batch, arguments.rounds, device)
+    ]
     if arguments.json:
-        print(json.dumps({"machine": machine(), "rows": [asdict(row) for row in rows]}, indent=2))
+        print(json.dumps({"machine": machine(device), "rows": [asdict(row) for row in rows]}, indent=2))
         return
-    print(machine())
+    print(machine(device))
     print(f"DenseNet-121, batches of {arguments.batch}, medians of {arguments.rounds} rounds; {load()}")
     print_table(
         ("training step", "px", "images/s", "× eager", "of the limit", "peak MiB", "× eager's"),

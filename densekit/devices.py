@@ -7,6 +7,7 @@ densekit names a device: it asks here, once, and hands the answer on.
 import importlib
 import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -26,10 +27,12 @@ class Compute:
     Args:
         device: the torch device.
         precision: 'fp32', or 'bf16' for matrix products and convolutions in bfloat16 under autocast.
+        compile: whether steps of a training go through `torch.compile`.
     """
 
     device: torch.device
     precision: Literal["fp32", "bf16"]
+    compile: bool = False
 
     @property
     def dtype(self) -> torch.dtype:
@@ -44,24 +47,42 @@ class Compute:
         """Move a network to the device, in channels-last memory, which convolutions read fastest."""
         return network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
+    def compiled(self, module: nn.Module) -> nn.Module:
+        """Return what computes as a module does, compiled where that is asked for.
+
+        The parameters stay the module's own, and nothing is compiled before the first batch.
+        """
+        if not self.compile:
+            return module
+        compiled: nn.Module = torch.compile(module)  # type: ignore[assignment]
+        return compiled
+
     def send(self, tensor: Tensor) -> Tensor:
         """Move a tensor to the device, without waiting for the copy where the device allows it."""
         return tensor.to(self.device, non_blocking=True)
 
 
-def choose_compute(device: str = "auto", precision: str = "auto") -> Compute:
+def choose_compute(device: str = "auto", precision: str = "auto", compile_steps: bool = False) -> Compute:
     """Choose device and precision; 'auto' takes the best device there is, and fp32.
 
     bf16 is never chosen by itself: it is faster where the hardware has instructions for it, but it rounds, and
-    a faster path that may change a prediction is asked for by name.
+    a faster path that may change a prediction is asked for by name. So is `torch.compile`: it takes a minute or
+    more before the first step, which only a long training on a GPU earns back.
+
+    Args:
+        device: 'auto', 'cpu', 'cuda' or 'mps'.
+        precision: 'auto', 'fp32' or 'bf16'.
+        compile_steps: whether steps of a training are compiled.
 
     Raises:
-        ConfigError: the device is not there, or the name is not known.
+        ConfigError: the device is not there, a name is not known, or there is nothing to compile for the device.
     """
     if precision not in ("auto", "fp32", "bf16"):
         raise ConfigError(f"precision is '{precision}': expected 'auto', 'fp32' or 'bf16'")
     chosen = _best_device() if device == "auto" else _named_device(device)
-    return Compute(chosen, "bf16" if precision == "bf16" else "fp32")
+    if compile_steps:
+        _check_compiler(chosen)
+    return Compute(chosen, "bf16" if precision == "bf16" else "fp32", compile_steps)
 
 
 def bf16_is_fast() -> bool:
@@ -86,6 +107,19 @@ def _named_device(name: str) -> torch.device:
     if not available[name]:
         raise ConfigError(f"device is '{name}', but this machine has none: use 'auto' or 'cpu'")
     return torch.device(name)
+
+
+def _check_compiler(device: torch.device) -> None:
+    if device.type != "cuda":
+        raise ConfigError(
+            f"compute.compile is true, but the device is '{device.type}', where compiling takes a minute and "
+            "gains nothing: leave it out, or compute on cuda"
+        )
+    if find_spec("triton") is None:
+        raise ConfigError(
+            "compute.compile is true, but the package triton, with which torch compiles for this GPU, is not "
+            "installed: install it (`pip install triton`), or leave compute.compile out"
+        )
 
 
 def peak_memory() -> int:

@@ -138,6 +138,16 @@ class ComputeConfig(_Section):
     device: DeviceName = "auto"
     precision: Precision = "auto"
     save_memory: bool = False
+    compile: bool = False
+
+    @model_validator(mode="after")
+    def _one_way_to_compute(self) -> "ComputeConfig":
+        if self.save_memory and self.compile:
+            raise ValueError(
+                "save_memory and compile exclude each other: dense blocks that save memory take each pass by "
+                "themselves, forwards and backwards, and leave nothing to compile. Set one of the two to false"
+            )
+        return self
 
 
 class LogsConfig(_Section):
@@ -188,6 +198,7 @@ class RunConfig(_Section):
                 "compute.save_memory",
                 "it saves what dense layers keep while they learn",
             ),
+            (self.compute.compile, "compute.compile", "a head is one product of matrices"),
         ):
             if given:
                 raise ValueError(

@@ -83,7 +83,8 @@ class Session:
         self.stop = stop or Stop()
         if config.logs.tensorboard:
             check_installed()  # before anything is written
-        self.compute = choose_compute(config.compute.device, config.compute.precision)
+        wanted = config.compute
+        self.compute = choose_compute(wanted.device, wanted.precision, wanted.compile)
         if config.compute.precision == "bf16" and not bf16_is_fast():
             self._tell("this processor has no instructions for bf16, so it is slower here than fp32")
         root, data = config.data.folder, config.data
@@ -234,7 +235,8 @@ class Session:
             [data.augmentation.model_dump(), data.stored_views, self.config.model.drop_rate],
             [asdict(self.network.config), self.network.weights.sha256, self.network.preprocessing.identity],
             [self.compute.precision, self.classes],
-            *(["save_memory"] if self.config.compute.save_memory else []),  # which rounds in another order
+            # These round in another order.
+            *(name for name in ("save_memory", "compile") if getattr(self.config.compute, name)),
             *[(part.hashes, part.labels.tolist()) for part in (phase.learned_from, phase.held_back)],
         ]
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()

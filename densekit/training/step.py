@@ -26,7 +26,7 @@ class Stepper:
         settings: how.
         compute: where, and how precisely.
         team: the processes that train together.
-        forward: the module, or what a team wraps around it.
+        forward: the module, or what a team and a compiler wrap around it.
         objective: the loss.
         draws: whether dropout is in the module.
         least: pictures that a batch needs: BatchNorm two for each process.
@@ -48,7 +48,8 @@ class Stepper:
         """Make ready for the steps of a training on these pictures."""
         module, objective = state.module, Objective.of(settings, train.labels, team.rank)
         draws, least = draws_random_numbers(module), least_in_batch(module, team)
-        return cls(state, settings, compute, team, team.wrap(module), objective, draws, least)
+        forward = compute.compiled(team.wrap(module))
+        return cls(state, settings, compute, team, forward, objective, draws, least)
 
     def take(self, batch: Batch, pictures: int) -> tuple[float, int]:
         """Take one step; return the mean loss before it, and how many of so many pictures were right."""
