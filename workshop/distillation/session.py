@@ -114,7 +114,7 @@ def _train(team: Team, plan: Plan) -> None:
     if begins:
         state = _begun(plan, room)
     else:
-        state = new_state(read_architecture(plan.architecture), teacher, plan.recipe, compute)
+        state = new_state(read_architecture(plan.architecture), teacher, plan.recipe, compute, team=team)
         load_state(state, checkpoint, identity)
     if begins and team.leads:
         _keep_before(plan)
@@ -140,7 +140,7 @@ def _begun(plan: Plan, room: Classroom) -> State:
     if first_weights is None and plan.recipe.first_filters == "ica":
         filters = first_filters(room, torch.Size((config.num_init_features, 3, 7, 7)))
         room.team.average([filters])  # no process may begin with others, not even by rounding
-    state = new_state(config, room.teacher, plan.recipe, room.compute, first_weights, filters)
+    state = new_state(config, room.teacher, plan.recipe, room.compute, first_weights, filters, room.team)
     measure_standards(state, room)
     return state
 

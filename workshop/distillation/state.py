@@ -18,6 +18,7 @@ from densekit.model.architectures import DenseNetConfig
 from densekit.model.weights import seeded
 from densekit.tensor_files import UnreadableError, read_tensors, write_tensors
 from densekit.training.checkpoint import below, join_optimizer, lay_out_alike, split_optimizer
+from densekit.training.team import ALONE, Team
 from workshop.distillation.muon import Muon
 from workshop.distillation.settings import Recipe
 from workshop.distillation.student import Standards, Student
@@ -79,6 +80,7 @@ def new_state(
     compute: Compute,
     first_weights: Mapping[str, Tensor] | None = None,
     first_filters: Tensor | None = None,
+    team: Team = ALONE,
 ) -> State:
     """Return the state before the first step, on the device.
 
@@ -89,6 +91,7 @@ def new_state(
         compute: where.
         first_weights: a state dict that the student's network begins with; random weights if not given.
         first_filters: weights of the first convolution; those of the rest if not given.
+        team: the processes that train it together.
     """
     with seeded(recipe.seed):
         student = Student(config, teacher.map_channels, teacher.num_classes)
@@ -100,7 +103,7 @@ def new_state(
     compute.place(student.train())
     averaged = copy.deepcopy(student).eval().requires_grad_(False)
     standards = Standards(teacher.map_channels).to(compute.device)
-    return State(student, averaged, standards, _optimizers(student, recipe, compute), Counters())
+    return State(student, averaged, standards, _optimizers(student, recipe, compute, team), Counters())
 
 
 def save_state(state: State, path: Path, identity: str) -> None:
@@ -154,7 +157,9 @@ def _modules(state: State) -> dict[str, nn.Module]:
     return {"student": state.student, "averaged": state.averaged, "standards": state.standards}
 
 
-def _optimizers(student: Student, recipe: Recipe, compute: Compute) -> tuple[torch.optim.Optimizer, ...]:
+def _optimizers(
+    student: Student, recipe: Recipe, compute: Compute, team: Team
+) -> tuple[torch.optim.Optimizer, ...]:
     """Return AdamW, and before it Muon for the hidden convolutions if the recipe wants it.
 
     Each group has its highest learning rate as `initial_lr`.
@@ -167,7 +172,7 @@ def _optimizers(student: Student, recipe: Recipe, compute: Compute) -> tuple[tor
         {"params": [one for one in others if one.dim() <= 1], "weight_decay": 0.0},
     ]
     adamw = torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98), fused=True)
-    muon = [Muon(hidden, recipe.muon_learning_rate, dtype=compute.dtype)] if hidden else []
+    muon = [Muon(hidden, recipe.muon_learning_rate, dtype=compute.dtype, team=team)] if hidden else []
     found = (*muon, adamw)
     for group in (group for optimizer in found for group in optimizer.param_groups):
         group["initial_lr"] = group["lr"]

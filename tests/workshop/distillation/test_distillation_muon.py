@@ -1,9 +1,13 @@
+import threading
+from typing import ClassVar
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from workshop.distillation.muon import Muon, orthogonal
+from densekit.training.team import ALONE, Team
+from workshop.distillation.muon import Muon, orthogonal, shared_out
 
 
 def reference_step(weight: np.ndarray, gradients: list[np.ndarray], lr: float, momentum: float) -> np.ndarray:
@@ -87,3 +91,59 @@ def test_a_parameter_without_a_gradient_stays_and_a_closure_is_refused() -> None
     assert torch.equal(parameter, torch.ones(4, 6))
     with pytest.raises(TypeError, match="Muon takes no closure"):
         Muon([parameter]).step(lambda: 0.0)
+
+
+class TeamOfThreads(Team):
+    """A team whose members are threads, and what was computed by each."""
+
+    barrier = threading.Barrier(2, timeout=60)
+    parts: ClassVar[dict[int, Tensor]] = {}
+
+    def sum(self, tensor: Tensor) -> Tensor:
+        self.parts[self.rank] = tensor
+        self.barrier.wait()
+        total = self.parts[0] + self.parts[1]
+        self.barrier.wait()
+        return total
+
+
+def test_a_team_shares_the_products_and_steps_as_one_does() -> None:
+    generator = torch.Generator().manual_seed(4)
+    shapes = [(8, 20, 1, 1), (20, 8, 1, 1), (6, 4, 3, 3), (6, 4, 3, 3), (5, 5)]
+    begin = [(torch.randn(one, generator=generator), torch.randn(one, generator=generator)) for one in shapes]
+
+    def stepped(team: Team) -> list[Tensor]:
+        parameters = [nn.Parameter(weight.clone()) for weight, _ in begin]
+        optimizer = Muon(parameters, lr=0.1, team=team)
+        for _ in range(3):
+            for parameter, (_, gradient) in zip(parameters, begin, strict=True):
+                parameter.grad = gradient.clone()
+            optimizer.step()
+        return parameters
+
+    found: dict[int, list[Tensor]] = {}
+    threads = [
+        threading.Thread(target=lambda rank=rank: found.update({rank: stepped(TeamOfThreads(rank, 2))}))
+        for rank in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    expected = stepped(ALONE)
+    assert all(torch.equal(one, other) for one, other in zip(found[0], found[1], strict=True))
+    for one, other in zip(found[0], expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
+    computed = [TeamOfThreads.parts[rank] != 0 for rank in range(2)]
+    assert all(one.any() for one in computed)  # each has done something
+    assert not (computed[0] & computed[1]).any()  # and nothing twice
+
+
+def test_work_is_shared_out_evenly() -> None:
+    work = [float(number) for number in range(1, 41)]
+    for members in (1, 2, 3, 7):
+        owners = shared_out(work, members)
+        done = [
+            sum(one for one, owner in zip(work, owners, strict=True) if owner == m) for m in range(members)
+        ]
+        assert max(done) < 1.1 * sum(work) / members
