@@ -42,7 +42,10 @@ def read_measured(name: str, folder: Path | None = None) -> "pd.DataFrame":
         raise CourseError(f"the table {path} is damaged ({error}): put an intact copy back") from error
     if not isinstance(found, dict) or not all(key in found for key in _KEYS):
         raise CourseError(f"the table {path} is damaged: expected an object with {', '.join(_KEYS)}")
-    table = pd.DataFrame(found["rows"])
+    rows = found["rows"]
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+        raise CourseError(f"the table {path} is damaged: expected rows, each an object")
+    table = pd.DataFrame(rows)
     table.attrs.update({key: found[key] for key in _KEYS[:2]})
     return table
 

@@ -1,7 +1,7 @@
 """A live classifier: a run, opened once, that predicts and evaluates."""
 
 import io
-import math
+import sys
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -348,9 +348,13 @@ def _read_metrics(folder: Path) -> dict[str, Any] | None:
         raise RunError(f"{folder / METRICS} is damaged: expected an object")
     for key, kinds in _NEEDED.items():
         value = metrics.get(key)
-        if not isinstance(value, kinds) or (isinstance(value, float) and not math.isfinite(value)):
+        if not isinstance(value, kinds) or (isinstance(value, int | float) and not _is_finite(value)):
             raise RunError(
                 f"{folder / METRICS} is damaged: its '{key}' is {value!r}; put an intact copy back, "
                 "or train again"
             )
     return metrics
+
+
+def _is_finite(number: float) -> bool:
+    return abs(number) <= sys.float_info.max  # `math.isfinite` fails on whole numbers of 400 digits

@@ -212,7 +212,7 @@ def _warnings(runs: Sequence[Run]) -> list[str]:
         found.append(
             "the runs were judged by other pictures: `densekit evaluate RUN --data DIR` judges each by the same"
         )
-    stopped = [shown(run.folder) for run in runs if run.metrics["stopped"] == "asked"]
+    stopped = [shown(run.folder) for run in runs if run.metrics.get("stopped") == "asked"]
     if stopped:
         found.append(f"stopped before its end: {', '.join(stopped)}; `densekit train --resume RUN` goes on")
     return found

@@ -7,6 +7,8 @@ import pytest
 from densekit.course.measured import read_measured, write_measured
 from densekit.errors import CourseError
 
+DAMAGED = '{"command": "make", "machine": "two cores", "rows": %s}'
+
 
 def write(folder: Path, rows: list[dict[str, object]]) -> Path:
     path = folder / "measured" / "dial.json"
@@ -42,7 +44,9 @@ def test_a_course_without_tables_says_so(tmp_path):
         read_measured("dial", tmp_path)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"rows": []}'])
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"rows": []}', *(DAMAGED % rows for rows in ("[]", "5", '"x"', "[1]", '{"a": 1}'))]
+)
 def test_a_damaged_table_is_told(tmp_path, text):
     write(tmp_path, []).write_text(text, encoding="utf-8")
     with pytest.raises(CourseError, match="is damaged"):

@@ -100,7 +100,7 @@ def test_names_are_escaped_in_a_notebook(trained: Trained) -> None:
     assert "<b>" not in html
 
 
-@pytest.mark.parametrize("accuracy", [float("nan"), float("inf"), None, "0.9"])
+@pytest.mark.parametrize("accuracy", [float("nan"), float("inf"), None, "0.9", 10**400])
 def test_an_accuracy_that_is_none_is_told_as_damage(trained: Trained, accuracy: object) -> None:
     run = trained("one")
     path = run / "metrics.json"
@@ -108,3 +108,12 @@ def test_an_accuracy_that_is_none_is_told_as_damage(trained: Trained, accuracy: 
 
     with pytest.raises(RunError, match="is damaged: its 'val_accuracy' is"):
         compare_runs([run])
+
+
+def test_a_run_that_does_not_say_how_it_ended_is_compared(trained: Trained) -> None:
+    path = trained("one") / "metrics.json"
+    metrics = json.loads(path.read_text())
+    del metrics["stopped"]
+    path.write_text(json.dumps(metrics))
+
+    assert not compare_runs([path.parent]).warnings
