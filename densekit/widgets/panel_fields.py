@@ -56,9 +56,12 @@ class Field:
         return self.name != "train_from"
 
     def put(self, widget: Any, value: Any) -> None:
-        """Let the widget show a value; a slider that is too short for it is made longer."""
+        """Let the widget show a value; a slider that is too short for it is made longer.
+
+        What is no number is shown as it is: the configuration refuses it, with its reason.
+        """
         value = self.shown(value)
-        if hasattr(widget, "min"):
+        if hasattr(widget, "min") and math.isfinite(value):
             place = math.log10(value) if isinstance(widget, widgets.FloatLogSlider) else value
             whole = isinstance(widget, widgets.FloatLogSlider)
             widget.min = min(widget.min, math.floor(place) if whole else place)

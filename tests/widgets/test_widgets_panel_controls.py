@@ -220,3 +220,15 @@ class TestSetting:
         controls.folder.value = "pictures"
         assert controls.request().config().data.folder.name == "pictures"
         assert told == [None]
+
+
+@pytest.mark.parametrize("name", [name for name, field in FIELDS.items() if hasattr(field.make(), "min")])
+def test_what_is_no_number_is_shown_in_each_phase_and_refused(name, controls):
+    controls.preset.value = "head-then-full"
+    controls.phase.value = 1
+    controls.fields["optimizer"].value = "sgd"  # which alone has a momentum
+    controls.fields[name].value = float("nan")
+    controls.phase.value = 0
+    controls.phase.value = 1
+    with pytest.raises(ConfigError, match=f"phases.1.training.{name}"):
+        controls.request().config()
