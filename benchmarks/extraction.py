@@ -70,10 +70,11 @@ def multiply_adds(network: nn.Module, size: int) -> int:
     convs = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
     handles = [conv.register_forward_hook(count) for conv in convs]
     with torch.no_grad():
-        network(torch.zeros(1, 3, size, size))
+        # Two, which BatchNorm needs where it is in training mode and a map has a single pixel.
+        network(torch.zeros(2, 3, size, size, device=next(network.parameters()).device))
     for handle in handles:
         handle.remove()
-    return sum(counts)
+    return sum(counts) // 2
 
 
 def ways_to_extract(network: DenseNet, size: int) -> dict[str, Callable[[Tensor], Tensor]]:

@@ -61,12 +61,17 @@ def compared(seconds: Mapping[str, Sequence[float]], to: str) -> dict[str, dict[
 
 
 def matrix_product(
-    dtype: torch.dtype, size: int = 2048, repeats: int = 8, device: torch.device = CPU
+    dtype: torch.dtype, size: int | None = None, repeats: int = 8, device: torch.device = CPU
 ) -> tuple[Candidate, float]:
     """Return large square matrix products to time, and the floating-point operations that they take.
 
-    They are the yardstick: hardly anything on the machine does more operations a second.
+    They are the yardstick: hardly anything on the machine does more operations a second. On a GPU they round
+    float32 as convolutions do there, to TF32, unless that is switched off; and they are larger, to fill it.
     """
+    on_gpu = device.type == "cuda"
+    if on_gpu:
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32
+    size = size or (8192 if on_gpu else 2048)
     left, right = torch.randn(2, size, size).to(device, dtype)
     product = torch.empty_like(left)
 
