@@ -1,7 +1,6 @@
 """What holds on a processor holds on a GPU: each test runs on both, where there are both."""
 
 import json
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,12 +31,12 @@ TINY = DenseNetConfig(growth_rate=8, block_config=(2, 2), num_init_features=16)
 
 
 @pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
-def device(request: pytest.FixtureRequest) -> Iterator[str]:
+def device(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """A device, with convolutions in all the digits of float32, which GPUs round to ten bits otherwise."""
     if request.param == "cuda" and not torch.cuda.is_available():
         pytest.skip("there is no GPU")
-    with torch.backends.cudnn.flags(allow_tf32=False):
-        yield request.param
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    return str(request.param)
 
 
 @pytest.fixture
