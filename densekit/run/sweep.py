@@ -1,6 +1,7 @@
 """A learning rate for a training that is about to begin."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ def sweep_learning_rate(
     """
     resolved = resolve(config, data, preset, weights, train_from, None, settings)
     phase = Session(resolved, ALONE, progress).first_phase()
+    compute = replace(phase.compute, compile=False)  # so few steps don't earn back the minute that it takes
     return find_learning_rate(
-        phase.module, phase.train, phase.config.training, lowest, highest, steps, phase.compute
+        phase.module, phase.train, phase.config.training, lowest, highest, steps, compute
     )
