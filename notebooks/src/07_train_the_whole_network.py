@@ -718,7 +718,7 @@ check.exercise_9(phases)
 #
 # **Next**: notebook 07b is one training of the large experiment, to run with parameters of your own.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 show_guesses()
 
 # %% tags=["result"]
