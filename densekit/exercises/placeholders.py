@@ -18,11 +18,10 @@ def still_to_do(answers: Iterable[Any]) -> str:
 
 
 def _is_placeholder(answer: Any) -> bool:
-    """Say whether an answer is `...`, or a collection in which it still stands, however deep."""
     if type(answer) in (list, tuple, set):
-        return any(map(_is_placeholder, answer))
+        return any(item is ... for item in answer)
     if type(answer) is dict:
-        return any(map(_is_placeholder, answer.values()))
+        return any(item is ... for item in answer.values())
     return answer is ...
 
 

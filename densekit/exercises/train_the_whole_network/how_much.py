@@ -109,6 +109,7 @@ def exercise_8(cheapest: Callable[[list[Stop]], str]) -> str:
             "The names are those of the presets: epochs, learning_rate, under 'training' of each phase.",
         ),
     ),
+    untouched=lambda phases: _holds_a_placeholder(phases),
 )
 def exercise_9(phases: Sequence[Mapping[str, Any]]) -> str:
     """Check two phases: the head for five epochs, then from denseblock3 for three at 0.0001."""
@@ -141,6 +142,15 @@ def exercise_9(phases: Sequence[Mapping[str, Any]]) -> str:
         name="the rate of phases[1]",
     )
     return "the same list stands in a YAML file, or goes to train(settings={'phases': ...})"
+
+
+def _holds_a_placeholder(value: Any) -> bool:
+    """Say whether `...` still stands anywhere in what was filled in."""
+    if isinstance(value, Mapping):
+        return any(map(_holds_a_placeholder, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_holds_a_placeholder, value))
+    return value is ...
 
 
 _DIALS: tuple[list[Stop], ...] = (
