@@ -70,7 +70,7 @@ bench: $(READY)  ## time densekit against the usual ways, side by side
 	OMP_WAIT_POLICY=ACTIVE $(BIN)/python benchmarks/partial.py --set data.image_size=224 training.batch_size=32
 	$(BIN)/python benchmarks/doctor.py
 
-# One script of under 8 minutes. The speed of matrix products is the limit that shares are taken of.
+# Made to take under 8 minutes in all.
 gpu: $(READY)  ## on a machine with an NVIDIA GPU: the tests that need one, and its rows of the benchmarks
 	$(BIN)/python -c 'import sys, torch; sys.exit(None if torch.cuda.is_available() else "There is no GPU that torch can use: nothing was measured.")'
 	$(BIN)/pytest -q -m gpu

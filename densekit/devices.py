@@ -66,8 +66,8 @@ def choose_compute(device: str = "auto", precision: str = "auto", compile_steps:
     """Choose device and precision; 'auto' takes the best device there is, and fp32.
 
     bf16 is never chosen by itself: it is faster where the hardware has instructions for it, but it rounds, and
-    a faster path that may change a prediction is asked for by name. So is `torch.compile`: it takes a minute or
-    more before the first step, which only a long training on a GPU earns back.
+    a faster path that may change a prediction is asked for by name. So is `torch.compile`: the first step waits
+    for the compiler, which only a long training on a GPU earns back.
 
     Args:
         device: 'auto', 'cpu', 'cuda' or 'mps'.

@@ -1,4 +1,7 @@
-"""Children that train, and are killed at a moment of our choice. They are forked, so that they begin at once."""
+"""Trainings that end at a moment of our choice: in children, killed, or here, as if a plug were pulled.
+
+Children are forked, so that they begin at once.
+"""
 
 import json
 import os
@@ -11,7 +14,28 @@ from typing import Any
 
 import torch
 
+from densekit.training.events import BatchDone, Event
+
 FILE_EVENTS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate")
+
+
+class PlugPulled(Exception):  # noqa: N818
+    """What a cut cable raises."""
+
+
+def pull_when(is_time: Callable[[Event], bool]) -> Callable[[Event], None]:
+    """Return a listener that ends a training behind an event as a cut cable would."""
+
+    def pull(event: Event) -> None:
+        if is_time(event):
+            raise PlugPulled
+
+    return pull
+
+
+def pull_at(step: int) -> Callable[[Event], None]:
+    """Return a listener that ends a training behind a step as a cut cable would."""
+    return pull_when(lambda event: isinstance(event, BatchDone) and event.step == step)
 
 
 def in_child(work: Callable[[], object], kill_after: float | None = None) -> int:

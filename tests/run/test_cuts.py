@@ -1,11 +1,11 @@
 """Training from every cut: what is frozen stays what it is to the bit, what is trained is trained."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from killing import PlugPulled, pull_at
 from torch import Tensor, nn
 
 from densekit.config import load_config
@@ -26,20 +26,6 @@ from densekit.training.team import ALONE
 CUTS = ("classifier", "denseblock4", "denseblock3", "denseblock2", "denseblock1", "all")
 PARTIAL = CUTS[1:]
 Settings = dict[str, object]
-
-
-class PlugPulled(Exception):  # noqa: N818
-    pass
-
-
-def pull_at(step: int) -> Callable[[Event], None]:
-    """Return a listener that ends a training behind a step as a cut cable would."""
-
-    def pull(event: Event) -> None:
-        if isinstance(event, BatchDone) and event.step == step:
-            raise PlugPulled
-
-    return pull
 
 
 @pytest.fixture

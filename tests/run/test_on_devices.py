@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from killing import PlugPulled, pull_at
 from torch import Tensor, nn
 
 from densekit.config import TrainingConfig, load_config
@@ -21,7 +22,7 @@ from densekit.model.saving.block import save_memory
 from densekit.model.zoo import build
 from densekit.run import load_run
 from densekit.run.trainer import resume, train
-from densekit.training.events import BatchDone, Event
+from densekit.training.events import BatchDone
 from densekit.training.loop import fit
 from densekit.training.randomness import drawn_for
 from densekit.training.source import TensorSource
@@ -89,16 +90,9 @@ class TestRuns:
         phases = [{"train_from": "classifier"}, {"train_from": "all"}]
         settings = {**settings, "phases": phases, "model.drop_rate": 0.2, "compute.device": device}
 
-        class PlugPulled(Exception):  # noqa: N818
-            pass
-
-        def pull(event: Event) -> None:
-            if isinstance(event, BatchDone) and event.step == 7:
-                raise PlugPulled
-
         expected = losses_of(settings, tmp_path / "whole")
         with pytest.raises(PlugPulled):
-            train(settings=settings, out=tmp_path / "part", progress=False, on_event=pull)
+            train(settings=settings, out=tmp_path / "part", progress=False, on_event=pull_at(7))
         found = resume(tmp_path / "part", progress=False).history["train_loss"].dropna()
         assert list(found) == pytest.approx(expected, rel=1e-2)  # sums on a GPU come in no fixed order
 

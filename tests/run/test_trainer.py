@@ -4,6 +4,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from killing import PlugPulled, pull_when
 
 from densekit.config import load_config
 from densekit.data.folder import open_folder
@@ -139,13 +140,7 @@ class TestFrozen:
 
 class TestResuming:
     def interrupted(self, pictures: Path, settings: dict[str, object], out: Path, epoch: int) -> None:
-        class PlugPulled(Exception):  # noqa: N818
-            pass
-
-        def pull(event: Event) -> None:
-            if isinstance(event, EpochDone) and event.epoch == epoch:
-                raise PlugPulled
-
+        pull = pull_when(lambda event: isinstance(event, EpochDone) and event.epoch == epoch)
         with pytest.raises(PlugPulled):
             train(data=pictures, settings=settings, out=out, progress=False, on_event=pull)
 
@@ -163,12 +158,7 @@ class TestResuming:
     def test_a_run_without_a_first_checkpoint_starts_over(
         self, pictures: Path, settings: dict[str, object], tmp_path: Path
     ) -> None:
-        class PlugPulled(Exception):  # noqa: N818
-            pass
-
-        def pull(event: Event) -> None:
-            raise PlugPulled
-
+        pull = pull_when(lambda event: True)
         with pytest.raises(PlugPulled):
             train(data=pictures, settings=settings, out=tmp_path / "run", progress=False, on_event=pull)
         assert resume(tmp_path / "run", progress=False).metrics["epochs"] == 4

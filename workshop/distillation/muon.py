@@ -10,7 +10,7 @@ thing is ours: each weight keeps its norm. A BatchNorm follows or precedes every
 only decides how far a step turns the weight, and without decay it would grow and slow the learning down.
 
 Several processes that train together have the same gradients, so each does the products for its share of the
-matrices, and the results are handed round: on two cores, half of the time that Muon takes.
+matrices, and the results are handed round: none is computed twice.
 """
 
 from collections import defaultdict
