@@ -74,6 +74,17 @@ def test_singular_values_become_about_one(dtype: torch.dtype) -> None:
     assert 0.6 < values.min() < values.max() < 1.3
 
 
+@pytest.mark.parametrize("shape", [(2, 12, 40), (2, 40, 12), (1, 30, 30)])
+def test_float32_agrees_with_float64_where_singular_values_differ_a_hundred_thousandfold(
+    shape: tuple[int, ...],
+) -> None:
+    matrices = torch.randn(shape, generator=torch.Generator().manual_seed(4))
+    matrices *= torch.logspace(0, -5, shape[1])[:, None]
+    exact = orthogonal(matrices.double(), torch.float64)
+    assert torch.allclose(orthogonal(matrices).double(), exact, atol=1e-4)
+    assert exact.abs().max() > 0.1
+
+
 def test_weights_and_gradients_of_zeros_give_no_nan() -> None:
     parameter = nn.Parameter(torch.zeros(4, 6, 1, 1))
     parameter.grad = torch.zeros_like(parameter)
