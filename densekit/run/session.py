@@ -108,6 +108,11 @@ class Session:
                 f"compute.save_memory is true, but it has no passes for the device '{kind}': leave it out, or "
                 f"compute on {' or '.join(DEVICES)}"
             )
+        if kind == "cuda" and self.team.size > 1:
+            raise ConfigError(
+                f"compute.save_memory is true, but {self.team.size} GPUs train together and share the statistics "
+                "of their norms, for which it has no passes: leave it out, or train on one GPU"
+            )
         save_memory(self.network)
 
     def first_phase(self) -> Phase:

@@ -184,6 +184,46 @@ class TestUse:
             network.features.denseblock1.denselayer1.norm1 = copy.deepcopy(norm).double()
         assert furthest(one_step(plain, images()), one_step(saving, images())) < 1e-10
 
+    def test_norms_that_learn_statistics_alone_drop_nothing_out(self) -> None:
+        plain, saving = (network.eval() for network in pair(drop_rate=0.5))
+        for network in (plain, saving):
+            for norm in network.modules():
+                if isinstance(norm, nn.BatchNorm2d):
+                    norm.train()
+        assert furthest(one_step(plain, images()), one_step(saving, images())) < 1e-10
+
+    @pytest.mark.parametrize(
+        ("name", "other"),
+        [
+            ("relu1", nn.GELU()),
+            ("relu2", nn.LeakyReLU()),
+            ("conv1", nn.Conv2d(16, 32, 3, padding=1, bias=False)),
+            ("conv2", nn.Conv2d(32, 8, 3, padding=2, dilation=2, bias=False)),
+            ("conv2", nn.Conv2d(32, 8, 3, padding=1, padding_mode="reflect", bias=False)),
+            ("conv2", nn.Conv2d(32, 8, 3, padding=1, groups=2, bias=False)),
+        ],
+    )
+    def test_other_modules_in_a_layer_compute_as_they_are(self, name: str, other: nn.Module) -> None:
+        plain, saving = pair()
+        for network in (plain, saving):
+            setattr(network.features.denseblock1.denselayer1, name, copy.deepcopy(other).double())
+        assert furthest(one_step(plain, images()), one_step(saving, images())) < 1e-10
+
+    def test_evaluation_under_autocast_computes_as_before(self) -> None:
+        plain, saving = (network.float().eval() for network in pair())
+        with torch.autocast("cpu", torch.bfloat16):
+            expected, found = (one_step(network, images().float()) for network in (plain, saving))
+        assert furthest(expected, found) == 0
+        assert all(found[name].dtype == one.dtype for name, one in expected.items())
+
+    @pytest.mark.parametrize("training", [True, False])
+    def test_float64_stays_float64_under_autocast(self, training: bool) -> None:
+        plain, saving = (network.train(training) for network in pair())
+        with torch.autocast("cpu", torch.bfloat16):
+            expected, found = (one_step(network, images()) for network in (plain, saving))
+        assert furthest(expected, found) < 1e-10
+        assert found["outputs"].dtype == torch.float64
+
     def test_a_network_that_is_bfloat16_throughout_computes_as_before(self) -> None:
         plain, saving = (network.bfloat16() for network in pair())
         pixels = images().bfloat16()

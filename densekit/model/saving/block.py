@@ -58,8 +58,9 @@ def save_memory(network: nn.Module) -> None:
     """Let all dense blocks of a network train in less memory, in place.
 
     The weights stay the very same tensors under the same names. In evaluation mode, on another kind of device,
-    and where a norm in a block is something else than a training `BatchNorm2d` in float32 or more, a block
-    computes as before. While it trains, the modules inside are not called one by one, nor are hooks on them.
+    where a norm in a block is something else than a training `BatchNorm2d` in float32 or more, and where any
+    other module in it was replaced, a block computes as before. While it trains, the modules inside are not
+    called one by one, nor are hooks on them, and the transforms of `torch.func` are refused.
     """
     for name, child in list(network.named_children()):
         if isinstance(child, DenseBlock):
@@ -85,13 +86,12 @@ class SavingBlock(DenseBlock):
         device = x.device.type
         if not (device in DEVICES and torch.is_grad_enabled() and _positions(x) > 1):
             return super().forward(x)
-        if torch.is_autocast_enabled(device):
-            x = x.to(torch.get_autocast_dtype(device))
-        if not all(_normalises_by_batch(layer, wide(x.dtype)) for layer in layers):
+        dtype = _dtype_under_autocast(x)
+        if not all(_is_as_built(layer) and _normalises_by_batch(layer, wide(dtype)) for layer in layers):
             return super().forward(x)
-        parameters = [one for layer in layers for one in _Weights.of(layer, x.dtype)]
+        parameters = [one for layer in layers for one in _Weights.of(layer, dtype)]
         with torch.autocast(device, enabled=False):
-            return _Rewritten.apply(x, layers, *parameters)  # type: ignore[no-untyped-call]
+            return _Rewritten.apply(x.to(dtype), layers, *parameters)  # type: ignore[no-untyped-call]
 
 
 class _Weights(NamedTuple):
@@ -274,6 +274,33 @@ def _together(maps: Tensor) -> Tensor:
 
 def _positions(maps: Tensor) -> int:
     return maps.numel() // maps.shape[1]
+
+
+def _dtype_under_autocast(x: Tensor) -> torch.dtype:
+    """Return the type in which convolutions compute; autocast leaves float64 as it is."""
+    if torch.is_autocast_enabled(x.device.type) and x.dtype != torch.float64:
+        return torch.get_autocast_dtype(x.device.type)
+    return x.dtype
+
+
+def _is_as_built(layer: DenseLayer) -> bool:
+    """Say whether a layer computes what is rewritten here: no module in it was replaced or switched."""
+    return (
+        (layer.training or layer.drop_rate == 0)
+        and type(layer.relu1) is type(layer.relu2) is nn.ReLU
+        and _is_plain(layer.conv1, kernel_size=1)
+        and _is_plain(layer.conv2, kernel_size=3)
+    )
+
+
+def _is_plain(conv: nn.Module, kernel_size: int) -> bool:
+    """Say whether a module is a convolution without bias that keeps height and width."""
+    return type(conv) is nn.Conv2d and (
+        (conv.kernel_size, conv.stride, conv.dilation) == ((kernel_size, kernel_size), (1, 1), (1, 1))
+        and (conv.padding, conv.padding_mode) == ((kernel_size // 2, kernel_size // 2), "zeros")
+        and conv.groups == 1
+        and conv.bias is None
+    )
 
 
 def _normalises_by_batch(layer: DenseLayer, dtype: torch.dtype) -> bool:
