@@ -110,7 +110,7 @@ class TestMistakes:
             load_config(overrides=[f"data.folder={text}"])
 
     def test_a_setting_is_no_section(self) -> None:
-        assert "'epochs' is a setting itself, not a section" in problem_with("training.epochs.first=3")
+        assert "'epochs' is 10, so it can't be a section" in problem_with("training.epochs.first=3")
 
     def test_a_section_is_no_setting(self) -> None:
         assert "training: expected a section" in problem_with("training=3")
@@ -246,3 +246,117 @@ class TestPhases:
 def test_a_zero_byte_in_the_folder_is_told(name: str) -> None:
     with pytest.raises(ConfigError, match=r"data\.folder .*no folder's name can hold a zero byte"):
         load_config(overrides={"data.folder": name})
+
+
+class TestOneOfTwoThings:
+    """What is said twice, or in a way that can mean two things, is refused."""
+
+    @pytest.mark.parametrize(
+        ("text", "told"),
+        [
+            ("training: {epochs: 3}\ntraining: {batch_size: 4}\n", "'training' stands in line 1 already"),
+            ("training:\n  epochs: 3\n  epochs: 4\n", "'epochs' stands in line 2 already"),
+            ("training: {epochs: 3, epochs: 4}\n", "'epochs' stands in line 1 already"),
+            ("preset: full\npreset: head\n", "'preset' stands in line 1 already"),
+            ("'training': {epochs: 3}\ntraining: {epochs: 3}\n", "'training' stands in line 1 already"),
+        ],
+    )
+    def test_a_key_that_stands_twice(self, tmp_path: Path, text: str, told: str) -> None:
+        with pytest.raises(ConfigError, match=told):
+            load_config(write(tmp_path, text), overrides=["data.folder=x"])
+
+    def test_a_key_may_stand_in_two_sections(self, tmp_path: Path) -> None:
+        file = write(
+            tmp_path,
+            "phases: [{train_from: classifier, training: {epochs: 1}}, {train_from: all, training: {epochs: 2}}]",
+        )
+        plan = load_config(file, overrides=["data.folder=x"]).plan
+        assert [phase.training.epochs for phase in plan] == [1, 2]
+
+    @pytest.mark.parametrize("text", ["{}", "''", "false", "0", "[head]"])
+    def test_a_preset_that_is_none(self, tmp_path: Path, text: str) -> None:
+        with pytest.raises(ConfigError, match="no preset '"):
+            load_config(write(tmp_path, f"preset: {text}\n"), overrides=["data.folder=x"])
+
+    def test_a_preset_that_is_left_empty_is_none_and_an_empty_one_is_refused(self, tmp_path: Path) -> None:
+        overrides = ["data.folder=x"]
+        assert load_config(write(tmp_path, "preset:\n"), None, overrides) == load_config(
+            None, None, overrides
+        )
+        with pytest.raises(ConfigError, match="no preset ''"):
+            load_config(preset="", overrides=overrides)
+
+    @pytest.mark.parametrize(
+        ("text", "value"),
+        [("010", 10), ("3", 3), ("1e-3", 0.001), ("-1.5E+3", -1500.0), (".5", 0.5), ("1:30", "1:30")],
+    )
+    def test_a_number_is_what_it_looks_like(self, text: str, value: object) -> None:
+        assert read_overrides([f"a.b={text}"]) == {"a.b": value}
+        assert type(read_overrides([f"a.b={text}"])["a.b"]) is type(value)
+
+
+class TestSectionsThatAreNone:
+    @pytest.mark.parametrize("preset", ["head", "head-then-full"])
+    @pytest.mark.parametrize("value", ["5", "abc", "[1, 2]", "false", "0"])
+    def test_training_that_is_no_section(self, preset: str, value: str) -> None:
+        with pytest.raises(ConfigError, match="training: expected a section with settings below it, found"):
+            load_config(None, preset, ["data.folder=x", f"training={value}"])
+
+    @pytest.mark.parametrize("value", ["5", "abc", "[1, 2]", "false", "0"])
+    def test_the_training_of_a_phase_that_is_no_section(self, value: str) -> None:
+        with pytest.raises(ConfigError, match=r"phases\.1\.training: expected a section with settings below"):
+            load_config(None, "head-then-full", ["data.folder=x", f"phases.1.training={value}"])
+
+    def test_phases_that_are_a_section(self) -> None:
+        assert "phases: expected a list, found {0:" in problem_with("phases={0: {train_from: all}}")
+
+    def test_a_section_where_a_value_is_expected(self) -> None:
+        assert "model.weights is {}: input should be a valid string" in problem_with("model.weights={}")
+        with pytest.raises(ConfigError, match="'data' is 'x', so it can't be a section"):
+            load_config(overrides=["data=x", "data.folder=y"])
+
+
+class TestHints:
+    @pytest.mark.parametrize(
+        ("text", "hint"),
+        [
+            ("training.epochs: 3", "training.epochs: no such setting; write `training: {epochs: …}`"),
+            ("presett: full", "presett: no such setting; did you mean 'preset'?"),
+            (
+                "phases: [{train_from: all, epochs: 3}]",
+                r"phases.0.epochs: no such setting; did you mean 'phases.0.training.epochs'?",
+            ),
+            ("1: 2", "1: no such setting; a setting's name is a text"),
+            ("null: 2", "None: no such setting; a setting's name is a text"),
+        ],
+    )
+    def test_a_file(self, tmp_path: Path, text: str, hint: str) -> None:
+        with pytest.raises(ConfigError, match=re.escape(hint)):
+            load_config(write(tmp_path, text), overrides=["data.folder=x"])
+
+    def test_one_setting_that_may_be_two_things_is_one_problem(self) -> None:
+        told = problem_with("training.standardise=AUTO")
+        assert told.endswith("training.standardise is 'AUTO': expected true, false or auto")
+
+    @pytest.mark.parametrize("key", [".training.epochs", "training..epochs", "training.", "."])
+    def test_a_name_with_a_gap(self, key: str) -> None:
+        assert f"'{key}' is not the name of a setting" in problem_with(f"{key}=3")
+
+    @pytest.mark.parametrize(
+        "settings", [{1: 2}, [{"training.epochs": 3}], [3], None, "training.epochs=3", 5, b"x"]
+    )
+    def test_settings_in_no_form_that_there_is(self, settings: object) -> None:
+        with pytest.raises(
+            ConfigError, match=r"expected \{'training.epochs': 3\} or \['training.epochs=3'\]"
+        ):
+            read_overrides(settings)  # type: ignore[arg-type]
+
+    def test_phases_may_be_a_tuple(self) -> None:
+        config = load_config(
+            overrides={
+                "data.folder": "x",
+                "phases": ({"train_from": "all"},),
+                "phases.0.training.epochs": 3,
+            }
+        )
+        assert config.plan[0].training.epochs == 3

@@ -12,14 +12,25 @@ from densekit.errors import ConfigError, one_line
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
+_FORMS = "expected {'training.epochs': 3} or ['training.epochs=3']"
+
 
 def read_overrides(overrides: Mapping[str, Any] | Iterable[str]) -> dict[str, Any]:
     """Return overrides by their key paths; values in texts (`"training.epochs=3"`) are read as YAML.
 
     Raises:
-        ConfigError: a text is not of the form key.path=value.
+        ConfigError: a text is not of the form key.path=value, or a name is no text.
     """
-    return dict(overrides) if isinstance(overrides, Mapping) else dict(map(_read_pair, overrides))
+    if isinstance(overrides, Mapping):
+        pairs = list(overrides.items())
+    elif isinstance(overrides, Iterable) and not isinstance(overrides, str | bytes):
+        pairs = [_read_pair(text) for text in overrides]
+    else:
+        raise ConfigError(f"settings are {overrides!r}: {_FORMS}")
+    for key, _ in pairs:
+        if not isinstance(key, str) or not all(key.split(".")):
+            raise ConfigError(f"{key!r} is not the name of a setting: {_FORMS}")
+    return dict(pairs)
 
 
 def overridden(
@@ -27,6 +38,7 @@ def overridden(
     values: dict[str, Any],
     overrides: Mapping[str, Any] | Iterable[str],
     where: str = "",
+    besides: Iterable[str] = (),
 ) -> Schema:
     """Return values with some of them changed, as the schema has them.
 
@@ -35,6 +47,7 @@ def overridden(
         values: by section and key.
         overrides: what is changed, as for `read_overrides`.
         where: stands before the problems, such as 'mine.yaml: '.
+        besides: what could be meant besides the settings, when one is misspelt.
 
     Raises:
         ConfigError: with every problem that was found, each with its key path.
@@ -45,7 +58,7 @@ def overridden(
     try:
         return schema.model_validate(values)
     except ValidationError as error:
-        problems = [explain(problem, schema) for problem in error.errors()]
+        problems = [explain(problem, schema, besides) for problem in error.errors()]
     heading = "the configuration has a problem" if len(problems) == 1 else f"{len(problems)} problems"
     raise ConfigError("\n  ".join([f"{where}{heading}:", *problems]))
 
@@ -66,12 +79,22 @@ def _with_whole_phases(values: dict[str, Any]) -> dict[str, Any]:
     phases = values.get("phases")
     if not isinstance(phases, list | tuple) or not all(isinstance(phase, dict) for phase in phases):
         return values
-    base = values.get("training") or {}
-    whole = [{**phase, "training": merge(base, phase.get("training") or {})} for phase in phases]
-    return {**values, "phases": whole}
+    base = values.get("training")
+    if base is not None and not isinstance(base, Mapping):
+        return values  # which the schema refuses
+    return {**values, "phases": [_with_whole_training(phase, base or {}) for phase in phases]}
 
 
-def _read_pair(text: str) -> tuple[str, Any]:
+def _with_whole_training(phase: dict[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
+    own = phase.get("training")
+    if own is not None and not isinstance(own, Mapping):
+        return phase
+    return {**phase, "training": merge(dict(base), own or {})}
+
+
+def _read_pair(text: Any) -> tuple[str, Any]:
+    if not isinstance(text, str):
+        raise ConfigError(f"{text!r} is not a setting: {_FORMS}")
     key, equals, value = text.partition("=")
     if not equals or not key:
         raise ConfigError(f"'{text}' is not a setting: expected key.path=value, as in training.epochs=3")
@@ -90,7 +113,7 @@ def _set(values: dict[str, Any], path: str, value: Any) -> None:
         raise ConfigError(
             f"{path}: the phases have numbers, from 0: expected phases.0.train_from, for example"
         )
-    place[key] = value
+    place[key] = list(value) if isinstance(value, tuple) else value
 
 
 def _below(place: Any, name: str, path: str) -> Any:
@@ -103,5 +126,5 @@ def _below(place: Any, name: str, path: str) -> Any:
         return found
     found = place.setdefault(name, {})
     if not isinstance(found, dict | list):
-        raise ConfigError(f"{path}: no such setting; '{name}' is a setting itself, not a section")
+        raise ConfigError(f"{path}: '{name}' is {found!r}, so it can't be a section with settings below it")
     return found

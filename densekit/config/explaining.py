@@ -11,34 +11,46 @@ from densekit.errors import nearest
 Schema = type[BaseModel]
 
 
-def explain(problem: Any, schema: Schema) -> str:
+def explain(problem: Any, schema: Schema, besides: Iterable[str] = ()) -> str:
     """Put one of pydantic's findings about settings into a line.
 
     Args:
         problem: one of `ValidationError.errors()`.
         schema: what they were held against.
+        besides: what could be meant besides the settings, when one is misspelt.
     """
     path = ".".join(str(part) for part in problem["loc"])
-    if not path:
+    if not problem["loc"]:
         return str(problem["msg"]).removeprefix("Value error, ")
+    if problem["type"] == "invalid_key":
+        return f"{problem['input']!r}: no such setting; a setting's name is a text"
     if problem["type"] == "extra_forbidden":
-        return f"{path}: no such setting; {_nearest_setting(problem['loc'], schema)}"
+        return f"{path}: no such setting; {_nearest_setting(problem['loc'], schema, besides)}"
     if path == "data.folder" and problem["type"] == "missing":
         return "data.folder: which images? Name a folder with --data DIR or `data: {folder: DIR}`"
     if problem["type"] == "missing":
         return f"{path}: is missing"
     if problem["type"] == "value_error" and isinstance(problem["input"], Mapping):
         return f"{path}: {problem['msg'].removeprefix('Value error, ')}"
-    if isinstance(problem["input"], Mapping) or problem["type"] == "model_type":
+    if problem["type"] == "model_type":
         return f"{path}: expected a section with settings below it, found {problem['input']!r}"
+    if problem["type"] == "tuple_type":
+        return f"{path}: expected a list, found {problem['input']!r}"
     expected = problem["msg"].removeprefix("Value error, ")
     return f"{path} is {problem['input']!r}: {expected[0].lower()}{expected[1:]}"
 
 
-def _nearest_setting(location: tuple[Any, ...], schema: Schema) -> str:
+def _nearest_setting(location: tuple[Any, ...], schema: Schema, besides: Iterable[str]) -> str:
     """Return a hint that names the nearest setting: of the same section, or else of any other."""
     name, siblings = str(location[-1]), _known_keys(location[:-1], schema)
     elsewhere = short_names(schema)
+    if name in elsewhere.values():  # a key path, as overrides have them, in a file
+        section, _, key = name.partition(".")
+        return f"write `{section}: {{{key}: …}}`"
+    if location[0] == "phases" and f"training.{name}" in elsewhere.values():
+        return f"did you mean '{'.'.join(map(str, location[:-1]))}.training.{name}'?"
+    if len(location) == 1:
+        siblings = [*siblings, *besides]
     close = get_close_matches(name, siblings, n=1, cutoff=0.6)
     other = get_close_matches(name, elsewhere, n=1, cutoff=0.6)
     if not close and other:

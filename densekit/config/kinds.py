@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -14,6 +14,12 @@ def no_boolean(value: Any) -> Any:
     if isinstance(value, bool):
         raise ValueError("a number is expected, not true or false")
     return value
+
+
+def _true_false_or_auto(value: Any) -> Any:
+    if isinstance(value, bool) or value == "auto":
+        return value
+    raise ValueError("expected true, false or auto")
 
 
 def _is_cut(value: str) -> str:
@@ -41,5 +47,6 @@ Positive = Annotated[float, BeforeValidator(no_boolean), Field(gt=0, le=1e6, all
 NotNegative = Annotated[float, BeforeValidator(no_boolean), Field(ge=0, le=1e6, allow_inf_nan=False)]
 Part = Annotated[float, BeforeValidator(no_boolean), Field(gt=0, le=1)]
 BelowOne = Annotated[float, BeforeValidator(no_boolean), Field(ge=0, lt=1)]
+Standardise = Annotated[bool | Literal["auto"], BeforeValidator(_true_false_or_auto)]
 Cut = Annotated[str, AfterValidator(_is_cut)]
 Folder = Annotated[Path, BeforeValidator(_no_empty_path)]

@@ -32,11 +32,13 @@ def load_config(
     """
     values = read_yaml(Path(file)) if file else {}
     named = values.pop("preset", None)
-    merged = merge(_read_preset(preset or named or "head"), values)
-    return overridden(RunConfig, merged, overrides, where=f"{file}: " if file else "")
+    chosen = preset if preset is not None else named if named is not None else "head"
+    merged = merge(_read_preset(chosen), values)
+    where, besides = (f"{file}: ", ["preset"]) if file else ("", [])
+    return overridden(RunConfig, merged, overrides, where, besides)
 
 
-def _read_preset(name: str) -> dict[str, Any]:
-    if name not in PRESETS:
+def _read_preset(name: Any) -> dict[str, Any]:
+    if not isinstance(name, str) or name not in PRESETS:
         raise ConfigError(f"no preset '{name}': {nearest(str(name), PRESETS)}")
     return read_yaml(_PRESETS / f"{name}.yaml")

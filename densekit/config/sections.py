@@ -16,6 +16,7 @@ from densekit.config.kinds import (
     Part,
     Positive,
     Share,
+    Standardise,
     Whole,
     no_boolean,
 )
@@ -76,7 +77,7 @@ class TrainingConfig(_Section):
     `reduce_lr_factor` here, whichever optimiser is used.
     """
 
-    standardise: bool | Literal["auto"] = "auto"
+    standardise: Standardise = "auto"
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     learning_rate: Positive = 1e-3
     layer_decay: Part = 1.0
@@ -217,4 +218,15 @@ class RunConfig(_Section):
         Raises:
             ConfigError: with every problem that was found.
         """
-        return overridden(RunConfig, self.model_dump(mode="json"), overrides)
+        values = self.model_dump(mode="json")
+        return overridden(RunConfig, {**values, "phases": self.phases_as_told()}, overrides)
+
+    def phases_as_told(self) -> list[dict[str, Any]]:
+        """Return the phases, each with what it changes of `training` and no more."""
+        base = self.training.model_dump(mode="json")
+        phases = []
+        for phase in self.phases:
+            own = phase.training.model_dump(mode="json")
+            changes = {name: value for name, value in own.items() if value != base[name]}
+            phases.append({"train_from": phase.train_from, **({"training": changes} if changes else {})})
+        return phases

@@ -1,12 +1,15 @@
 """YAML, read so that whatever is wrong with it is told in a sentence, and nothing in it is ever run."""
 
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
 from densekit.errors import ConfigError, nearest, one_line
 from densekit.files import read_text
+
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
 
 def read_yaml(file: Path) -> dict[str, Any]:
@@ -35,7 +38,32 @@ def read_yaml(file: Path) -> dict[str, Any]:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML without references: a few lines of references to references stand for more than memory holds."""
+    """YAML without references: a few lines of references to references stand for more than memory holds.
+
+    A key that stands twice is refused, where YAML would keep the last one and lose the first. And a number is
+    what it looks like: YAML 1.1 reads 010 as eight, 1:30 as ninety, and 1e-3 as a text.
+    """
+
+    yaml_implicit_resolvers: ClassVar = {
+        first: [pair for pair in pairs if pair[0] not in _NUMBERS]
+        for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        """Return a section, each key of which stands once."""
+        first: dict[str, int] = {}
+        for key_node, _ in node.value:
+            key = key_node.value
+            if isinstance(key, str) and key in first:
+                problem = f"'{key}' stands in line {first[key]} already, and one of the two would be lost"
+                raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
+            if isinstance(key, str):
+                first[key] = key_node.start_mark.line + 1
+        return super().construct_mapping(node, deep)
+
+    def construct_yaml_int(self, node: Any) -> int:
+        """Return a whole number, read with base ten."""
+        return int(self.construct_scalar(node))
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
@@ -43,6 +71,17 @@ class _Loader(yaml.SafeLoader):
             problem = f"a reference (*{event.anchor}), which settings don't need: write the value out"
             raise yaml.constructor.ConstructorError(None, None, problem, event.start_mark)
         return super().compose_node(parent, index)
+
+
+_Loader.add_constructor(_NUMBERS[0], _Loader.construct_yaml_int)
+_Loader.add_implicit_resolver(_NUMBERS[0], re.compile(r"[-+]?[0-9]+\Z"), list("-+0123456789"))
+_Loader.add_implicit_resolver(
+    _NUMBERS[1],
+    re.compile(
+        r"(?:[-+]?(?:\d+\.\d*|\.\d+|\d+(?=[eE]))(?:[eE][-+]?\d+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z"
+    ),
+    list("-+0123456789."),
+)
 
 
 def parse_yaml(text: str) -> Any:

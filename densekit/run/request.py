@@ -87,9 +87,7 @@ class Request:
         """
         if self.preset not in PRESETS:
             raise ConfigError(f"no preset '{self.preset}': {nearest(str(self.preset), PRESETS)}")
-        settings = copy.deepcopy(dict(self.settings))
-        named = {keyword: settings.pop(key, None) for key, keyword in _OPTIONS.items()}
-        return resolve(None, self.data, self.preset, settings=settings, **named)
+        return resolve(None, self.data, self.preset, settings=copy.deepcopy(dict(self.settings)))
 
     def changes(self) -> Settings:
         """Return the settings that differ from the preset's, by key paths.
@@ -102,7 +100,7 @@ class Request:
         preset = load_config(None, self.preset, {"data.folder": self.data}).model_dump(mode="json")
         if "phases" in self.settings:  # a list of one's own has all that is set in it
             others = [key for key in self.settings if not key.startswith("phases")]
-            return {**_changed(others, asked, preset), "phases": _phases(mine)}
+            return {**_changed(others, asked, preset), "phases": mine.phases_as_told()}
         return _changed(list(self.settings), asked, preset)
 
     def as_yaml(self) -> str:
@@ -115,7 +113,7 @@ class Request:
         changes = self.changes()
         if any(key.startswith("phases.") for key in changes):  # in a file, a list is told as a whole
             changes = {key: value for key, value in changes.items() if not key.startswith("phases.")}
-            changes["phases"] = _phases(self.config())
+            changes["phases"] = self.config().phases_as_told()
         for key, value in changes.items():
             _put(tree, key.split("."), value)
         out = f" --out {shlex.quote(self.out)}" if self.out else ""
@@ -167,17 +165,6 @@ def _at(tree: Any, key: str) -> Any:
         except (KeyError, IndexError, TypeError):
             return None
     return tree
-
-
-def _phases(config: RunConfig) -> list[dict[str, Any]]:
-    """Return the phases, each with what it changes of `training`."""
-    base = config.training.model_dump(mode="json")
-    phases = []
-    for phase in config.phases:
-        own = phase.training.model_dump(mode="json")
-        changes = {name: value for name, value in own.items() if value != base[name]}
-        phases.append({"train_from": phase.train_from, **({"training": changes} if changes else {})})
-    return phases
 
 
 def _put(tree: dict[str, Any], names: list[str], value: Any) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from densekit.config import RunConfig, load_config, read_overrides
+from densekit.config.effects import check_effect, named_in
+from densekit.config.yaml_text import read_yaml
 from densekit.errors import ConfigError
 from densekit.model.architectures import ARCHITECTURES
 from densekit.model.weights import WEIGHTS
@@ -84,20 +86,38 @@ def resolve(
     """
     named = {
         "data.folder": data,
-        "model.weights": None if weights is None else str(weights),
+        "model.weights": str(weights) if isinstance(weights, Path) else weights,
         "model.train_from": train_from,
         "training.epochs": epochs,
     }
-    overrides = {
-        **read_overrides(settings),
-        **{key: value for key, value in named.items() if value is not None},
-    }
+    overrides = read_overrides(settings)
+    for key, value in named.items():
+        if value is not None:
+            _check_said_once(key, value, overrides)
+            overrides[key] = value
     if isinstance(config, RunConfig):
-        resolved = config.with_overrides(overrides)
-    else:
+        if preset is not None:
+            raise ConfigError(
+                f"preset is '{preset}', but the configuration is a whole one already: leave one of the two out"
+            )
+        resolved, asked = config.with_overrides(overrides), overrides
+    elif config is None or isinstance(config, str | Path):
         resolved = load_config(config, preset, overrides)
-    _check_effect(resolved, train_from, epochs)
+        asked = {**(named_in(read_yaml(Path(config))) if config else {}), **overrides}
+    else:
+        raise ConfigError(
+            f"the configuration is a {type(config).__name__}: expected a RunConfig or the path of a YAML file; "
+            "single settings are given as settings={'training.epochs': 3}"
+        )
+    check_effect(resolved, asked)
     return _with_absolute_paths(resolved)
+
+
+def _check_said_once(key: str, value: Any, settings: Mapping[str, Any]) -> None:
+    """Refuse what two arguments say differently."""
+    if key in settings and str(settings[key]) != str(value):
+        name = key.rpartition(".")[2] if key != "data.folder" else "data"
+        raise ConfigError(f"{name} is {value}, and {key} in the settings is {settings[key]}: name it once")
 
 
 def resume(
@@ -153,19 +173,6 @@ def check_place(out: Path, data: Path) -> None:
         raise ConfigError(
             f"the run would be written to {out.resolve()}, among the pictures of {data}: name a folder elsewhere "
             "with --out, or start from another folder"
-        )
-
-
-def _check_effect(config: RunConfig, train_from: str | None, epochs: int | None) -> None:
-    """Refuse what would be without effect, since the phases of the configuration say it themselves."""
-    if config.phases and train_from is not None:
-        raise ConfigError(
-            f"train_from is '{train_from}', but each of the phases says itself where it trains from: leave one "
-            "of the two out"
-        )
-    if config.phases and epochs is not None and all(one.training.epochs != epochs for one in config.phases):
-        raise ConfigError(
-            f"epochs is {epochs}, but each of the phases says itself how many it takes: change them there"
         )
 
 

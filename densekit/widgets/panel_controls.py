@@ -52,8 +52,10 @@ class Controls:
         settings = dict(self._extras)
         for number, values in enumerate(self._plan):
             for name, field in FIELDS.items():
-                is_void = field.neutral is not None and field.void(values)
-                settings[self._key(number, name)] = field.neutral[0] if is_void else values[name]  # type: ignore[index]
+                if not field.void(values):
+                    settings[self._key(number, name)] = values[name]
+                elif field.neutral is not None:
+                    settings[self._key(number, name)] = field.neutral[0]
         return Request(self.folder.value, self.preset.value, settings)
 
     def show(self, request: Request) -> None:

@@ -289,7 +289,8 @@ class TestWhatHasNoEffect:
         each = {"epochs": 1}
         phases = [{"train_from": "classifier", "training": each}, {"train_from": "all", "training": each}]
         with pytest.raises(ConfigError, match=message):
-            train(settings={**settings, "phases": phases}, out=tmp_path / "run", **named)  # type: ignore[arg-type]
+            others = {key: value for key, value in settings.items() if key != "training.epochs"}
+            train(settings={**others, "phases": phases}, out=tmp_path / "run", **named)  # type: ignore[arg-type]
         assert not (tmp_path / "run").exists()
 
     def test_a_cut_in_the_settings_beside_phases(self, settings: Settings, tmp_path: Path) -> None:

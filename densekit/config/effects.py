@@ -1,0 +1,91 @@
+"""What is asked for and would be without effect, which is refused: it is a mistake, or a misunderstanding."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from densekit.config.sections import ModelConfig, RunConfig, TrainingConfig
+from densekit.errors import ConfigError
+
+
+def check_effect(config: RunConfig, asked: Mapping[str, Any]) -> None:
+    """Refuse settings that were asked for by name and change nothing of what is trained.
+
+    Args:
+        config: the whole configuration.
+        asked: those settings, by key path; what a preset says is not asked for.
+
+    Raises:
+        ConfigError: names the setting, and says what makes it void.
+    """
+    for key, value in asked.items():
+        section, _, name = key.partition(".")
+        phase, within, of_phase = name.partition(".training.")
+        if key == "model.train_from" and config.phases:
+            raise ConfigError(
+                f"train_from is '{value}', but each of the phases says itself where it trains from: leave one "
+                "of the two out"
+            )
+        if section == "training":
+            _check_phases(config, name)
+            _check_training([one.training for one in config.plan], key, name, value)
+        elif section == "phases" and within:
+            _check_training([config.phases[int(phase)].training], key, of_phase, value)
+
+
+def named_in(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return by key path what the values of a file ask for.
+
+    A section that names every one of its settings asks for none: a run writes its configuration so.
+    """
+    asked = {}
+    model, training = values.get("model"), values.get("training")
+    if isinstance(model, Mapping) and "train_from" in model and len(model) < len(ModelConfig.model_fields):
+        asked["model.train_from"] = model["train_from"]
+    phases = values.get("phases") or []
+    places = {
+        "training": training,
+        **{f"phases.{number}.training": one.get("training") for number, one in enumerate(phases)},
+    }
+    for place, section in places.items():
+        if isinstance(section, Mapping) and len(section) < len(TrainingConfig.model_fields):
+            asked |= {f"{place}.{name}": value for name, value in section.items()}
+    return asked
+
+
+def _check_phases(config: RunConfig, name: str) -> None:
+    """Refuse what each of the phases says otherwise."""
+    if not config.phases:
+        return
+    value = getattr(config.training, name)
+    if any(getattr(one.training, name) == value for one in config.phases):
+        return
+    if name == "epochs":
+        raise ConfigError(
+            f"epochs is {value}, but each of the phases says itself how many it takes: change them there, with "
+            "phases.0.training.epochs, for example"
+        )
+    raise ConfigError(
+        f"training.{name} is {value}, but each of the phases says it itself: change it there, with "
+        f"phases.0.training.{name}, for example"
+    )
+
+
+def _check_training(plan: Iterable[TrainingConfig], key: str, name: str, value: Any) -> None:
+    """Refuse what another setting makes void in every part of the training."""
+    settings = tuple(plan)
+    falls = name in ("reduce_lr_every", "reduce_lr_factor")
+    if falls and value is not None and all(one.schedule == "cosine" for one in settings):
+        raise ConfigError(
+            f"{key} is {value}, but with schedule=cosine the learning rate falls along a cosine and not in "
+            "steps: leave one of the two out"
+        )
+    if name == "reduce_lr_factor" and all(one.reduce_lr_every is None for one in settings):
+        raise ConfigError(
+            f"{key} is {value}, but reduce_lr_every is null, so that the learning rate never falls: give both, "
+            "or leave both out"
+        )
+    if name == "accuracy_floor" and all(one.user_step is None for one in settings):
+        raise ConfigError(
+            f"{key} is {value}, but it is the floor of checks within a validation, and there are none: set "
+            "user_step as well"
+        )
