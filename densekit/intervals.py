@@ -1,6 +1,7 @@
 """How far a mean over a few seeds may be trusted."""
 
 from collections.abc import Sequence
+from math import isfinite
 from statistics import stdev
 
 
@@ -12,9 +13,15 @@ def half_interval(values: Sequence[float], confidence: float = 0.95) -> float:
         confidence: how often such an interval holds the true mean, 0 < confidence < 1.
 
     Returns:
-        What stands behind ±; not a number for fewer than two values, of which nothing can be said.
+        What stands behind ±; not a number for fewer than two values, of which nothing can be said, or where one
+        of them is no finite number.
+
+    Raises:
+        ValueError: the confidence is out of its bounds.
     """
-    if len(values) < 2:
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence is {confidence}: expected 0 < confidence < 1")
+    if len(values) < 2 or not all(map(isfinite, values)):
         return float("nan")
     from scipy.special import stdtrit  # scipy takes seconds to import, and a training needs no interval
 

@@ -25,3 +25,14 @@ def test_more_confidence_is_wider():
 @pytest.mark.parametrize("values", [[], [0.5]])
 def test_of_one_value_nothing_can_be_said(values):
     assert math.isnan(half_interval(values))
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_a_value_that_is_no_number_leaves_none(bad):
+    assert math.isnan(half_interval([0.9, bad]))
+
+
+@pytest.mark.parametrize("confidence", [0, 1, -1, 1.5, math.nan])
+def test_a_confidence_out_of_its_bounds_is_refused(confidence):
+    with pytest.raises(ValueError, match="expected 0 < confidence < 1"):
+        half_interval([0.8, 0.9], confidence)

@@ -52,7 +52,7 @@ def main() -> NoReturn:
     """Run the command line; a mistake of the caller's ends in one message and never in a traceback."""
     say_in_any_terminal()
     status = _status()
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if os.environ.get("WORLD_SIZE", "1") not in ("", "1"):
         # One of several processes, whose threads for talking to each other don't always survive an orderly end of
         # Python: then torch aborts, and `torchrun` stops the others, although all is done.
         sys.stdout.flush()

@@ -1,10 +1,11 @@
 """Runs side by side: what differs in their settings, and what came out.
 
 Runs that differ in nothing but the seed are one row, with the mean of their accuracies and its interval: with
-other seeds the same training ends elsewhere, and a smaller difference is chance.
+other seeds the same training ends elsewhere, and a smaller difference is chance. Runs that have the seed in common,
+too, are the same measurement done again, and count once.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -35,6 +36,7 @@ class ComparedRuns:
 
     Args:
         runs: their folders.
+        seeds: of each run, those of its phases.
         settings: those that differ between the rows of the comparison, by key path.
         accuracies: of each run, on the pictures that it held back, 0 to 1.
         best_epochs: in which each was best.
@@ -42,25 +44,36 @@ class ComparedRuns:
     """
 
     runs: tuple[Path, ...]
+    seeds: tuple[tuple[int, ...], ...]
     settings: Mapping[str, Any]
     accuracies: tuple[float, ...]
     best_epochs: tuple[int, ...]
     seconds: tuple[float, ...]
 
     @property
+    def measurements(self) -> list[float]:
+        """The accuracy with each seed, 0 to 1: the mean of the runs that have it."""
+        return [
+            fmean(accuracy for accuracy, own in zip(self.accuracies, self.seeds, strict=True) if own == seed)
+            for seed in dict.fromkeys(self.seeds)
+        ]
+
+    @property
     def accuracy(self) -> float:
-        """The mean accuracy, 0 to 1."""
-        return fmean(self.accuracies)
+        """The mean accuracy over the seeds, 0 to 1."""
+        return fmean(self.measurements)
 
     @property
     def half_interval(self) -> float | None:
-        """Half of the 95 % interval of the mean; None for a single run, of which nothing can be said."""
-        return half_interval(self.accuracies) if len(self.accuracies) > 1 else None
+        """Half of the 95 % interval of the mean; None for a single seed, of which nothing can be said."""
+        measurements = self.measurements
+        return half_interval(measurements) if len(measurements) > 1 else None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the row as JSON can hold it."""
         return {
             "runs": [str(run) for run in self.runs],
+            "seeds": [list(seeds) for seeds in self.seeds],
             "settings": dict(self.settings),
             "val_accuracy": self.accuracy,
             "half_interval": self.half_interval,
@@ -105,6 +118,12 @@ class Comparison:
         """Return the comparison as JSON can hold it."""
         return {"rows": [row.to_dict() for row in self.rows], "warnings": list(self.warnings)}
 
+    def _name_of(self, run: Path) -> str:
+        """Return the name of a run's folder; its whole path where others have that name, too."""
+        names = [one.resolve().name for row in self.rows for one in row.runs]
+        name = run.resolve().name
+        return shown(name if names.count(name) == 1 else run)
+
     def _repr_html_(self) -> str:
         heading = "".join(f"<th>{escape(name)}</th>" for name in self.heading)
         body = "".join(
@@ -114,7 +133,7 @@ class Comparison:
         return f"<table><thead><tr>{heading}</tr></thead><tbody>{body}</tbody></table>{careful}"
 
     def _cells_of(self, row: ComparedRuns) -> tuple[str, ...]:
-        first, *others = (shown(run.name) for run in row.runs)
+        first, *others = (self._name_of(run) for run in row.runs)
         half = row.half_interval
         return (
             f"{first} and {counted(len(others), 'other')}" if others else first,
@@ -153,12 +172,13 @@ def compare_runs(folders: Iterable[Path | str], order: str = "given") -> Compari
         rows.sort(key=lambda row: -row.accuracy)
     elif order == "seconds":
         rows.sort(key=lambda row: fmean(row.seconds))
-    return Comparison(tuple(rows), tuple(_warnings(runs)))
+    return Comparison(tuple(rows), (*_repeated(rows), *_warnings(runs)))
 
 
 def _row(runs: Sequence[Run], settings: Mapping[str, Any], keys: Sequence[str]) -> ComparedRuns:
     return ComparedRuns(
         runs=tuple(run.folder for run in runs),
+        seeds=tuple(tuple(phase.training.seed for phase in run.config.plan) for run in runs),
         settings={key: settings.get(key) for key in keys},
         accuracies=tuple(float(run.metrics["val_accuracy"]) for run in runs),
         best_epochs=tuple(int(run.metrics["best_epoch"]) for run in runs),
@@ -198,6 +218,17 @@ def differing(settings: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the keys that don't have one value in all of the settings, in their order."""
     keys = dict.fromkeys(key for one in settings for key in one)
     return [key for key in keys if len({repr(one.get(key)) for one in settings}) > 1]
+
+
+def _repeated(rows: Iterable[ComparedRuns]) -> Iterator[str]:
+    """Say which runs don't count by themselves."""
+    again = sum(len(row.seeds) - len(set(row.seeds)) for row in rows)
+    if again:
+        yield (
+            f"{counted(again, 'run')} {'has' if again == 1 else 'have'} the settings and the seed of another "
+            "one, and the same training again says nothing new: such runs count once. For an interval, train "
+            "with other seeds: --set training.seed=1"
+        )
 
 
 def _warnings(runs: Sequence[Run]) -> list[str]:

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException, spawn
 from torch.nn.parallel import DistributedDataParallel
 
-from densekit.errors import TrainingError
+from densekit.errors import TrainingError, one_line
 from densekit.model.cut import has_batch_norm
 
 Value = TypeVar("Value")
@@ -154,17 +154,28 @@ ALONE = Team()
 
 @contextmanager
 def called_team() -> Iterator[Team]:
-    """Join the team that `torchrun` has called together; without it, be alone."""
+    """Join the team that `torchrun` has called together; without it, be alone.
+
+    Raises:
+        TrainingError: the environment speaks of other processes, but does not say how to meet them.
+    """
     if dist.is_initialized():  # somebody else has called it, and will dismiss it
         yield Team(dist.get_rank(), dist.get_world_size())
         return
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    called = os.environ.get("WORLD_SIZE", "")
+    if called in ("", "1"):
         yield ALONE
         return
-    on_gpu = torch.cuda.is_available()
-    if on_gpu:
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-    dist.init_process_group("nccl" if on_gpu else "gloo", timeout=_LONGEST_WAIT)
+    try:
+        on_gpu = torch.cuda.is_available()
+        if on_gpu:
+            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+        dist.init_process_group("nccl" if on_gpu else "gloo", timeout=_LONGEST_WAIT)
+    except ValueError as error:
+        raise TrainingError(
+            f"the environment variable WORLD_SIZE is '{called}', as `torchrun` sets it for each process of a "
+            f"team, but there is no team to join ({one_line(error)}): start with torchrun, or unset WORLD_SIZE"
+        ) from error
     try:
         yield Team(dist.get_rank(), dist.get_world_size())
     finally:

@@ -1,6 +1,7 @@
 """Runs side by side: what differs stands there, what is chance is told as such."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -117,3 +118,43 @@ def test_a_run_that_does_not_say_how_it_ended_is_compared(trained: Trained) -> N
     path.write_text(json.dumps(metrics))
 
     assert not compare_runs([path.parent]).warnings
+
+
+def test_the_same_training_again_says_nothing_new(trained: Trained) -> None:
+    runs = [trained("first"), trained("again"), trained("other", training__seed=1)]
+
+    same = compare_runs(runs[:2])
+    assert same.rows[0].half_interval is None
+    assert "1 run has the settings and the seed of another one" in same.warnings[0]
+    assert "±" not in str(same)
+
+    comparison = compare_runs(runs)
+    accuracies = comparison.rows[0].accuracies
+    assert comparison.rows[0].seeds == ((0,), (0,), (1,))
+    assert comparison.rows[0].half_interval == pytest.approx(half_interval([accuracies[0], accuracies[2]]))
+    assert len(comparison.warnings) == 1
+
+
+def test_two_phases_with_other_seeds_are_other_measurements(trained: Trained) -> None:
+    def phases(seed: int) -> list[dict[str, object]]:
+        return [{"train_from": "classifier"}, {"train_from": "all", "training": {"seed": seed}}]
+
+    (row,) = compare_runs([trained(str(seed), phases=phases(seed)) for seed in range(2)]).rows
+
+    assert row.seeds == ((0, 0), (0, 1))
+    assert row.half_interval is not None
+
+
+def test_a_run_is_called_by_its_folder_wherever_one_stands(
+    trained: Trained, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    run = trained("mine")
+    monkeypatch.chdir(run)
+    assert "mine" in str(compare_runs(["."]))
+
+    copy = tmp_path / "elsewhere" / "mine"
+    shutil.copytree(run, copy)
+    (copy / "config.yaml").write_text(run.joinpath("config.yaml").read_text().replace("epochs: 1", "epochs: 2"))
+    told = str(compare_runs([run, copy]))
+    assert str(run) in told
+    assert str(copy) in told

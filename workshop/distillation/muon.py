@@ -5,8 +5,8 @@ learn a few directions fast and the others hardly. Muon replaces its running mea
 singular values are all about one, found with five Newton-Schulz steps, which are products of matrices alone.
 
 Source: Keller Jordan and others, "Muon: An optimizer for hidden layers in neural networks", 2024. As there, the
-coefficients of the Newton-Schulz steps are chosen for speed, so the singular values end between 0.7 and 1.2. One
-thing is ours: each weight keeps its norm. A BatchNorm follows or precedes every such convolution, so the norm
+coefficients of the Newton-Schulz steps are chosen for speed, so the singular values end between about 0.7 and
+1.2, and those that were less than a hundredth of the largest are still on their way there. One thing is ours: each weight keeps its norm. A BatchNorm follows or precedes every such convolution, so the norm
 only decides how far a step turns the weight, and without decay it would grow and slow the learning down.
 
 Several processes that train together have the same gradients, so each does the products for its share of the
@@ -88,7 +88,9 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(matrices: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Return the nearest matrices whose singular values are about one, from 0.7 to 1.2.
+    """Return the nearest matrices whose singular values are about one, from about 0.7 to 1.2.
+
+    Those that began far below the others are not there yet: five steps multiply a small one by 500 at most.
 
     Args:
         matrices: (K, M, N). A matrix of zeros stays one.
