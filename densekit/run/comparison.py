@@ -1,8 +1,8 @@
 """Runs side by side: what differs in their settings, and what came out.
 
 Runs that differ in nothing but the seed are one row, with the mean of their accuracies and its interval: with
-other seeds the same training ends elsewhere, and a smaller difference is chance. Runs that have the seed in common,
-too, are the same measurement done again, and count once.
+other seeds the same training ends elsewhere, and a smaller difference is chance. Runs that have the seed in
+common, too, are the same measurement done again, and count once.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

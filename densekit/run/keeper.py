@@ -65,6 +65,8 @@ class Keeper:
         try:
             self.history.rows = read_rows(notes["history"])
             self.history.learning_rate = float(notes["learning_rate"])
+            loss = notes.get("batch_loss")  # which earlier versions did not write
+            self.history.batch_loss = None if loss is None else float(loss)
             self.earlier = float(notes["seconds"])
         except (KeyError, TypeError, ValueError) as error:
             raise RunError(
@@ -98,6 +100,7 @@ class Keeper:
         notes = {
             "history": self.history.rows,
             "learning_rate": self.history.learning_rate,
+            "batch_loss": self.history.batch_loss,
             "seconds": self.seconds,
         }
         save_checkpoint(state, self.folder / CHECKPOINT, self.identity, notes)

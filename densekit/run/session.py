@@ -184,7 +184,7 @@ class Session:
         bar = ProgressBar(begins.last_step, begins.step, begins.epochs, shown=self.progress)
         log = None
         if self.config.logs.tensorboard and self.team.leads:
-            log = TensorBoardLog(keeper.folder / TENSORBOARD, state.counters.step)
+            log = TensorBoardLog(keeper.folder / TENSORBOARD, state.counters.step, keeper.history)
         with stopped_by_interrupt(self.stop), bar, log or nullcontext():
             for event in events:
                 keeper.read(event, state)

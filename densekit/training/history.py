@@ -32,17 +32,19 @@ class History:
             table in memory.
         rows: the table so far. An interrupted training has them in its checkpoint.
         learning_rate: of the last step.
+        batch_loss: of the last step; None before there is one.
     """
 
     path: Path | None = None
     rows: list[Row] = field(default_factory=list)
     learning_rate: float = 0.0
+    batch_loss: float | None = None
 
     def read(self, event: Event) -> None:
         """Take an event in; those that make no row pass by."""
         match event:
             case BatchDone():
-                self.learning_rate = event.learning_rate
+                self.learning_rate, self.batch_loss = event.learning_rate, event.loss
             case Validated():
                 row = self._row_at(event)
                 row |= {"val_loss": event.loss, "val_accuracy": event.accuracy, "saved": int(event.improved)}

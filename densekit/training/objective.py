@@ -37,6 +37,11 @@ class Part:
     kept: float = 1.0
     share: float = 1.0
 
+    @property
+    def main_labels(self) -> Tensor:
+        """The label of each input's larger share, int64 (b,): what an answer has to be to count as right."""
+        return self.labels if self.others is None or self.kept >= 0.5 else self.others
+
 
 @dataclass(frozen=True)
 class Objective:

@@ -65,7 +65,7 @@ class Stepper:
                 part_loss = self.objective.loss(logits.float(), part) * share
                 part_loss.backward()  # adds to the gradients of the parts before
                 loss += part_loss.detach()
-                right += (logits.argmax(dim=1) == part.labels).sum()
+                right += (logits.argmax(dim=1) == part.main_labels).sum()
         self._clip()
         optimizer.step()
         if self.state.average:

@@ -154,7 +154,9 @@ def test_a_run_is_called_by_its_folder_wherever_one_stands(
 
     copy = tmp_path / "elsewhere" / "mine"
     shutil.copytree(run, copy)
-    (copy / "config.yaml").write_text(run.joinpath("config.yaml").read_text().replace("epochs: 1", "epochs: 2"))
+    (copy / "config.yaml").write_text(
+        run.joinpath("config.yaml").read_text().replace("epochs: 1", "epochs: 2")
+    )
     told = str(compare_runs([run, copy]))
     assert str(run) in told
     assert str(copy) in told

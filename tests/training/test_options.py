@@ -15,6 +15,7 @@ from densekit.features import Features
 from densekit.training.averaging import begin_average, move_average
 from densekit.training.checkpoint import load_checkpoint, save_checkpoint
 from densekit.training.events import Event, Saved, Validated
+from densekit.training.history import History
 from densekit.training.loop import fit
 from densekit.training.objective import Objective, balancing_weights
 from densekit.training.randomness import balanced
@@ -141,6 +142,15 @@ class TestLoss:
         torch.testing.assert_close(objective.loss(logits, part), expected)
         low, high = plain.inputs.amin(0), plain.inputs.amax(0)
         assert ((part.inputs >= low - 1e-6) & (part.inputs <= high + 1e-6)).all()
+
+    def test_under_mixup_an_answer_is_right_that_names_the_larger_share(self) -> None:
+        whole = points(60, rare=30)
+        history, mixed = (History(), History())
+        for table, strength in ((history, 0.0), (mixed, 0.01)):  # so little that hardly anything is mixed
+            for event in fit(network(), whole, whole, settings_of(epochs=12, mixup=strength)):
+                table.read(event)
+        assert mixed.rows[-1]["train_accuracy"] == pytest.approx(history.rows[-1]["train_accuracy"], abs=0.1)
+        assert history.rows[-1]["train_accuracy"] > 0.85
 
     def test_mixup_draws_from_seed_and_step_alone(self) -> None:
         objective = Objective.of(settings_of(mixup=1.0), batch().labels)

@@ -6,10 +6,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from killing import PlugPulled, pull_when
 
 from densekit.errors import ConfigError
 from densekit.run import resume, train
-from densekit.training.events import BatchDone, Event
+from densekit.run.keeper import Keeper
+from densekit.training.events import BatchDone, EpochDone, Event, Validated
 from densekit.training.stop import Stop
 
 
@@ -61,6 +63,22 @@ def test_a_run_that_was_stopped_goes_on_without_a_step_twice(training: dict[str,
     run = resume(stopped.folder, progress=False)
     steps = list(written(run.folder, "loss/batch"))
     assert steps == list(range(1, run.history["step"].max() + 1))
+
+
+@pytest.mark.parametrize("kind", [BatchDone, Validated, EpochDone])
+def test_a_run_whose_plug_is_pulled_shows_nothing_twice(
+    training: dict[str, Any], monkeypatch: pytest.MonkeyPatch, kind: type[Event]
+) -> None:
+    monkeypatch.setattr(Keeper, "_is_time", lambda keeper: True)  # behind every batch
+    whole = train(**training | {"out": training["out"].with_name("whole")})
+    step = int(whole.history["step"].min())  # the end of the first epoch, at which it validates
+
+    with pytest.raises(PlugPulled):
+        train(**training, on_event=pull_when(lambda event: isinstance(event, kind) and event.step == step))
+    run = resume(training["out"], progress=False)
+
+    for name in ("loss/batch", "learning rate", "loss/val", "accuracy/val", "loss/train", "accuracy/train"):
+        assert written(run.folder, name) == written(whole.folder, name)
 
 
 def test_nothing_is_written_where_nobody_asked(training: dict[str, Any]) -> None:
