@@ -316,6 +316,23 @@ class TestSectionsThatAreNone:
             load_config(overrides=["data=x", "data.folder=y"])
 
 
+class TestWholeSections:
+    """A section given whole says what it changes, whatever it is given in."""
+
+    def test_it_is_laid_over_the_preset(self, tmp_path: Path) -> None:
+        file = write(tmp_path, "preset: full\ntraining: {epochs: 3}\n")
+        wanted = load_config(file, overrides=["data.folder=x"])
+        assert wanted.training.optimizer == "sgd"
+        assert load_config(None, "full", ["data.folder=x", "training={epochs: 3}"]) == wanted
+        assert load_config(None, "full", {"data.folder": "x", "training": {"epochs": 3}}) == wanted
+
+    def test_it_is_laid_over_what_was_said_before(self) -> None:
+        config = load_config(
+            overrides=["data.folder=x", "data.augmentation.flip=true", "data.augmentation={colour: 0.2}"]
+        )
+        assert (config.data.augmentation.flip, config.data.augmentation.colour) == (True, 0.2)
+
+
 class TestHints:
     @pytest.mark.parametrize(
         ("text", "hint"),

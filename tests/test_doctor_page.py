@@ -103,3 +103,17 @@ def test_it_is_never_written_into_the_data_folder(tmp_path: Path) -> None:
         write_page(diagnose(root), root / "cat" / "0.png")
     with pytest.raises(DataError, match=r"is a folder: name a file"):
         write_page(diagnose(root), tmp_path)
+
+
+def test_a_page_replaces_a_page_and_nothing_else(tmp_path: Path) -> None:
+    class_folders(tmp_path / "pictures", {"train/apple": 2, "train/pear": 2})
+    diagnosis = diagnose(tmp_path / "pictures")
+    page = write_page(diagnosis, tmp_path / "page.html")
+    write_page(diagnosis, page)
+
+    other = tmp_path / "mine.jpg"
+    scene(0).save(other)
+    before = other.read_bytes()
+    with pytest.raises(DataError, match="is there already, and is no page of the doctor's"):
+        write_page(diagnosis, other)
+    assert other.read_bytes() == before

@@ -19,7 +19,7 @@ def lr_find(
     lowest: Annotated[float, typer.Option(help="The rate to begin with.")] = 1e-6,
     highest: Annotated[float, typer.Option(help="The rate to end with, if the loss allows it.")] = 1.0,
     steps: Annotated[int, typer.Option(help="How many batches at most.")] = 100,
-    out: Annotated[Path | None, typer.Option(metavar="<path>", help="A PNG file for the curve.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="<path>", help="A new PNG file for the curve.")] = None,
     as_json: Json = False,
 ) -> None:
     """Try growing learning rates for a few steps and suggest one; nothing is kept of what was trained."""
@@ -36,15 +36,8 @@ def lr_find(
         highest=highest,
         steps=steps,
         progress=in_terminal(),
+        curve=out,
     )
-    if out is not None and sweep.rates:
-        from densekit.files import write_atomically
-        from densekit.plots import png
-        from densekit.plots.sweep import learning_rate_sweep
-
-        figure = learning_rate_sweep(sweep.rates, sweep.losses, sweep.smoothed, sweep.suggestion)
-        with write_atomically(out) as file:
-            file.write(png(figure))
     if as_json:
         print_json(
             {

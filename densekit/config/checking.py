@@ -113,7 +113,10 @@ def _set(values: dict[str, Any], path: str, value: Any) -> None:
         raise ConfigError(
             f"{path}: the phases have numbers, from 0: expected phases.0.train_from, for example"
         )
-    place[key] = list(value) if isinstance(value, tuple) else value
+    if isinstance(value, Mapping) and isinstance(place.get(key), Mapping):
+        place[key] = merge(place[key], value)  # a section given whole says what it changes, as in a file
+    else:
+        place[key] = list(value) if isinstance(value, tuple) else value
 
 
 def _below(place: Any, name: str, path: str) -> Any:

@@ -44,7 +44,7 @@ class _Loader(yaml.SafeLoader):
     what it looks like: YAML 1.1 reads 010 as eight, 1:30 as ninety, and 1e-3 as a text.
     """
 
-    yaml_implicit_resolvers: ClassVar = {
+    yaml_implicit_resolvers: ClassVar[Any] = {  # type: ignore[misc]
         first: [pair for pair in pairs if pair[0] not in _NUMBERS]
         for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }

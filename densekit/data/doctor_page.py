@@ -24,6 +24,7 @@ from densekit.words import counted, shown
 PICTURES = 24
 """So many pictures of a kind are shown; the others are named."""
 
+_BEGINNING = '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">'
 _SIDE = 160  # of a thumbnail, in pixels
 _NO_PIXELS = ("corrupt-image", "too-large-image", "no-permission", "missing-file", "broken-link")
 _STYLE = """
@@ -41,12 +42,20 @@ def check_page(path: Path, source: Path) -> None:
     """Make sure that a page can be written without touching the data folder.
 
     Raises:
-        DataError: the file lies in the data folder, or is a folder.
+        DataError: the file lies in the data folder, is a folder, or is there and is no such page.
     """
     if source.resolve() in path.resolve().parents:
         raise DataError(f"{path} lies in {source}, which is never changed: name a file outside of it")
     if path.is_dir():
         raise DataError(f"{path} is a folder: name a file for the page, such as {path / 'doctor.html'}")
+    if path.is_file() and not _is_page(path):
+        raise DataError(f"{path} is there already, and is no page of the doctor's: name another file")
+
+
+def _is_page(path: Path) -> bool:
+    """Say whether a file begins as our pages do, which may be written anew."""
+    with path.open("rb") as file:
+        return file.read(len(_BEGINNING)) == _BEGINNING.encode()
 
 
 def write_page(diagnosis: Diagnosis, path: Path | str) -> Path:
@@ -63,7 +72,7 @@ def write_page(diagnosis: Diagnosis, path: Path | str) -> Path:
 
 def _page(diagnosis: Diagnosis) -> Iterator[str]:
     title = f"What the doctor found in {_text(diagnosis.root.name)}"
-    yield '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">'
+    yield _BEGINNING
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
     yield f'<meta http-equiv="Content-Security-Policy" content="{policy}">'

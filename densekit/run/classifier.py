@@ -348,7 +348,7 @@ def _read_metrics(folder: Path) -> dict[str, Any] | None:
         raise RunError(f"{folder / METRICS} is damaged: expected an object")
     for key, kinds in _NEEDED.items():
         value = metrics.get(key)
-        if not isinstance(value, kinds) or (isinstance(value, int | float) and not _is_finite(value)):
+        if not isinstance(value, kinds) or (isinstance(value, int | float) and not _is_possible(key, value)):
             raise RunError(
                 f"{folder / METRICS} is damaged: its '{key}' is {value!r}; put an intact copy back, "
                 "or train again"
@@ -356,5 +356,6 @@ def _read_metrics(folder: Path) -> dict[str, Any] | None:
     return metrics
 
 
-def _is_finite(number: float) -> bool:
-    return abs(number) <= sys.float_info.max  # `math.isfinite` fails on whole numbers of 400 digits
+def _is_possible(key: str, number: float) -> bool:
+    most = 1.0 if key == "val_accuracy" else sys.float_info.max  # whole numbers may have 400 digits
+    return 0 <= number <= most

@@ -144,11 +144,11 @@ class Comparison:
         )
 
 
-def compare_runs(folders: Iterable[Path | str], order: str = "given") -> Comparison:
+def compare_runs(folders: Iterable[Path | str] | Path | str, order: str = "given") -> Comparison:
     """Put finished runs side by side.
 
     Args:
-        folders: of the runs; one that is named twice counts once.
+        folders: of the runs, or of one; one that is named twice counts once.
         order: of the rows: as given, the most accurate first, or the quickest first.
 
     Raises:
@@ -157,6 +157,8 @@ def compare_runs(folders: Iterable[Path | str], order: str = "given") -> Compari
     """
     if order not in get_args(Order):
         raise ConfigError(f"no order is called '{order}': {nearest(order, get_args(Order))}")
+    if isinstance(folders, str | Path):
+        folders = [folders]
     runs = [load_run(folder) for folder in {Path(one).resolve(): Path(one) for one in folders}.values()]
     if not runs:
         raise ConfigError("there is nothing to compare: name one run folder or more")
@@ -238,8 +240,13 @@ def _warnings(runs: Sequence[Run]) -> list[str]:
     classes = [run.classes if one is None else one.classes for run, one in zip(runs, splits, strict=True)]
     if len(set(classes)) > 1:
         found.append("the runs tell other classes apart, so their accuracies say nothing about each other")
-    judged = {None if one is None else frozenset(picture.sha256 for picture in one.val) for one in splits}
-    if len(judged) > 1:
+    judged = [None if one is None else frozenset(picture.sha256 for picture in one.val) for one in splits]
+    if None in judged and len(runs) > 1:
+        found.append(
+            f"not all of the runs have a {SPLIT}, which says by which pictures each was judged: `densekit "
+            "evaluate RUN --data DIR` judges each by the same"
+        )
+    elif len(set(judged)) > 1:
         found.append(
             "the runs were judged by other pictures: `densekit evaluate RUN --data DIR` judges each by the same"
         )

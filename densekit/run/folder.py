@@ -84,7 +84,7 @@ def read_config(folder: Path) -> RunConfig:
     """
     path = folder / CONFIG
     if not path.is_file():
-        siblings = [run.parent.name for run in folder.parent.glob(f"*/{CONFIG}")]
+        siblings = [run.parent.name for run in folder.parent.glob(f"*/{CONFIG}") if run.is_file()]
         hint = f": {nearest(folder.name, siblings)}" if siblings else ""
         raise RunError(f"there is no run in {folder}, as it has no {CONFIG}{hint}")
     try:

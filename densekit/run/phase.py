@@ -73,7 +73,8 @@ class Phase:
     Args:
         config: from where, and how.
         module: the trained part.
-        compute: how precisely it is trained: a head in float32, whatever its embeddings were computed in.
+        compute: how precisely it is trained: a head in float32, whatever its embeddings were computed in, and
+            never compiled.
         extractor: what stands before it.
         train, val: batches to learn from and to judge by.
         learned_from, held_back: the pictures in them.
@@ -181,7 +182,7 @@ def make_ready(config: PhaseConfig, material: Material) -> Phase:
 def _head_phase(
     config: PhaseConfig, material: Material, extractor: Extractor, module: TrainedPart, views: Views
 ) -> Phase:
-    compute = replace(material.compute, precision="fp32")
+    compute = replace(material.compute, precision="fp32", compile=False)  # one product of matrices
     cache = material.config.data.cache_features
 
     def stored() -> tuple[FeatureStore, Pictures, Pictures]:

@@ -75,7 +75,7 @@ class Request:
         Raises:
             ConfigError: there is no such setting, or the folder is none.
         """
-        named = {full_name(name): copy.deepcopy(value) for name, value in settings.items()}
+        named = _one_by_one({full_name(name): copy.deepcopy(value) for name, value in settings.items()})
         data = folder_text(named.pop("data.folder", self.data))
         return replace(self, data=data, settings={**self.settings, **named})
 
@@ -150,6 +150,17 @@ class Request:
         if self.out:
             lines.append(f"    out={self.out!r},")
         return "\n".join(["from densekit import train", "", "run = train(", *lines, ")"])
+
+
+def _one_by_one(settings: Settings) -> Settings:
+    """Return settings with those of a section that is given whole, `training: {…}`, each by its own key path."""
+    found: Settings = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping) and key in RunConfig.model_fields:
+            found |= {f"{key}.{name}": own for name, own in value.items()}
+        else:
+            found[key] = value
+    return found
 
 
 def _changed(keys: list[str], asked: Settings, preset: Settings) -> Settings:

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from densekit.config import RunConfig
+from densekit.errors import ConfigError
+from densekit.files import write_atomically
 from densekit.run.session import Session
 from densekit.run.trainer import resolve
-from densekit.training.lr_finder import Sweep, find_learning_rate
+from densekit.training.lr_finder import Sweep, check_range, find_learning_rate
 from densekit.training.team import ALONE
 
 
@@ -24,6 +26,7 @@ def sweep_learning_rate(
     highest: float = 1.0,
     steps: int = 100,
     progress: bool = True,
+    curve: Path | str | None = None,
 ) -> Sweep:
     """Try learning rates for what `train` would do with the same arguments, in its first phase; write no run.
 
@@ -38,13 +41,45 @@ def sweep_learning_rate(
         highest: that of the last one.
         steps: how many batches at most.
         progress: show a progress bar.
+        curve: a new PNG file for the curve of the losses; none is drawn if not given.
 
     Raises:
         DensekitError: the configuration, the images or the weights can't be used; the message says why.
     """
+    check_range(lowest, highest, steps)
     resolved = resolve(config, data, preset, weights, train_from, None, settings)
+    if curve is not None:
+        check_curve(Path(curve), resolved.data.folder)
     phase = Session(resolved, ALONE, progress).first_phase()
     compute = replace(phase.compute, compile=False)  # so few steps don't earn back the minute that it takes
-    return find_learning_rate(
+    sweep = find_learning_rate(
         phase.module, phase.train, phase.config.training, lowest, highest, steps, compute
     )
+    if curve is not None and sweep.rates:
+        _draw(sweep, Path(curve))
+    return sweep
+
+
+def check_curve(path: Path, data: Path) -> None:
+    """Make sure that a curve can be written without touching anything that is there.
+
+    Raises:
+        ConfigError: the file is there already, or would lie among the pictures.
+    """
+    if path.resolve().is_relative_to(data.resolve()):
+        raise ConfigError(f"{path} lies among the pictures of {data}: name a file elsewhere for the curve")
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder: name a file for the curve, such as {path / 'curve.png'}")
+    if path.exists():
+        raise ConfigError(
+            f"{path} is there already, and nothing is overwritten: name another file for the curve"
+        )
+
+
+def _draw(sweep: Sweep, path: Path) -> None:
+    from densekit.plots import png  # takes a second, which a sweep without a curve needs not wait for
+    from densekit.plots.sweep import learning_rate_sweep
+
+    figure = learning_rate_sweep(sweep.rates, sweep.losses, sweep.smoothed, sweep.suggestion)
+    with write_atomically(path) as file:
+        file.write(png(figure))

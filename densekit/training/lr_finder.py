@@ -29,6 +29,8 @@ from densekit.training.team import ALONE
 _SMOOTHING = 0.9  # what is kept of the average loss at each step
 _EXPLODED = 4.0  # times the lowest loss: there is nothing to be learned from going on
 _FEWEST = 10  # steps, below which no slope can be told from chance
+_LEAST_RANGE = 10  # times the lowest rate: below it, all of them do about the same
+_HIGHEST = 1e6  # which a training may have, too
 _LEAST_FALL = 0.05  # of the first loss: less is no learning
 
 
@@ -73,7 +75,7 @@ def find_learning_rate(
         train: what to learn from.
         settings: of the training that a rate is sought for; its own rate and schedule don't matter.
         lowest: the rate of the first step, above 0.
-        highest: that of the last one, above `lowest`.
+        highest: that of the last one, ten times `lowest` or more, and a million at most.
         steps: how many batches at most, 10 or more.
         compute: how precisely; as the module is if not given.
 
@@ -81,10 +83,7 @@ def find_learning_rate(
         ConfigError: the rates or the number of steps can't be used.
         DataError: there is nothing to learn from.
     """
-    if not 0 < lowest < highest < math.inf:
-        raise ConfigError(f"rates from {lowest:g} to {highest:g}: expected 0 < lowest < highest")
-    if steps < _FEWEST:
-        raise ConfigError(f"steps is {steps}: expected {_FEWEST} or more, to tell a slope from chance")
+    check_range(lowest, highest, steps)
     settings, source = settings or TrainingConfig(), as_source(train)
     if len(source.labels) == 0:
         raise DataError("there are no training images: nothing to learn from")
@@ -111,6 +110,28 @@ def find_learning_rate(
     return Sweep(tuple(rates), tuple(losses), tuple(smoothed), *suggest(rates, smoothed))
 
 
+def check_range(lowest: float, highest: float, steps: int) -> None:
+    """Refuse a sweep that can't be made, before anything is computed for it.
+
+    Raises:
+        ConfigError: the rates or the number of steps can't be used.
+    """
+    for name, value, kind in (
+        ("lowest", lowest, int | float),
+        ("highest", highest, int | float),
+        ("steps", steps, int),
+    ):
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise ConfigError(f"{name} is {value!r}: expected a {'whole ' if kind is int else ''}number")
+    if not (lowest > 0 and _LEAST_RANGE * lowest <= highest <= _HIGHEST):
+        raise ConfigError(
+            f"rates from {lowest:g} to {highest:g}: expected 0 < lowest, and a highest of {_LEAST_RANGE} times "
+            f"lowest or more, and of {_HIGHEST:g} at most"
+        )
+    if steps < _FEWEST:
+        raise ConfigError(f"steps is {steps}: expected {_FEWEST} or more, to tell a slope from chance")
+
+
 def suggest(rates: list[float], smoothed: list[float]) -> tuple[float | None, str]:
     """Return a learning rate to begin with, or None, and why.
 
@@ -131,7 +152,7 @@ def suggest(rates: list[float], smoothed: list[float]) -> tuple[float | None, st
             "try higher rates, or more steps"
         )
     steepest = rates[_steepest(np.log(rates[: lowest + 1]), np.asarray(smoothed[: lowest + 1]))]
-    chosen = min(steepest, rates[lowest] / 3)
+    chosen = max(min(steepest, rates[lowest] / 3), rates[0])
     where = f"the loss falls fastest near {steepest:.2g} and is lowest near {rates[lowest]:.2g}"
     if lowest == len(rates) - 1:
         return chosen, f"{where}, the highest that was tried: a higher one may do as well"

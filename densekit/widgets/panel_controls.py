@@ -89,11 +89,11 @@ class Controls:
         """
         rest = dict(values)
         request = self.request()
-        if "preset" in rest:
-            request = Request(request.data, rest.pop("preset"), self._kept())
+        if "preset" in rest or "phases" in rest:  # either says anew what the fields show
+            request = Request(request.data, rest.pop("preset", request.preset), self._kept())
         if "data" in rest:
             rest["data.folder"] = rest.pop("data")
-        if self._is_phased and "preset" not in values:
+        if self._is_phased and not {"preset", "phases"} & set(values):
             _check_phase_is_named(rest)
         self.show(request.with_settings(rest))
 

@@ -151,6 +151,14 @@ class TestStatistics:
                     norm.running_mean = norm.running_var = norm.num_batches_tracked = None
         assert furthest(one_step(plain, images()), one_step(saving, images())) < 1e-10
 
+    def test_norms_that_are_told_to_keep_none_leave_theirs_alone(self) -> None:
+        plain, saving = pair()
+        for network in (plain, saving):
+            for norm in network.modules():
+                if isinstance(norm, nn.BatchNorm2d):
+                    norm.track_running_stats = False
+        assert furthest(one_step(plain, images()), one_step(saving, images())) < 1e-10
+
 
 class TestUse:
     def test_two_ways_forward_before_the_ways_back(self) -> None:

@@ -84,7 +84,40 @@ def test_the_best_or_the_quickest_comes_first_where_that_is_asked_for(trained: T
 def test_what_can_not_be_compared_is_told(trained: Trained) -> None:
     runs = [trained("one"), trained("other", data__split_seed=1)]
 
-    assert any("judged by other pictures" in warning for warning in compare_runs(runs).warnings)
+    comparison = compare_runs(runs)
+    assert any("judged by other pictures" in warning for warning in comparison.warnings)
+    assert len(comparison.rows) == 2  # a seed of the split is none of the training
+    assert comparison.keys == ("data.split_seed",)
+
+    (runs[1] / "split.json").unlink()
+    (warning,) = compare_runs(runs).warnings
+    assert "not all of the runs have a split.json" in warning
+
+
+def test_runs_on_other_classes_and_a_stopped_one_are_told(trained: Trained) -> None:
+    runs = [trained("one"), trained("other", training__epochs=2)]
+    split = json.loads((runs[1] / "split.json").read_text())
+    split["classes"][0] = "another"
+    (runs[1] / "split.json").write_text(json.dumps(split))
+    metrics = json.loads((runs[0] / "metrics.json").read_text())
+    (runs[0] / "metrics.json").write_text(json.dumps(metrics | {"stopped": "asked"}))
+
+    warnings = " ".join(compare_runs(runs).warnings)
+    assert "tell other classes apart" in warnings
+    assert f"stopped before its end: {runs[0]}" in warnings
+
+
+def test_what_changes_nothing_of_the_outcome_makes_no_other_row(trained: Trained) -> None:
+    runs = [
+        trained("one"),
+        trained("other", training__seed=1, data__cache_features=False, compute__device="cpu"),
+    ]
+    assert len(compare_runs(runs).rows) == 1
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_one_run_may_be_named_alone(trained: Trained, kind: type) -> None:
+    assert len(compare_runs(kind(trained("one"))).rows) == 1
 
 
 def test_what_is_no_run_is_refused_by_name(trained: Trained, tmp_path: Path) -> None:
@@ -101,7 +134,7 @@ def test_names_are_escaped_in_a_notebook(trained: Trained) -> None:
     assert "<b>" not in html
 
 
-@pytest.mark.parametrize("accuracy", [float("nan"), float("inf"), None, "0.9", 10**400])
+@pytest.mark.parametrize("accuracy", [float("nan"), float("inf"), None, "0.9", 10**400, 7.0, -0.1])
 def test_an_accuracy_that_is_none_is_told_as_damage(trained: Trained, accuracy: object) -> None:
     run = trained("one")
     path = run / "metrics.json"

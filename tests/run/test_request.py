@@ -103,6 +103,19 @@ def test_what_can_not_be_trained_is_told_by_every_form(preset, settings, told):
             form()
 
 
+def test_a_section_given_whole_is_its_settings_one_by_one():
+    request = Request("pictures").with_settings({"training": {"epochs": 7}, "data": {"folder": "others"}})
+    assert request == Request("others").with_settings({"epochs": 7})
+
+
+@pytest.mark.parametrize(
+    "settings", [{"training.epochs": None}, {"model.weights": [3]}, {"model.weights": None}]
+)
+def test_it_refuses_what_a_training_refuses(settings):
+    with pytest.raises(ConfigError, match=r"training\.epochs is None|model\.weights is"):
+        Request("pictures").with_settings(settings).config()
+
+
 def test_an_empty_folder_name_is_refused():
     with pytest.raises(ConfigError, match="name a folder"):
         Request(" ").as_command()

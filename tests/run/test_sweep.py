@@ -22,3 +22,34 @@ def test_it_sweeps_what_would_be_trained_and_writes_no_run(
 def test_a_mistake_in_the_settings_is_told() -> None:
     with pytest.raises(ConfigError, match=r"training\.epohcs"):
         sweep_learning_rate(data="x", settings=["training.epohcs=3"], progress=False)
+
+
+def test_a_range_that_can_not_be_swept_is_told_before_anything_is_read() -> None:
+    with pytest.raises(ConfigError, match="expected 0 < lowest"):
+        sweep_learning_rate(data="no such folder", lowest=1.0, highest=0.1, progress=False)
+
+
+def test_the_curve_is_written_where_nothing_is_yet(
+    tiny: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = {**tiny, "data.image_size": 64}
+    curve = tmp_path / "curve.png"
+    sweep_learning_rate(settings=settings, steps=10, progress=False, curve=curve)
+    written = curve.read_bytes()
+    assert written.startswith(b"\x89PNG")
+
+    with pytest.raises(ConfigError, match="is there already, and nothing is overwritten"):
+        sweep_learning_rate(settings=settings, steps=10, progress=False, curve=curve)
+    assert curve.read_bytes() == written
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("apple/curve.png", "lies among the pictures"), ("", "lies among"), ("..", "is a folder")],
+)
+def test_a_place_for_the_curve_that_will_not_do_is_told_first(tmp_path: Path, name: str, told: str) -> None:
+    data = tmp_path / "pictures"
+    (data / "apple").mkdir(parents=True)
+    with pytest.raises(ConfigError, match=told):
+        sweep_learning_rate(data=data, progress=False, curve=data / name)

@@ -1,5 +1,7 @@
 """The learning rate finder: it suggests what learns, says why, and leaves the module as it was."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -95,19 +97,6 @@ class TestSuggestion:
         assert "never fell" in reason
 
 
-@pytest.mark.parametrize(
-    ("values", "told"),
-    [
-        ({"lowest": 1.0, "highest": 0.1}, "expected 0 < lowest < highest"),
-        ({"lowest": 0.0}, "0 < lowest"),
-        ({"steps": 3}, "steps is 3"),
-    ],
-)
-def test_what_can_not_be_swept_is_refused(values: dict[str, float], told: str) -> None:
-    with pytest.raises(ConfigError, match=told):
-        find_learning_rate(network(), blobs(), SGD, **values)  # type: ignore[arg-type]
-
-
 def test_nothing_to_learn_from_is_an_error() -> None:
     with pytest.raises(DataError, match="no training images"):
         find_learning_rate(network(), Features(torch.empty(0, 3), torch.empty(0, dtype=torch.int64)), SGD)
@@ -121,3 +110,32 @@ def test_the_figure_marks_the_suggestion_and_says_it_in_words() -> None:
     assert "No learning rate to suggest" in alt_text(none)
     with pytest.raises(DataError, match="as many of each"):
         learning_rate_sweep([], [], [], None)
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ({"lowest": 1.0, "highest": 0.1}, "rates from 1 to 0.1: expected 0 < lowest"),
+        ({"lowest": 0.0}, "expected 0 < lowest"),
+        ({"lowest": -1.0}, "expected 0 < lowest"),
+        ({"lowest": 0.1, "highest": 0.5}, "10 times lowest or more"),
+        ({"lowest": 1e30, "highest": 1e308}, r"1e\+06 at most"),
+        ({"highest": 1e38}, r"1e\+06 at most"),
+        ({"lowest": float("nan")}, "expected 0 < lowest"),
+        ({"highest": float("nan")}, "expected 0 < lowest"),
+        ({"lowest": "1e-3"}, "lowest is '1e-3': expected a number"),
+        ({"lowest": True}, "lowest is True: expected a number"),
+        ({"steps": 9}, "steps is 9: expected 10 or more"),
+        ({"steps": 10.5}, "steps is 10.5: expected a whole number"),
+    ],
+)
+def test_a_range_that_can_not_be_swept_is_refused(how: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        find_learning_rate(network(), blobs(), SGD, **how)
+
+
+def test_a_suggestion_is_among_the_rates_that_were_tried() -> None:
+    rates = [0.1 * 1.3**step for step in range(10)]
+    losses = [2.0, 1.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5]
+    chosen, _ = suggest(rates, losses)
+    assert chosen == rates[0]

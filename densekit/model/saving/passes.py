@@ -46,6 +46,8 @@ def statistics_of(maps: Tensor) -> Statistics:
 
 def count(norm: nn.BatchNorm2d, statistics: Statistics, positions: int) -> None:
     """Move a norm's running statistics towards those of a batch, as BatchNorm does in training."""
+    if not norm.track_running_stats:
+        return
     if norm.running_mean is None or norm.running_var is None or norm.num_batches_tracked is None:
         return
     norm.num_batches_tracked += 1
