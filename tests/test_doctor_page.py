@@ -112,7 +112,7 @@ def test_a_page_replaces_a_page_and_nothing_else(tmp_path: Path) -> None:
     write_page(diagnosis, page)
 
     other = tmp_path / "mine.jpg"
-    scene(0).save(other)
+    scene().save(other)
     before = other.read_bytes()
     with pytest.raises(DataError, match="is there already, and is no page of the doctor's"):
         write_page(diagnosis, other)

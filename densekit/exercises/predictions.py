@@ -147,7 +147,8 @@ def _compared(mine: Any, answer: Any, close: float, unit: str) -> tuple[bool, st
     off = abs(said - right)
     good = off <= close * abs(right)
     direction = "too high" if said > right else "too low"
-    shown, expected, apart = (_with_unit(number, unit) for number in (said, right, off))
+    shown, expected = _with_unit(said, unit), _with_unit(right, unit)
+    apart = _with_unit(off, ("point" if off == 1 else "points") if unit == "%" else unit)
     told = f"you said {shown}, it is {expected}: {apart} {direction}"
     return good, f"close: {told}" if good else told
 

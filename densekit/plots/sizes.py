@@ -30,11 +30,13 @@ def size_scatter(sizes: Mapping[str, Sequence[tuple[int, int]]], title: str) -> 
         ends = [min(map(min, everything)), max(map(max, everything))]
         axes.plot(ends, ends, color=GREY, linewidth=0.8, linestyle=":", label="square")
         for number, (name, each) in enumerate(sizes.items()):
-            colour, marker = LOOKS[number % len(LOOKS)]
+            colour, marker = LOOKS[number] if number < len(LOOKS) else (GREY, "x")
             counts = Counter(each)
             widths, heights = zip(*counts, strict=True) if counts else ((), ())
             areas = [24 + 12 * count**0.5 for count in counts.values()]
             label = label_names([name])[0] if number < len(LOOKS) else None
+            if number == len(LOOKS):
+                label = counted(len(sizes) - number, "other class", "other classes")
             axes.scatter(widths, heights, areas, color=colour, marker=marker, alpha=0.7, label=label)
         axes.set(xscale="log", yscale="log", xlabel="width, pixels", ylabel="height, pixels", title=title)
         for axis in (axes.xaxis, axes.yaxis):

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from densekit.errors import DataError
 from densekit.plots.described import describe, new_figure
 from densekit.plots.parts import name_rows, write_behind
-from densekit.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, styled
+from densekit.plots.style import BLUE, GREEN, LIGHT, ORANGE, PURPLE, styled
 from densekit.words import counted, percent
 
 _COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
@@ -94,7 +94,8 @@ def _draw_accuracies(axes: Axes, stops: Sequence[Mapping[str, Any]]) -> None:
     values = [100 * float(stop["accuracy"]) for stop in stops]
     halves = [100 * float(stop["half"]) for stop in stops]
     axes.errorbar(values, range(len(stops)), xerr=halves, fmt="o", color=BLUE, capsize=3, markersize=5)
-    axes.grid(axis="x", color=GREY, linewidth=0.4)
+    axes.grid(axis="x", color=LIGHT, linewidth=0.8)
+    axes.set_axisbelow(True)
     axes.set_xlabel("accuracy, % right, with 95 % interval")
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal, get_args
 
+from densekit.config import TrainingConfig
 from densekit.errors import ConfigError, nearest
 from densekit.intervals import half_interval
 from densekit.run.classifier import Run, load_run
@@ -166,7 +167,7 @@ def compare_runs(folders: Iterable[Path | str] | Path | str, order: str = "given
     groups: dict[str, list[int]] = {}
     for number, one in enumerate(settings):
         groups.setdefault(repr(sorted(_without_seeds(one).items())), []).append(number)
-    told = differing([_without_seeds(settings[numbers[0]]) for numbers in groups.values()])
+    told = _telling([_without_seeds(settings[numbers[0]]) for numbers in groups.values()])
     rows = [
         _row([runs[number] for number in numbers], settings[numbers[0]], told) for numbers in groups.values()
     ]
@@ -220,6 +221,21 @@ def differing(settings: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the keys that don't have one value in all of the settings, in their order."""
     keys = dict.fromkeys(key for one in settings for key in one)
     return [key for key in keys if len({repr(one.get(key)) for one in settings}) > 1]
+
+
+def _telling(settings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the keys that differ, without those that one run has more of since it has more phases.
+
+    What such a phase leaves as it is by default tells nothing.
+    """
+    defaults = TrainingConfig().model_dump(mode="json")
+
+    def tells(key: str) -> bool:
+        own = [one[key] for one in settings if key in one]
+        name = key.rpartition(".")[2]
+        return len(own) == len(settings) or any(value != defaults.get(name, ...) for value in own)
+
+    return [key for key in differing(settings) if tells(key)]
 
 
 def _repeated(rows: Iterable[ComparedRuns]) -> Iterator[str]:

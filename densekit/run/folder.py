@@ -86,6 +86,8 @@ def read_config(folder: Path) -> RunConfig:
     if not path.is_file():
         siblings = [run.parent.name for run in folder.parent.glob(f"*/{CONFIG}") if run.is_file()]
         hint = f": {nearest(folder.name, siblings)}" if siblings else ""
+        if any(folder.glob(f"*/{CONFIG}")):
+            hint = f"; there are runs below it: {folder}/*"
         raise RunError(f"there is no run in {folder}, as it has no {CONFIG}{hint}")
     try:
         return load_config(path)

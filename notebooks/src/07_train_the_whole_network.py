@@ -345,8 +345,10 @@ print("there is a suggestion:", sweep.suggestion is not None)
 print("it is below 0.3:", sweep.suggestion is not None and sweep.suggestion < 0.3)
 
 # %% [markdown]
-# The suggestion is not the lowest point of the line. There one more step may be too far. With 25 steps it is rough; in a
-# terminal, `densekit lr-find --data my_pictures --preset full` takes a hundred.
+# The suggestion is not the lowest point of the line. There one more step may be too far. Hold it against the four trainings above:
+# a sweep spends one step on each rate, and says nothing of what many such steps in a row, with momentum, would do. So take it for a
+# first guess, and try a third of it as well. With 25 steps it is rough; in a terminal,
+# `densekit lr-find --data my_pictures --preset full` takes a hundred.
 #
 # ### Exercise 5: a rate to begin with (10 min, medium)
 # Write your own finder. It gets the rates of a sweep, which grow by the same factor at each step, and the smoothed losses. It
@@ -505,7 +507,9 @@ show(you_are_here("block 1", "block 2", "block 3", "block 4", "classifier", way=
 # %% [markdown]
 # Everything or the head alone: these are the two ends of one dial, `train_from`. What stands before the stop is frozen, computed
 # once for each picture, and kept. What stands behind it is trained. The same experiment has turned it, with 20 pictures of each
-# class. Which stop will be the most accurate: `"classifier"`, `"denseblock4"`, `"denseblock3"`, `"denseblock2"`, `"denseblock1"` or
+# class: `classifier` with the preset `head`, which is Adam at a rate of 0.001 and batches of 8, and all the others with the preset
+# `full`, SGD with momentum at 0.03 and batches of 16. Each has what suits it, so the step from the first row to the second is not
+# the stop's alone. Which stop will be the most accurate: `"classifier"`, `"denseblock4"`, `"denseblock3"`, `"denseblock2"`, `"denseblock1"` or
 # `"all"`?
 
 # %%
@@ -542,7 +546,8 @@ with reveal("the most accurate stop", most_accurate):
 # %% [markdown]
 # Three panels, one row for each stop: what is reached, what is waited for, what is held in memory. Look at the intervals first:
 # which stops can't be told apart? (The seconds are those of one thread on a machine that others used, too: compare them, and
-# don't quote them.)
+# don't quote them. The megabytes are the most that the process held, with all that is kept of the pictures at the stop: so an early
+# stop may need more than `all`.)
 #
 # ### Exercise 8: the cheapest stop that will do (6 min, easy)
 # `stops` is a list of dictionaries with `stop`, `accuracy`, `half` and `seconds`. Find the most accurate stop. Its accuracy minus
@@ -594,16 +599,19 @@ def share_right(network) -> float:
         return (network.eval()(val[0]).argmax(dim=1) == val[1]).float().mean().item()
 
 
-def gradient_length(network) -> float:
-    """Of all weights before the head, for 32 pictures in mixed order."""
+def gradient_of(network, learning: bool = True) -> tuple[float, float]:
+    """The length of the gradient of all weights before the head, for 32 pictures in mixed order, and their loss."""
     chosen = shuffled(len(train[1]), 32, 1, seed)[0]
-    network.train().zero_grad()
-    F.cross_entropy(network(train[0][chosen]), train[1][chosen]).backward()
-    return torch.cat([p.grad.flatten() for p in network.features.parameters()]).norm().item()
+    network = copy.deepcopy(network).train(learning)
+    loss = F.cross_entropy(network(train[0][chosen]), train[1][chosen])
+    loss.backward()
+    length = torch.cat([p.grad.flatten() for p in network.features.parameters()]).norm().item()
+    return length, loss.item()
 
 
 # %% [markdown]
-# The gradient that reaches the backbone through a fresh head: is it `"longer"` or `"shorter"` than through a trained one?
+# The gradient that reaches the backbone in the first step, in training mode as in every training: is it `"longer"` or `"shorter"`
+# through a fresh head than through a trained one?
 
 # %%
 ### BEGIN SOLUTION
@@ -614,15 +622,22 @@ guess("the gradient through a fresh head", my_guess)
 # %% tags=["volatile"]
 head_first = with_trained_head(fresh_network())
 head_alone = share_right(head_first)
-fresh, trained = gradient_length(copy.deepcopy(fresh_network())), gradient_length(copy.deepcopy(head_first))
+heads = {"a fresh head": fresh_network(), "a trained head": head_first}
+in_training = {name: gradient_of(network) for name, network in heads.items()}
+in_evaluation = {name: gradient_of(network, learning=False) for name, network in heads.items()}
 
 # %% tags=["nbval-ignore-output"]
+fresh, trained = (in_training[name][0] for name in heads)
 with reveal("the gradient through a fresh head", "longer" if fresh > trained else "shorter"):
-    print(f"length through a fresh head {fresh:.2f}, through a trained one {trained:.2f}")
+    for mode, found in (("training", in_training), ("evaluation", in_evaluation)):
+        for name, (length, loss) in found.items():
+            print(f"{mode:10} mode, through {name:14}: length {length:.2f}, loss {loss:.2f}")
 
 # %% [markdown]
-# So with this head the reason does not hold: its first weights are small, and what goes back is multiplied by them. To know whether
-# head first pays, train on. One epoch over all of the network, from the trained head, at a rate of 0.004 with SGD: will the accuracy
+# Look at all four lines. In evaluation mode the reason holds: the trained head is hardly wrong about pictures that it has learned
+# from, so hardly anything goes back. But no step is taken in that mode. In training mode BatchNorm scales the maps by the 32
+# pictures at hand. The head has learned on others, so it is wrong again, as its loss says, and the error goes back through weights
+# that have grown. To know whether head first pays, train on. One epoch over all of the network, from the trained head, at a rate of 0.004 with SGD: will the accuracy
 # be `"higher"` or `"lower"` than with the head alone?
 
 # %%
@@ -710,7 +725,7 @@ check.exercise_9(phases)
 # - Too high a rate destroys what was learned, and looks like pictures that are too hard. Sweep first.
 # - Pretrained weights are worth more than epochs. Fine-tuning is a small correction of them, of the right parts.
 # - `train_from` is one dial: accuracy, seconds, and memory. Stop where you can't tell the difference.
-# - A reason that everybody gives can be wrong. Measure it.
+# - A reason that everybody gives can hold in one mode and not in the other. Measure it where it matters.
 #
 # **Three questions.** (1) Your validation accuracy is 12 % after three epochs, and chance is 10 %. What do you try first?
 # (2) Somebody keeps `network.state_dict()` of the best epoch, and gets the weights of the last one. Why? (3) You have 5,000 pictures

@@ -122,7 +122,7 @@ show(training_curves(run.history))
 #
 # What the next cell records is what the table of a batch run shows. With other parameters, in a terminal:
 #
-#     densekit course run 07b --set preset=full train_from=all seed=1 epochs=0
+#     densekit course run 07b --set preset=full --set train_from=all --set seed=1 --set epochs=0
 #
 # **What to keep.** A notebook with parameters is an experiment that anybody can repeat. Seconds count what the reader waits
 # for, features included; memory counts the peak.

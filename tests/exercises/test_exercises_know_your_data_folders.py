@@ -26,6 +26,8 @@ def test_exercise_1_wants_folders_that_are_not_hidden_in_sorted_order():
             (lambda root: sorted(p.name for p in root.glob("[!.]*")), "it is a file"),
             (lambda root: ["apple"], "is missing among your classes"),
             (lambda root: "apple", "expected a list of names"),
+            (lambda root: [p.name for p in root.glob("[!.]*") if p.is_dir()], "order of chance"),
+            (lambda root: sorted(p for p in root.glob("[!.]*") if p.is_dir()), "expected names"),
             (
                 lambda root: [*sorted(p.name for p in root.glob("[!.]*") if p.is_dir()), "pear.jpg"],
                 "no class",
@@ -51,6 +53,12 @@ def test_exercise_2_wants_nothing_said_of_a_class_without_pictures():
         right=[with_get, step_by_step],
         wrong=[
             (lambda correct, total: {name: correct[name] / total[name] for name in total}, "KeyError"),
+            (
+                lambda correct, total: {
+                    n: correct[n] / c if n in correct else None for n, c in total.items()
+                },
+                "is None, but it has 2 pictures, of which 0 are right",
+            ),
             (
                 lambda correct, total: {n: correct.get(n, 0) / c for n, c in total.items()},
                 "ZeroDivisionError",

@@ -16,7 +16,8 @@ def no_guesses_yet(monkeypatch):
     [
         (23, 23, "channels", "exactly: it is 23 channels"),
         (20, 23, "channels", "you said 20 channels, it is 23 channels: 3 channels too low"),
-        (80, 50, "%", "you said 80%, it is 50%: 30% too high"),
+        (80, 50, "%", "you said 80%, it is 50%: 30 points too high"),
+        (51, 50, "%", "close: you said 51%, it is 50%: 1 point too high"),
         (22, 23, "", "close: you said 22, it is 23: 1 too low"),
         (20, torch.tensor(23), "", "you said 20, it is 23: 3 too low"),
         ("10,250", 10_250, "", "exactly: it is 10,250"),

@@ -43,6 +43,8 @@ def test_exercise_5_wants_a_rate_where_the_loss_falls_fastest():
             (lambda rates, losses: rates[int(np.argmin(losses))], "where the loss is lowest"),
             (lambda rates, losses: rates[-1], "on its way up"),
             (lambda rates, losses: rates[0], "hardly falls yet"),
+            (lambda rates, losses: rates[int(np.argmin(np.gradient(losses, rates)))], "hardly falls yet"),
+            (lambda rates, losses: rates[int(np.argmin(losses)) - 4], "where the loss is lowest"),
             (lambda rates, losses: rates[int(np.gradient(losses, np.log(rates)).argmax())], "on its way up"),
             (lambda rates, losses: int(np.diff(losses).argmin()), "not one of the rates"),
             (lambda rates, losses: 1e-3, "on its way up"),

@@ -85,6 +85,7 @@ def test_exercise_2_wants_copies_of_all_tensors():
             (lambda network: {n: t.detach() for n, t in network.state_dict().items()}, "not a copy"),
             (lambda network: {n: p.clone() for n, p in network.named_parameters()}, "is missing"),
             (lambda network: copy.deepcopy(network), "expected a dictionary"),
+            (lambda network: {n: t.numpy().copy() for n, t in network.state_dict().items()}, "is no tensor"),
             (lambda network: list(network.state_dict().values()), "expected a dictionary"),
         ],
     )
@@ -126,6 +127,7 @@ def test_exercise_4_wants_new_best_accuracies_of_all_pictures_so_far():
             (checks(window=True), "your"),
             (checks(all_of_them=True), "only a new best one above the floor counts"),
             (checks(above_or_equal=True), "the length of your list"),
+            (checks(forgets_best=True), "the accuracies at the checks are 1, 0.75, 0.833, 0.875, and only"),
             (checks(rest=True), "the length of your list"),
             (checks(forgets_best=True), "the length of your list"),
             (lambda *given: 0.75, "expected a list of accuracies"),

@@ -124,7 +124,7 @@ _TASKS: tuple[tuple[str, set[str], dict[str, str]], ...] = (
         {
             "flip": "a mirrored banana is a banana",
             "crop": "a part of a pear is enough to know it",
-            "colour": "a darker room makes no apple a pear",
+            "colour": "in the evening sun an apple is still an apple",
         },
     ),
     (

@@ -12,6 +12,7 @@ from PIL import Image
 
 from densekit.data.doctor import diagnose
 from densekit.exercises.framework import Hint, exercise, expect, expect_close, quoted
+from densekit.words import counted
 
 
 @exercise(
@@ -30,7 +31,7 @@ from densekit.exercises.framework import Hint, exercise, expect, expect_close, q
 )
 def exercise_1(class_names: Callable[[Path], Sequence[str]]) -> str:
     """Check that hidden folders and stray files are no classes, and that the order is always the same."""
-    with _folder(_CLASSES, files=(".DS_Store", "notes.txt", "pear.jpg")) as root:
+    with _folder(_MANY_CLASSES, files=(".DS_Store", "notes.txt", "pear.jpg")) as root:
         for name in (".ipynb_checkpoints", ".git"):
             (root / name).mkdir()
             _picture(root / name / "0-checkpoint.png", 0)
@@ -39,8 +40,12 @@ def exercise_1(class_names: Callable[[Path], Sequence[str]]) -> str:
             isinstance(found, Sequence) and not isinstance(found, str),
             f"you returned {quoted(found)}, expected a list of names",
         )
-        names = [name.name if isinstance(name, Path) else name for name in found]
+        names = list(found)
     for name in names:
+        expect(
+            isinstance(name, str),
+            f"you returned {quoted(names)}, expected names, which are texts: path.name is the name of a folder",
+        )
         expect(
             name != ".DS_Store" and name != "notes.txt", f"'{name}' is among your classes, but it is a file"
         )
@@ -51,10 +56,10 @@ def exercise_1(class_names: Callable[[Path], Sequence[str]]) -> str:
             not str(name).startswith("."),
             f"'{name}' is among your classes: a program made that folder, not you",
         )
-    missing = [name for name in _CLASSES if name not in names]
+    missing = [name for name in sorted(_MANY_CLASSES) if name not in names]
     expect(not missing, f"'{missing[0] if missing else ''}' is missing among your classes {names}")
     expect(
-        names == sorted(_CLASSES),
+        names == sorted(_MANY_CLASSES),
         f"your classes are {names}, in an order of chance: sorted, each keeps its number on every machine",
     )
     return "folders, not hidden, in sorted order: so a class has one number everywhere"
@@ -92,6 +97,11 @@ def exercise_2(shares: Callable[[Mapping[str, int], Mapping[str, int]], Mapping[
         )
         for name, count in total.items():
             if count:
+                expect(
+                    found[name] is not None,
+                    f"{where}, the share of '{name}' is None, but it has {counted(count, 'picture')}, of which "
+                    f"{correct.get(name, 0)} are right: expected {correct.get(name, 0) / count:g}",
+                )
                 expect_close(
                     found[name],
                     correct.get(name, 0) / count,
@@ -159,6 +169,7 @@ def exercise_3(mend: Callable[[Path], Any]) -> str:
 
 
 _CLASSES = ("apple", "pear", "plum")
+_MANY_CLASSES = ("plum", "apple", "kiwi", "pear", "fig", "quince", "banana", "cherry")  # sorted neither way
 
 
 @contextmanager

@@ -76,12 +76,16 @@ def exercise_2(remember: Callable[[nn.Module], Mapping[str, Tensor]]) -> str:
         not missing,
         f"'{missing[0] if missing else ''}' is missing in what you kept, so it can't be loaded strictly",
     )
+    others = [name for name in expected if not isinstance(kept[name], Tensor)]
+    expect(
+        not others,
+        f"'{others[0] if others else ''}' in what you kept is no tensor, so it can't be loaded: tensor.clone() "
+        "copies a tensor",
+    )
     with torch.no_grad():
         for tensor in network.state_dict().values():
             tensor.add_(1)  # as learning on would: in place
-    changed = [
-        name for name, tensor in expected.items() if not torch.equal(torch.as_tensor(kept[name]), tensor)
-    ]
+    changed = [name for name, tensor in expected.items() if not torch.equal(kept[name], tensor)]
     expect(
         not changed,
         f"the network learned on, and '{changed[0] if changed else ''}' in what you kept has changed with it: "
@@ -120,12 +124,11 @@ def exercise_4(checks: Callable[[Sequence[bool], int, int, float], Sequence[floa
             isinstance(found, Sequence) and not isinstance(found, str),
             f"{where} you returned {quoted(found)}, expected a list of accuracies",
         )
-        every_check = _checks(right, batch_size, every, -1.0)
         expect_equal(
             len(found),
             len(expected),
-            because=f"the checks found {', '.join(f'{one:.3g}' for one in every_check) or 'nothing'}, and only a "
-            "new best one above the floor counts",
+            because=f"the accuracies at the checks are {_listed(right, batch_size, every)}, and only a new best "
+            "one above the floor counts",
             name=f"{where}, the length of your list",
         )
         for number, (mine, one) in enumerate(zip(found, expected, strict=True)):
@@ -150,12 +153,21 @@ _VALIDATIONS: tuple[tuple[tuple[bool, ...], int, int, float], ...] = (
 
 def _checks(right: Sequence[bool], batch_size: int, every: int, floor: float) -> list[float]:
     found, best = [], floor
-    for seen in range(every * batch_size, len(right) + 1, every * batch_size):
-        accuracy = sum(right[:seen]) / seen
+    for accuracy in _accuracies(right, batch_size, every):
         if accuracy > best:
             found.append(accuracy)
             best = accuracy
     return found
+
+
+def _accuracies(right: Sequence[bool], batch_size: int, every: int) -> list[float]:
+    """Return the accuracy so far at each check, whether it is written down or not."""
+    ends = range(every * batch_size, len(right) + 1, every * batch_size)
+    return [sum(right[:seen]) / seen for seen in ends]
+
+
+def _listed(right: Sequence[bool], batch_size: int, every: int) -> str:
+    return ", ".join(f"{one:.3g}" for one in _accuracies(right, batch_size, every))
 
 
 def _check_judging(one_phase: OnePhase, network: DenseNet, images: Tensor, labels: Tensor) -> None:
