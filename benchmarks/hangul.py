@@ -53,7 +53,7 @@ class Row:
     of_each: int | None
     weights: str
     accuracy: float
-    half_interval: float
+    half_interval: float | None  # which a single seed does not have
     per_seed: list[float]
 
 
@@ -113,13 +113,17 @@ def measure(data: Data, seeds: int) -> list[Row]:
             for name, of_each, accuracy in reached(data, network, embedded, seed):
                 found.setdefault((name, of_each, weights), []).append(accuracy)
             print(f"seed {seed}, {weights} weights: done", file=sys.stderr)
-    return [Row(*key, fmean(each), half_interval(each), each) for key, each in found.items()]
+    return [
+        Row(*key, fmean(each), half_interval(each) if len(each) > 1 else None, each)
+        for key, each in found.items()
+    ]
 
 
 def table(rows: list[Row]) -> list[tuple[str, ...]]:
     """Return a line for each number of pictures and kind of fonts, with a cell for each weights."""
     cells = {
-        (row.measured_on, row.of_each, row.weights): f"{row.accuracy:.1%} ± {100 * row.half_interval:.1f}"
+        (row.measured_on, row.of_each, row.weights): f"{row.accuracy:.1%}"
+        + ("" if row.half_interval is None else f" ± {100 * row.half_interval:.1f}")
         for row in rows
     }
     lines = sorted(

@@ -13,7 +13,8 @@ back a fifth of their pictures to pick the epoch by.
 
 What stands behind ± is half of the 95 % interval of the mean over the seeds (Student's t); gains are taken
 seed by seed. A seed gives the fresh head, the order of the batches, the changes to the pictures, and the folds.
-Each training that is done is kept in the work folder, so the same command goes on where it was stopped.
+Each training that is done is kept in the work folder, so the same command goes on where it was stopped. It is
+found again by everything that it hangs on: its whole configuration, the weights, and the pictures.
 """
 
 import argparse
@@ -38,6 +39,8 @@ from densekit.devices import bf16_is_fast
 from densekit.errors import ConfigError, DensekitError, nearest
 from densekit.files import read_json, write_json
 from densekit.intervals import half_interval
+from densekit.model.weights import load_weights
+from densekit.run.trainer import resolve
 
 Judged = Mapping[str, tuple[Path, str]]
 """Folders to judge by, and which split of each, by what the table calls them."""
@@ -113,13 +116,13 @@ def trained(
 ) -> dict[str, Any]:
     """Train once and judge, or read what an earlier call has found."""
     settings = {"data.image_size": task.size, **common, "training.seed": seed, **way.settings}
-    told = json.dumps([task.name, way.preset, settings, seed, part], sort_keys=True)
-    kept = work / f"{hashlib.sha256(told.encode()).hexdigest()[:16]}.json"
-    if kept.is_file():
-        found: dict[str, Any] = read_json(kept)
-        return found
     with tempfile.TemporaryDirectory() as scratch:
         learn, judged = task.prepared(seed, part, Path(scratch))
+        told = _identity(task, way, settings, [learn, *(folder for folder, _ in judged.values())], part)
+        kept = work / f"{hashlib.sha256(told.encode()).hexdigest()[:16]}.json"
+        if kept.is_file():
+            found: dict[str, Any] = read_json(kept)
+            return found
         run = train(
             data=learn, preset=way.preset, settings=settings, out=Path(scratch, "run"), progress=False
         )
@@ -130,6 +133,24 @@ def trained(
         found = {"right": right, "seconds": run.metrics["seconds"], "val": run.metrics["val_accuracy"]}
     write_json(kept, found | {"told": told})
     return found
+
+
+def _identity(task: Task, way: Way, settings: Mapping[str, Any], folders: Sequence[Path], part: int) -> str:
+    """Return a text that is equal for two trainings exactly if the same comes out of both."""
+    config = resolve(data=folders[0], preset=way.preset, settings=settings).model_dump(mode="json")
+    config["data"]["folder"] = task.name  # wherever it lies
+    model = config["model"]
+    weights = load_weights(model["weights"], model["architecture"]).info.sha256
+    return json.dumps([config, weights, [_pictures_in(folder) for folder in folders], part], sort_keys=True)
+
+
+def _pictures_in(folder: Path) -> str:
+    """Return a hash of all files in a folder, with their names."""
+    everything = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        name = path.relative_to(folder).as_posix()
+        everything.update(f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return everything.hexdigest()
 
 
 def measure(
@@ -204,6 +225,7 @@ def main() -> int:
     """Measure all ways over the seeds and print a table for each task."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--photos", type=Path, help="a folder of photographs, with a folder for each class")
+    parser.add_argument("--photos-alone", action="store_true", help="leave the tabletop pictures out")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--size", type=int, default=96, help="of the tabletop pictures, in pixels")
     parser.add_argument("--photo-size", type=int, default=128, help="of the photographs, in pixels")
@@ -221,7 +243,9 @@ def main() -> int:
     precision = arguments.precision or ("bf16" if bf16_is_fast() else "fp32")
     common = {"model.weights": arguments.weights, "compute.precision": precision}
     try:
-        tasks = [tabletop(rendered_fresh(arguments.fresh), arguments.size)]
+        tasks = []
+        if not arguments.photos_alone:
+            tasks.append(tabletop(rendered_fresh(arguments.fresh), arguments.size))
         if arguments.photos:
             tasks.append(photographs(arguments.photos, arguments.photo_size))
         rows = list(measure(tasks, _chosen(arguments.ways), arguments.seeds, common, arguments.work))

@@ -7,7 +7,8 @@ seconds.
 
 import os
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -66,21 +67,33 @@ def matrix_product(
     """Return large square matrix products to time, and the floating-point operations that they take.
 
     They are the yardstick: hardly anything on the machine does more operations a second. On a GPU they round
-    float32 as convolutions do there, to TF32, unless that is switched off; and they are larger, to fill it.
+    float32 as convolutions do there, to TF32, unless that is switched off; and they are larger, to fill it. What
+    else is timed keeps its own rounding.
     """
     on_gpu = device.type == "cuda"
-    if on_gpu:
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32
     size = size or (8192 if on_gpu else 2048)
     left, right = torch.randn(2, size, size).to(device, dtype)
     product = torch.empty_like(left)
 
     def multiply() -> None:
-        for _ in range(repeats):
-            torch.mm(left, right, out=product)
+        with _rounding_as_convolutions():
+            for _ in range(repeats):
+                torch.mm(left, right, out=product)
         wait_for(device)
 
     return multiply, 2.0 * size**3 * repeats
+
+
+@contextmanager
+def _rounding_as_convolutions() -> Iterator[None]:
+    """Let matrix products on a GPU round float32 as convolutions do, and as before behind it."""
+    settings = torch.backends.cuda.matmul
+    before = settings.allow_tf32
+    settings.allow_tf32 = torch.backends.cudnn.allow_tf32
+    try:
+        yield
+    finally:
+        settings.allow_tf32 = before
 
 
 def wait_for(device: torch.device) -> None:

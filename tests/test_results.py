@@ -1,15 +1,19 @@
 """The benchmark of results: what it measures on, what it keeps, and what it refuses."""
 
 import json
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from PIL import Image
 
 from densekit.data.folder import open_folder
 from densekit.errors import ConfigError
+from densekit.model.weights import save_weights
+from densekit.model.zoo import build
 from densekit.run.trainer import resolve
 
 _TINY = {"model.architecture": "", "model.weights": "none", "training.epochs": 1}
@@ -67,6 +71,33 @@ def test_a_training_that_was_measured_is_not_trained_again(
     kept.write_text(json.dumps(known), encoding="utf-8")
     again = list(results.measure([task], [way], 1, common, tmp_path))
     assert again[0].accuracy == pytest.approx(found[0].accuracy - total / 36)
+
+
+@pytest.mark.parametrize("change", ["picture", "settings", "weights"])
+def test_what_changes_the_outcome_is_trained_anew(
+    results: ModuleType, pictures: Path, tmp_path: Path, tiny_architecture: Path, change: str
+) -> None:
+    folder = tmp_path / "pictures"
+    shutil.copytree(pictures, folder)
+    way = results.Way("head", "head")
+    weights = tmp_path / "w.safetensors"
+    save_weights(weights, build(str(tiny_architecture), "none", 3), ("a", "b", "c"))
+    common = _TINY | {"model.architecture": str(tiny_architecture), "model.weights": str(weights)}
+
+    def known() -> set[Path]:
+        list(results.measure([results.photographs(folder, 32)], [way], 1, common, tmp_path / "kept"))
+        return set((tmp_path / "kept").glob("*.json"))
+
+    before = known()
+    assert known() == before
+    if change == "picture":
+        victim = min(folder.rglob("*.png"))
+        Image.open(victim).rotate(90).save(victim)
+    elif change == "settings":
+        common |= {"training.batch_size": 7}
+    else:
+        save_weights(weights, build(str(tiny_architecture), "none", 3, seed=5), ("a", "b", "c"))
+    assert len(known()) == 2 * len(before)
 
 
 def test_a_gain_is_taken_seed_by_seed(results: ModuleType) -> None:
