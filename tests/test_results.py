@@ -77,7 +77,7 @@ def test_a_training_that_was_measured_is_not_trained_again(
 def test_what_changes_the_outcome_is_trained_anew(
     results: ModuleType, pictures: Path, tmp_path: Path, tiny_architecture: Path, change: str
 ) -> None:
-    folder = tmp_path / "pictures"
+    folder = tmp_path / "mine"
     shutil.copytree(pictures, folder)
     way = results.Way("head", "head")
     weights = tmp_path / "w.safetensors"

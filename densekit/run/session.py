@@ -136,11 +136,14 @@ class Session:
             raise
 
     def _all_phases(self, folder: Path) -> tuple[Finished, Phase, Keeper, TrainingState]:
-        first = read_notes(folder / CHECKPOINT).get("counters", {}).get("phase", 0)
+        known = Counters(**read_notes(folder / CHECKPOINT).get("counters", {}))
+        first = known.phase
+        if self.split is not None and not (folder / CHECKPOINT).exists():
+            self._tell(f"{folder} has no checkpoint yet, so the training begins anew")
         keeper = Keeper(folder, self.classes, writes=self.team.leads)
         earlier: TrainingState | None = None
         for number in range(first, len(self.config.plan)):
-            phase = self._ready(number, earlier.counters if earlier else Counters())
+            phase = self._ready(number, earlier.counters if earlier else known)
             if number == first:
                 self._agree_on_pictures(folder, phase)
                 keeper.identity = self._identity(phase)

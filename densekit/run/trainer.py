@@ -125,10 +125,11 @@ def resume(
     progress: bool = True,
     on_event: Listener | None = None,
     stop: Stop | None = None,
+    tell: Teller | None = None,
 ) -> Run:
     """Go on with a run that was interrupted or stopped; it ends as if it had not been.
 
-    A run whose epochs are all done is returned as it is.
+    A run whose epochs are all done is returned as it is. The arguments are explained at `train`.
 
     Raises:
         RunError: the folder holds no run, another process is at work in it, or its images have changed since.
@@ -144,7 +145,8 @@ def resume(
                     file=sys.stderr,
                 )
         else:
-            Session(config, team, progress, on_event, stop, Split.read(folder / SPLIT)).carry_out(folder)
+            split = Split.read(folder / SPLIT)
+            Session(config, team, progress, on_event, stop, split, tell).carry_out(folder)
     return load_run(folder)
 
 
