@@ -22,6 +22,13 @@ COSINE = {"training.schedule": "cosine"}
             "so that the learning rate never falls",
         ),
         ("head", {"training.accuracy_floor": 0.5}, "set user_step as well"),
+        ("head", {"training": {"accuracy_floor": 0.5}}, "set user_step as well"),
+        ("head-then-full", {"training": {"epochs": 99}}, "each of the phases says itself how many it takes"),
+        (
+            "head",
+            {"phases": [{"train_from": "all", "training": {"accuracy_floor": 0.5}}]},
+            r"phases\.0\.training\.accuracy_floor is 0\.5, but it is the floor",
+        ),
         ("head-then-full", {"phases.1.training.reduce_lr_every": 2}, "along a cosine and not in steps"),
         ("head-then-full", {"training.epochs": 99}, "each of the phases says itself how many it takes"),
         (
@@ -71,6 +78,8 @@ def test_what_a_run_wrote_down_can_be_trained_again(tmp_path: Path, preset: str)
         ("head", {**COSINE, "training.reduce_lr_every": None}),
         ("full", {"training.accuracy_floor": 0.5}),
         ("head-then-full", {"training.label_smoothing": 0.1}),
+        ("head-then-full", {"training": {"label_smoothing": 0.1}}),
+        ("head", {"training": {}}),
         ("head-then-full", {"phases.0.training.reduce_lr_every": 2}),
     ],
 )

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pydantic import BaseModel
+
 from densekit.config.sections import ModelConfig, RunConfig, TrainingConfig
 from densekit.errors import ConfigError
 
@@ -17,7 +19,7 @@ def check_effect(config: RunConfig, asked: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: names the setting, and says what makes it void.
     """
-    for key, value in asked.items():
+    for key, value in _one_by_one(asked).items():
         section, _, name = key.partition(".")
         phase, within, of_phase = name.partition(".training.")
         if key == "model.train_from" and config.phases:
@@ -33,23 +35,32 @@ def check_effect(config: RunConfig, asked: Mapping[str, Any]) -> None:
 
 
 def named_in(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return by key path what the values of a file ask for.
+    """Return what the values of a file ask for, without the sections that name every one of their settings.
 
-    A section that names every one of its settings asks for none: a run writes its configuration so.
+    A run writes its configuration so, with what has no effect as well.
     """
-    asked = {}
-    model, training = values.get("model"), values.get("training")
-    if isinstance(model, Mapping) and "train_from" in model and len(model) < len(ModelConfig.model_fields):
-        asked["model.train_from"] = model["train_from"]
-    phases = values.get("phases") or []
-    places = {
-        "training": training,
-        **{f"phases.{number}.training": one.get("training") for number, one in enumerate(phases)},
-    }
-    for place, section in places.items():
-        if isinstance(section, Mapping) and len(section) < len(TrainingConfig.model_fields):
-            asked |= {f"{place}.{name}": value for name, value in section.items()}
+    sections: dict[str, type[BaseModel]] = {"model": ModelConfig, "training": TrainingConfig}
+    asked = {key: value for key, value in values.items() if not _is_whole(value, sections.get(key))}
+    phases = asked.get("phases") or []
+    asked["phases"] = [{} if _is_whole(one.get("training"), TrainingConfig) else one for one in phases]
     return asked
+
+
+def _is_whole(values: Any, section: type[BaseModel] | None) -> bool:
+    return section is not None and isinstance(values, Mapping) and len(values) == len(section.model_fields)
+
+
+def _one_by_one(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return each setting by its key path, also those of a section or a list of phases that is given whole."""
+    found: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            found |= _one_by_one({f"{key}.{name}": own for name, own in value.items()})
+        elif key == "phases" and isinstance(value, list | tuple):
+            found |= _one_by_one({f"phases.{number}": phase for number, phase in enumerate(value)})
+        else:
+            found[key] = value
+    return found
 
 
 def _check_phases(config: RunConfig, name: str) -> None:
