@@ -108,7 +108,7 @@ class _Loop:
                 set_learning_rate(self.state.optimizer, rate)
                 loss, right = self.stepper.take(batch, len(chosen))
                 if not math.isfinite(loss):
-                    raise diverged(counters.step + 1, epoch, loss, rate)
+                    raise diverged(counters.step + 1, epoch, loss, self.state.optimizer)
                 counters.count_batch(loss, right, len(chosen))
                 counters.seconds = time.perf_counter() - began
                 yield BatchDone(epoch, counters.step, loss, rate)

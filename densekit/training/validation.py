@@ -36,7 +36,7 @@ def validate(
     yield from _checks(logits, labels, settings, epoch, counters.step)
     loss = F.cross_entropy(logits, labels).item()
     if not math.isfinite(loss):
-        raise diverged(counters.step, epoch, loss, state.optimizer.param_groups[0]["lr"])
+        raise diverged(counters.step, epoch, loss, state.optimizer)
     accuracy = (logits.argmax(dim=1) == labels).float().mean().item()
     improved = state.best.is_beaten_by(accuracy, loss)
     if improved:

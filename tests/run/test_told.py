@@ -3,8 +3,10 @@
 from itertools import pairwise
 
 import pytest
+from killing import PlugPulled, pull_at
 
-from densekit.run.trainer import train
+from densekit.run.keeper import Keeper
+from densekit.run.trainer import resume, train
 from densekit.training.events import BatchDone, PhaseBegins, Reading
 from densekit.training.stop import Stop
 
@@ -29,6 +31,27 @@ def test_each_phase_tells_where_it_begins_and_ends(tiny, tmp_path):
     assert first == PhaseBegins(epoch=0, step=0, last_epoch=2, last_step=8, epochs=3)
     assert second == PhaseBegins(epoch=2, step=8, last_epoch=3, last_step=11, epochs=3)
     assert [event.step for event in told if isinstance(event, BatchDone)][-1] == 11
+
+
+def test_a_run_that_goes_on_tells_how_far_it_is_from_its_first_event_on(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(Keeper, "_is_time", lambda keeper: True)  # a checkpoint behind every batch
+    with pytest.raises(PlugPulled):
+        train(settings=tiny, out=tmp_path / "run", progress=False, on_event=pull_at(6))
+    told = []
+    resume(tmp_path / "run", progress=False, on_event=told.append)
+    reading = [event for event in told if isinstance(event, Reading)]
+    assert reading and all((event.epoch, event.step) == (1, 6) for event in reading)
+
+
+def test_a_run_without_a_checkpoint_says_that_it_begins_anew(tiny, tmp_path, monkeypatch, capsys):
+    with monkeypatch.context() as patch:
+        patch.setattr(Keeper, "_is_time", lambda keeper: False)
+        with pytest.raises(PlugPulled):
+            train(settings=tiny, out=tmp_path / "run", progress=False, on_event=pull_at(2))
+    told = []
+    resume(tmp_path / "run", progress=False, tell=told.append)
+    assert told == [f"{tmp_path / 'run'} has no checkpoint yet, so the training begins anew"]
+    assert capsys.readouterr().err == ""
 
 
 class TestRemarks:

@@ -262,6 +262,12 @@ def test_a_loss_that_is_no_number_stops_with_the_step_and_the_likely_cause() -> 
         list(fit(module, huge, VAL, settings))
 
 
+def test_a_weight_decay_that_is_too_high_is_named_as_the_cause() -> None:
+    settings = TrainingConfig(epochs=8, optimizer="adamw", weight_decay=1e6)
+    with pytest.raises(TrainingError, match=r"weight_decay is 1e\+06, which takes 1000 times"):
+        list(fit(nn.Linear(4, 3), TRAIN, VAL, settings))
+
+
 @pytest.mark.parametrize(
     ("train", "val", "told"),
     [(blobs(0, 0), VAL, "no training images"), (TRAIN, blobs(0, 0), "no validation images")],
