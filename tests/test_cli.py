@@ -124,7 +124,7 @@ class TestFindingALearningRate:
     def test_rates_that_can_not_be_are_refused(self, densekit: Command, training: list[str]) -> None:
         answer = densekit("lr-find", *training[1:3], "--weights", "none", *training[9:], "--lowest", "2")
         assert answer.status == 2
-        assert "expected 0 < lowest < highest" in answer.err
+        assert "expected 0 < lowest, and a highest of 10 times lowest or more" in answer.err
 
 
 class TestComparingRuns:

@@ -42,6 +42,22 @@ def full_name(name: str) -> str:
     return known[name]
 
 
+def full_names(settings: Mapping[str, Any]) -> Settings:
+    """Return settings by their key paths, those of a section that is given whole, `training={…}`, one by one.
+
+    Raises:
+        ConfigError: there is no such setting.
+    """
+    found: Settings = {}
+    for name, value in settings.items():
+        key = full_name(name)
+        if isinstance(value, Mapping) and key in RunConfig.model_fields:
+            found |= {f"{key}.{own}": copy.deepcopy(each) for own, each in value.items()}
+        else:
+            found[key] = copy.deepcopy(value)
+    return found
+
+
 def folder_text(data: Any) -> str:
     """Return the path of a folder as text.
 
@@ -75,7 +91,7 @@ class Request:
         Raises:
             ConfigError: there is no such setting, or the folder is none.
         """
-        named = _one_by_one({full_name(name): copy.deepcopy(value) for name, value in settings.items()})
+        named = full_names(settings)
         data = folder_text(named.pop("data.folder", self.data))
         return replace(self, data=data, settings={**self.settings, **named})
 
@@ -150,17 +166,6 @@ class Request:
         if self.out:
             lines.append(f"    out={self.out!r},")
         return "\n".join(["from densekit import train", "", "run = train(", *lines, ")"])
-
-
-def _one_by_one(settings: Settings) -> Settings:
-    """Return settings with those of a section that is given whole, `training: {…}`, each by its own key path."""
-    found: Settings = {}
-    for key, value in settings.items():
-        if isinstance(value, Mapping) and key in RunConfig.model_fields:
-            found |= {f"{key}.{name}": own for name, own in value.items()}
-        else:
-            found[key] = value
-    return found
 
 
 def _changed(keys: list[str], asked: Settings, preset: Settings) -> Settings:

@@ -1,6 +1,7 @@
 """The controls of the panel, and the request that they stand for."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from html import escape
 from typing import Any
 
@@ -8,7 +9,7 @@ import ipywidgets as widgets
 
 from densekit.config import PRESETS, PhaseConfig
 from densekit.errors import ConfigError, DensekitError
-from densekit.run.request import Request, full_name
+from densekit.run.request import Request, full_names
 from densekit.widgets.explorer import choice
 from densekit.widgets.panel_fields import FIELDS, GROUPS, NOTES
 
@@ -94,8 +95,21 @@ class Controls:
         if "data" in rest:
             rest["data.folder"] = rest.pop("data")
         if self._is_phased and not {"preset", "phases"} & set(values):
-            _check_phase_is_named(rest)
-        self.show(request.with_settings(rest))
+            _check_phase_is_named(full_names(rest))
+        self.show(self._without_void(request.with_settings(rest), full_names(rest)))
+
+    def _without_void(self, request: Request, named: Collection[str]) -> Request:
+        """Return a request without what the fields show and new settings have made void, unless it is named."""
+        settings = dict(request.settings)
+        for number, shown in enumerate(self._plan):
+            keys = {name: self._key(number, name) for name in FIELDS}
+            values = {name: settings.get(key, shown[name]) for name, key in keys.items()}
+            for name, field in FIELDS.items():
+                if keys[name] in settings and keys[name] not in named and field.void(values):
+                    del settings[keys[name]]
+                    if field.neutral is not None:
+                        settings[keys[name]] = field.neutral[0]
+        return replace(request, settings=settings)
 
     def _key(self, number: int, name: str) -> str:
         if not FIELDS[name].is_of_training:
@@ -200,7 +214,7 @@ def _is_controlled(key: str) -> bool:
 
 def _check_phase_is_named(settings: Iterable[str]) -> None:
     """Refuse what each phase says itself, so that it would be without effect."""
-    for name in map(full_name, settings):
+    for name in settings:
         if _is_controlled(name) and not name.startswith("phases."):
             _, _, last = name.rpartition(".")
             place = f"phases.0.{'training.' if FIELDS[last].is_of_training else ''}{last}"

@@ -101,6 +101,35 @@ def test_what_has_no_effect_is_disabled_with_the_reason(name, start, change, rea
     assert not controls.fields[name].disabled and reason not in notes()
 
 
+@pytest.mark.parametrize(
+    ("before", "change", "left"),
+    [
+        ({"reduce_lr_every": 2, "reduce_lr_factor": 0.5}, {"schedule": "cosine"}, "schedule"),
+        ({"user_step": 5, "accuracy_floor": 0.5}, {"user_step": None}, "user_step"),
+        ({"optimizer": "sgd", "momentum": 0.5}, {"optimizer": "adam"}, "optimizer"),
+    ],
+)
+def test_what_a_new_setting_makes_void_is_left_out(before, change, left, controls):
+    controls.set(before)
+    controls.set(change)
+    told = controls.request().changes()
+    assert set(told) <= {f"training.{left}"}
+    with pytest.raises(ConfigError):
+        controls.set({**before, **change, **({} if left != "user_step" else {"accuracy_floor": 0.4})})
+
+
+def test_phases_may_be_set_where_none_were(controls):
+    controls.set({"epochs": 7})
+    controls.set({"phases": [{"train_from": "classifier"}, {"train_from": "all"}]})
+    assert [phase.train_from for phase in controls.request().config().plan] == ["classifier", "all"]
+
+
+def test_a_section_may_be_set_as_a_whole(controls):
+    controls.set({"training": {"epochs": 7}, "model": {"train_from": "all"}})
+    assert controls.fields["epochs"].value == 7
+    assert controls.fields["train_from"].value == "all"
+
+
 def test_a_value_that_would_be_refused_without_effect_is_not_sent(controls):
     controls.preset.value = "full"
     controls.fields["momentum"].value = 0.5
@@ -181,7 +210,7 @@ class TestSetting:
         assert (training.learning_rate, training.reduce_lr_factor, training.warm_up) == (30.0, 0.01, 0.95)
 
     def test_a_value_is_not_rounded_by_being_shown(self, controls):
-        controls.set({"learning_rate": 0.00123456, "accuracy_floor": 0.123456})
+        controls.set({"learning_rate": 0.00123456, "accuracy_floor": 0.123456, "user_step": 5})
         assert controls.request().config().training.learning_rate == 0.00123456
 
     def test_a_cut_of_another_network_is_shown(self, controls):
@@ -227,6 +256,8 @@ def test_what_is_no_number_is_shown_in_each_phase_and_refused(name, controls):
     controls.preset.value = "head-then-full"
     controls.phase.value = 1
     controls.fields["optimizer"].value = "sgd"  # which alone has a momentum
+    controls.fields["schedule"].value = "steps"  # which alone have a factor
+    controls.fields["user_step"].value = 5  # of checks, which alone have a floor
     controls.fields[name].value = float("nan")
     controls.phase.value = 0
     controls.phase.value = 1
