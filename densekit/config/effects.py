@@ -1,6 +1,6 @@
 """What is asked for and would be without effect, which is refused: it is a mistake, or a misunderstanding."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -81,9 +81,8 @@ def _check_phases(config: RunConfig, name: str) -> None:
     )
 
 
-def _check_training(plan: Iterable[TrainingConfig], key: str, name: str, value: Any) -> None:
+def _check_training(settings: Sequence[TrainingConfig], key: str, name: str, value: Any) -> None:
     """Refuse what another setting makes void in every part of the training."""
-    settings = tuple(plan)
     falls = name in ("reduce_lr_every", "reduce_lr_factor")
     if falls and value is not None and all(one.schedule == "cosine" for one in settings):
         raise ConfigError(

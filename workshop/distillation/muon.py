@@ -6,8 +6,9 @@ singular values are all about one, found with five Newton-Schulz steps, which ar
 
 Source: Keller Jordan and others, "Muon: An optimizer for hidden layers in neural networks", 2024. As there, the
 coefficients of the Newton-Schulz steps are chosen for speed, so the singular values end between about 0.7 and
-1.2, and those that were less than a hundredth of the largest are still on their way there. One thing is ours: each weight keeps its norm. A BatchNorm follows or precedes every such convolution, so the norm
-only decides how far a step turns the weight, and without decay it would grow and slow the learning down.
+1.2, and those that were less than a hundredth of the largest are still on their way there. One thing is ours:
+each weight keeps its norm. A BatchNorm follows or precedes every such convolution, so the norm only decides how
+far a step turns the weight, and without decay it would grow and slow the learning down.
 
 Several processes that train together have the same gradients, so each does the products for its share of the
 matrices, and the results are handed round: none is computed twice.
