@@ -117,3 +117,10 @@ def test_a_page_replaces_a_page_and_nothing_else(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is there already, and is no page of the doctor's"):
         write_page(diagnosis, other)
     assert other.read_bytes() == before
+
+    another = tmp_path / "another.html"
+    another.write_text(
+        page.read_text(encoding="utf-8").replace("<title>What", "<title>Whatever"), encoding="utf-8"
+    )
+    with pytest.raises(DataError, match="is no page of the doctor's"):
+        write_page(diagnosis, another)

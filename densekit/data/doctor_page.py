@@ -24,7 +24,7 @@ from densekit.words import counted, shown
 PICTURES = 24
 """So many pictures of a kind are shown; the others are named."""
 
-_BEGINNING = '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">'
+_TITLE = "What the doctor found in"
 _SIDE = 160  # of a thumbnail, in pixels
 _NO_PIXELS = ("corrupt-image", "too-large-image", "no-permission", "missing-file", "broken-link")
 _STYLE = """
@@ -53,9 +53,9 @@ def check_page(path: Path, source: Path) -> None:
 
 
 def _is_page(path: Path) -> bool:
-    """Say whether a file begins as our pages do, which may be written anew."""
+    """Say whether a file has the title of our pages in its head; such a one may be written anew."""
     with path.open("rb") as file:
-        return file.read(len(_BEGINNING)) == _BEGINNING.encode()
+        return f"<title>{_TITLE} ".encode() in file.read(2000)
 
 
 def write_page(diagnosis: Diagnosis, path: Path | str) -> Path:
@@ -71,8 +71,8 @@ def write_page(diagnosis: Diagnosis, path: Path | str) -> Path:
 
 
 def _page(diagnosis: Diagnosis) -> Iterator[str]:
-    title = f"What the doctor found in {_text(diagnosis.root.name)}"
-    yield _BEGINNING
+    title = f"{_TITLE} {_text(diagnosis.root.name)}"
+    yield '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
     yield f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
