@@ -11,7 +11,8 @@ evaluation/                    the report on the best one, with a folder for eac
 metrics.json                   the numbers; it is written last, so a run that has it is complete
 """
 
-from densekit.run.classifier import Prediction, Predictions, Run, load_run
+from densekit.run.classifier import Run, load_run
+from densekit.run.predictions import Prediction, Predictions
 from densekit.run.trainer import resume, train
 
 __all__ = ["Prediction", "Predictions", "Run", "load_run", "resume", "train"]

@@ -1,7 +1,6 @@
 """A live classifier: a run, opened once, that predicts and evaluates."""
 
 import io
-import sys
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -26,49 +25,18 @@ from densekit.evaluation.outcome import Outcome
 from densekit.evaluation.report import Report
 from densekit.features.extraction import extract, features_of, open_store
 from densekit.features.extractor import Extractor
-from densekit.files import read_json, read_text
+from densekit.files import read_text
 from densekit.model.cut import CLASSIFIER
 from densekit.model.densenet import DenseNet
 from densekit.model.zoo import build
 from densekit.run.artefact import Artefact, attach, load_artefact, whole_network
-from densekit.run.folder import EVALUATION, HEAD, HISTORY, METRICS, MODEL, SPLIT, Split, read_config
+from densekit.run.folder import EVALUATION, HEAD, HISTORY, MODEL, SPLIT, Split, read_config
 from densekit.run.held_back import held_back
+from densekit.run.metrics import read_metrics
+from densekit.run.predictions import Predictions, ranked
 from densekit.run.reports import report_folder
 from densekit.training.validation import predict_logits
 from densekit.words import shown
-
-_NEEDED: dict[str, tuple[type, ...]] = {
-    "val_accuracy": (int, float),
-    "best_epoch": (int,),
-    "train_from": (str,),
-    "skipped": (list,),
-    "seconds": (int, float),
-    "stopped": (str, type(None)),
-}
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a classifier says of one picture: classes and their probabilities, the likeliest first."""
-
-    path: Path
-    classes: tuple[str, ...]
-    probabilities: tuple[float, ...]
-
-    def __str__(self) -> str:
-        shares = zip(self.classes, self.probabilities, strict=True)
-        return f"{shown(self.path)}: " + ", ".join(f"{name} {share:.1%}" for name, share in shares)
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """What a classifier says of several pictures, and which of them could not be read."""
-
-    made: tuple[Prediction, ...]
-    skipped: tuple[Problem, ...]
-
-    def __str__(self) -> str:
-        return "\n".join(map(str, (*self.made, *self.skipped)))
 
 
 class Evaluation(NamedTuple):
@@ -97,18 +65,12 @@ def load_run(folder: Path | str) -> "Run":
     """
     folder = Path(folder)
     config = read_config(folder)
-    metrics = _read_metrics(folder)
+    metrics = read_metrics(folder)
     if metrics is None:
         raise RunError(
             f"the run {folder} is not complete: continue it with `densekit train --resume {folder}`"
         )
     return Run(folder, config, metrics)
-
-
-def is_done(folder: Path) -> bool:
-    """Say whether a run has nothing left to do; one that was stopped by hand has."""
-    metrics = _read_metrics(folder)
-    return metrics is not None and metrics.get("stopped") != "asked"
 
 
 @dataclass(frozen=True)
@@ -187,15 +149,7 @@ class Run:
         paths = [images] if isinstance(images, str | Path) else list(images)
         if "" in paths:
             raise DataError("a picture's name is empty: name a file, or a folder of pictures")
-        outcome = self.look_at([Path(image) for image in paths])
-        probabilities, order = outcome.probabilities.sort(dim=1, descending=True)
-        made = tuple(
-            Prediction(sample.path, tuple(self.classes[index] for index in ranked[:top]), tuple(shares[:top]))
-            for sample, ranked, shares in zip(
-                outcome.samples, order.tolist(), probabilities.tolist(), strict=True
-            )
-        )
-        return Predictions(made, outcome.skipped)
+        return ranked(self.look_at([Path(image) for image in paths]), top)
 
     def look_at(self, images: Sequence[Path]) -> Outcome:
         """Classify pictures of which no class is known (their labels are 0); nothing is kept of them."""
@@ -333,29 +287,3 @@ def _natural_split(folder: DataFolder, is_split: bool) -> str:
     if not is_split:
         return "all"
     return "test" if folder.test else "val" if folder.val else "all"
-
-
-def _read_metrics(folder: Path) -> dict[str, Any] | None:
-    try:
-        metrics = read_json(folder / METRICS)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise RunError(
-            f"{folder / METRICS} is damaged ({error}): put an intact copy back, or train again"
-        ) from error
-    if not isinstance(metrics, dict):
-        raise RunError(f"{folder / METRICS} is damaged: expected an object")
-    for key, kinds in _NEEDED.items():
-        value = metrics.get(key)
-        if not isinstance(value, kinds) or (isinstance(value, int | float) and not _is_possible(key, value)):
-            raise RunError(
-                f"{folder / METRICS} is damaged: its '{key}' is {value!r}; put an intact copy back, "
-                "or train again"
-            )
-    return metrics
-
-
-def _is_possible(key: str, number: float) -> bool:
-    most = 1.0 if key == "val_accuracy" else sys.float_info.max  # whole numbers may have 400 digits
-    return 0 <= number <= most

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from densekit.config import PhaseConfig, RunConfig
 from densekit.data.scan import Sample
 from densekit.devices import Compute
-from densekit.errors import ConfigError, DataError
+from densekit.errors import DataError
 from densekit.features.extraction import (
     AS_IT_IS,
     Features,
@@ -23,13 +23,12 @@ from densekit.features.extraction import (
 )
 from densekit.features.extractor import Extractor
 from densekit.features.store import FeatureStore
-from densekit.model.cut import CLASSIFIER, TrainedPart, behind, cuts
+from densekit.model.cut import CLASSIFIER, TrainedPart, behind
 from densekit.model.densenet import DenseNet
 from densekit.training.source import MappedSource, PictureSource, Source, TensorSource
 from densekit.training.standardise import Standardiser
-from densekit.training.team import ALONE, Team
+from densekit.training.team import Team
 from densekit.training.validation import logits_of, predict_logits
-from densekit.words import counted
 
 Answer = TypeVar("Answer")
 
@@ -112,54 +111,6 @@ class Phase:
     def _replace_head(self, change: Callable[[nn.Linear], nn.Linear]) -> None:
         head = cast(nn.Linear, self.module.classifier)
         head.load_state_dict(change(head).state_dict())
-
-
-def check_plan(config: RunConfig, network: DenseNet, pictures: int, team: Team = ALONE) -> None:
-    """Refuse phases that can't follow one another or can't be computed, before anything is.
-
-    Args:
-        config: the phases.
-        network: that they train.
-        pictures: how many there are to learn from.
-        team: the processes that share each batch.
-
-    Raises:
-        ConfigError: a cut that the network doesn't have, a phase that freezes what one before it trained, or
-            batches of one picture where BatchNorm is trained.
-    """
-    _check_size(network)
-    known = cuts(network.config)
-    depth = 0
-    for number, phase in enumerate(config.plan):
-        where = f"phases.{number}.train_from" if config.phases else "model.train_from"
-        if phase.train_from not in known:
-            raise ConfigError(
-                f"{where} is '{phase.train_from}', but {config.model.architecture} has "
-                f"{len(network.stages)} blocks: expected one of {', '.join(known)}"
-            )
-        if known.index(phase.train_from) < depth:
-            raise ConfigError(
-                f"{where} is '{phase.train_from}', which would freeze what the phase before it has trained: "
-                "a phase may train as much as the one before it, or more"
-            )
-        depth = known.index(phase.train_from)
-        if phase.train_from != CLASSIFIER and min(phase.training.batch_size, pictures) < 2 * team.size:
-            setting = f"phases.{number}.training.batch_size" if config.phases else "training.batch_size"
-            each = f" for each of {team.size} processes" if team.size > 1 else ""
-            raise ConfigError(
-                f"{setting} is {phase.training.batch_size}, with {counted(pictures, 'image')} to learn from, but "
-                f"BatchNorm needs two pictures or more{each} to tell how much they vary: expected "
-                f"{2 * team.size} or more, unless the classifier alone is trained"
-            )
-
-
-def _check_size(network: DenseNet) -> None:
-    side, stride = network.preprocessing.crop, network.stages[-1].stride
-    if side < stride:
-        raise ConfigError(
-            f"data.image_size is {side}, but this network halves a picture until a side of {stride} is one "
-            f"number: expected {stride} or more"
-        )
 
 
 def make_ready(config: PhaseConfig, material: Material) -> Phase:

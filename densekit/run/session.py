@@ -1,11 +1,9 @@
 """One sitting over a run: from its beginning, or from where an earlier sitting ended."""
 
-import hashlib
-import json
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +12,12 @@ from tqdm.auto import tqdm
 from densekit.config import RunConfig
 from densekit.data.folder import open_folder
 from densekit.devices import bf16_is_fast, choose_compute
-from densekit.errors import ConfigError, DataError, RunError, listed
+from densekit.errors import RunError
 from densekit.evaluation.files import write_tables
 from densekit.evaluation.report import Report
 from densekit.files import write_json, write_text
 from densekit.model.cut import CLASSIFIER
-from densekit.model.saving.block import DEVICES, save_memory
+from densekit.model.saving.block import save_memory
 from densekit.run.artefact import Artefact
 from densekit.run.classifier import backbone
 from densekit.run.folder import (
@@ -33,8 +31,10 @@ from densekit.run.folder import (
     TENSORBOARD,
     Split,
 )
+from densekit.run.identity import identity
 from densekit.run.keeper import Keeper
-from densekit.run.phase import Material, Phase, check_plan, make_ready
+from densekit.run.phase import Material, Phase, make_ready
+from densekit.run.plan import check_classes, check_plan, check_saving
 from densekit.run.remarks import Teller, remark_on_stderr, repeated
 from densekit.run.reports import forget_reports
 from densekit.training.checkpoint import read_notes, remove_checkpoints
@@ -98,22 +98,9 @@ class Session:
         self.network = backbone(config, len(self.classes), config.plan[0].training.seed)
         check_plan(config, self.network, len(self.train), team)
         if config.compute.save_memory:
-            self._save_memory()
+            check_saving(self.compute, team)
+            save_memory(self.network)
         self.compute.place(self.network)
-
-    def _save_memory(self) -> None:
-        kind = self.compute.device.type
-        if kind not in DEVICES:
-            raise ConfigError(
-                f"compute.save_memory is true, but it has no passes for the device '{kind}': leave it out, or "
-                f"compute on {' or '.join(DEVICES)}"
-            )
-        if kind == "cuda" and self.team.size > 1:
-            raise ConfigError(
-                f"compute.save_memory is true, but {self.team.size} GPUs train together and share the statistics "
-                "of their norms, for which it has no passes: leave it out, or train on one GPU"
-            )
-        save_memory(self.network)
 
     def first_phase(self) -> Phase:
         """Return the first phase, made ready to be trained; nothing is written but features into the store."""
@@ -146,7 +133,9 @@ class Session:
             phase = self._ready(number, earlier.counters if earlier else known)
             if number == first:
                 self._agree_on_pictures(folder, phase)
-                keeper.identity = self._identity(phase)
+                keeper.identity = identity(
+                    self.config, self.network, self.compute.precision, self.classes, phase
+                )
             state = start(phase.module, phase.config.training)
             if earlier is None:
                 for complaint in keeper.resume(state):
@@ -218,36 +207,12 @@ class Session:
                 "as they were, or start a new run"
             )
         if self.split is None:
-            self._check_classes(phase)
+            check_classes(self.config.data.folder, self.classes, phase.learned_from)
             for remark in repeated(self.config.data.folder, phase.learned_from, phase.held_back):
                 self._tell(remark)
             self.problems += [problem.to_dict() for problem in skipped]
             if self.team.leads:
                 replace(split, left_out=tuple(self.problems)).write(folder / SPLIT)
-
-    def _check_classes(self, phase: Phase) -> None:
-        """Stop if a class has lost all its images because none of them can be read."""
-        left = set(phase.learned_from.labels.tolist())
-        lost = [name for label, name in enumerate(self.classes) if label not in left]
-        if lost:
-            raise DataError(
-                f"no training image of {listed(lost)} can be read, so there is nothing to learn it from: "
-                f"`densekit doctor {self.config.data.folder}` says what is wrong with each"
-            )
-
-    def _identity(self, phase: Phase) -> str:
-        """Return a text that is equal for two trainings exactly if one can go on where the other stopped."""
-        data = self.config.data
-        told = [
-            [one.model_dump() for one in self.config.plan],
-            [data.augmentation.model_dump(), data.stored_views, self.config.model.drop_rate],
-            [asdict(self.network.config), self.network.weights.sha256, self.network.preprocessing.identity],
-            [self.compute.precision, self.classes],
-            # These round in another order.
-            *(name for name in ("save_memory", "compile") if getattr(self.config.compute, name)),
-            *[(part.hashes, part.labels.tolist()) for part in (phase.learned_from, phase.held_back)],
-        ]
-        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
     def _complete(self, folder: Path, finished: Finished, phase: Phase, keeper: Keeper, seen: int) -> None:
         """Write the classifier, the reports, and then the numbers."""

@@ -12,8 +12,9 @@ from densekit.config.yaml_text import read_yaml
 from densekit.errors import ConfigError
 from densekit.model.architectures import ARCHITECTURES
 from densekit.model.weights import WEIGHTS
-from densekit.run.classifier import Run, is_done, load_run
+from densekit.run.classifier import Run, load_run
 from densekit.run.folder import SPLIT, Split, claimed, locked, read_config
+from densekit.run.metrics import is_done
 from densekit.run.remarks import Teller
 from densekit.run.session import Listener, Session
 from densekit.training.stop import Stop

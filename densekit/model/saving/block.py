@@ -34,6 +34,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from densekit.model.densenet import DenseBlock, DenseLayer
+from densekit.model.saving.conditions import is_as_built, normalises_by_batch
 from densekit.model.saving.passes import (
     Norm,
     Scratch,
@@ -87,7 +88,7 @@ class SavingBlock(DenseBlock):
         if not (device in DEVICES and torch.is_grad_enabled() and _positions(x) > 1):
             return super().forward(x)
         dtype = _dtype_under_autocast(x)
-        if not all(_is_as_built(layer) and _normalises_by_batch(layer, wide(dtype)) for layer in layers):
+        if not all(is_as_built(layer) and normalises_by_batch(layer, wide(dtype)) for layer in layers):
             return super().forward(x)
         parameters = [one for layer in layers for one in _Weights.of(layer, dtype)]
         with torch.autocast(device, enabled=False):
@@ -281,31 +282,3 @@ def _dtype_under_autocast(x: Tensor) -> torch.dtype:
     if torch.is_autocast_enabled(x.device.type) and x.dtype != torch.float64:
         return torch.get_autocast_dtype(x.device.type)
     return x.dtype
-
-
-def _is_as_built(layer: DenseLayer) -> bool:
-    """Say whether a layer computes what is rewritten here: no module in it was replaced or switched."""
-    return (
-        (layer.training or layer.drop_rate == 0)
-        and type(layer.relu1) is type(layer.relu2) is nn.ReLU
-        and _is_plain(layer.conv1, kernel_size=1)
-        and _is_plain(layer.conv2, kernel_size=3)
-    )
-
-
-def _is_plain(conv: nn.Module, kernel_size: int) -> bool:
-    """Say whether a module is a convolution without bias that keeps height and width."""
-    return type(conv) is nn.Conv2d and (
-        (conv.kernel_size, conv.stride, conv.dilation) == ((kernel_size, kernel_size), (1, 1), (1, 1))
-        and (conv.padding, conv.padding_mode) == ((kernel_size // 2, kernel_size // 2), "zeros")
-        and conv.groups == 1
-        and conv.bias is None
-    )
-
-
-def _normalises_by_batch(layer: DenseLayer, dtype: torch.dtype) -> bool:
-    """Say whether the norms of a layer take a batch's own statistics, and have gains and biases of this type."""
-    return all(
-        type(norm) is nn.BatchNorm2d and norm.training and norm.affine and norm.weight.dtype == dtype
-        for norm in (layer.norm1, layer.norm2)
-    )
