@@ -2,12 +2,15 @@
 
 A store is a folder below `features/` in the cache. Everything in it can be computed again, so the store that
 was not used for the longest time is deleted when the sum grows above a limit: 5 GB, or $DENSEKIT_CACHE_GB.
+Whoever sets $DENSEKIT_CACHE may name a folder that holds other things, too: those are never touched.
 """
 
+import hashlib
 import json
 import os
-import shutil
+import re
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +20,12 @@ from densekit.errors import ConfigError
 from densekit.files import cache_folder, read_json, write_text
 
 _ABOUT = "about.json"
+_OURS = (
+    "*.safetensors",
+    ".*.partial",
+    _ABOUT,
+)  # in this order they go: what is left half deleted is a store still
+_NAME = re.compile("[0-9a-f]{32}")
 _DEFAULT_GB = 5.0
 _GB = 10**9
 
@@ -50,6 +59,11 @@ class StoreInfo:
         }
 
 
+def folder_of(root: Path, key: str) -> Path:
+    """Return the folder of the store with a key."""
+    return root / hashlib.sha256(key.encode()).hexdigest()[:32]
+
+
 def stores_folder() -> Path:
     """Return the folder of all stores."""
     return cache_folder() / "features"
@@ -73,15 +87,28 @@ def limit_in_bytes() -> int:
 
 def stores(root: Path) -> list[StoreInfo]:
     """Return all stores, the one that was used last at the end."""
-    if not root.is_dir():
-        return []
-    found = [_info(folder) for folder in root.iterdir() if folder.is_dir() and not folder.is_symlink()]
-    return sorted(found, key=lambda info: info.last_used)
+    return sorted(map(_info, _folders(root)), key=lambda info: info.last_used)
+
+
+def _folders(root: Path) -> Iterator[Path]:
+    """Find the folders that are stores: their names are hashes, and they say what they hold."""
+    for folder in root.iterdir() if root.is_dir() else ():
+        if _NAME.fullmatch(folder.name) and not folder.is_symlink() and (folder / _ABOUT).is_file():
+            yield folder
+
+
+def _delete(folder: Path) -> None:
+    """Delete a store, but nothing in its folder that somebody else put there."""
+    for pattern in _OURS:
+        for path in folder.glob(pattern):
+            path.unlink(missing_ok=True)
+    with suppress(OSError):  # it is not empty
+        folder.rmdir()
 
 
 def _sweep(root: Path) -> None:
     """Delete what writers that were killed have left; a writer of today may still be at work."""
-    for path in root.glob("*/.*.partial"):
+    for path in (path for folder in _folders(root) for path in folder.glob(".*.partial")):
         with suppress(OSError):
             if time.time() - path.stat().st_mtime > _DAY:
                 path.unlink()
@@ -106,7 +133,8 @@ def make_room(root: Path, needed: int, keep: Path) -> bool:
         if taken + needed <= limit:
             break
         if info.folder != keep:
-            shutil.rmtree(info.folder, ignore_errors=True)
+            with suppress(OSError):  # a file that another process reads can't be deleted on Windows
+                _delete(info.folder)
             taken -= info.bytes
     return taken + needed <= limit
 
@@ -115,7 +143,7 @@ def clear(root: Path) -> int:
     """Delete all stores; return how many bytes that freed."""
     freed = 0
     for info in stores(root):
-        shutil.rmtree(info.folder)
+        _delete(info.folder)
         freed += info.bytes
     return freed
 
@@ -134,13 +162,15 @@ def touch(folder: Path) -> None:
 
 def _info(folder: Path) -> StoreInfo:
     total = 0
-    for path in folder.iterdir():
+    for path in (path for pattern in _OURS for path in folder.glob(pattern)):
         with suppress(OSError):  # somebody else deletes it just now
             total += path.stat().st_size
     about = folder / _ABOUT
     try:
-        description = str(read_json(about)["description"])
         last_used = about.stat().st_mtime
-    except (OSError, ValueError, KeyError, TypeError):
-        description, last_used = "not known: an earlier version of densekit made it", 0.0
+        description = str(read_json(about)["description"])
+    except OSError:  # somebody deletes it just now
+        description, last_used = "not known", 0.0
+    except (ValueError, KeyError, TypeError):
+        description, last_used = f"not known: its {_ABOUT} is damaged", 0.0
     return StoreInfo(folder, description, total, last_used)

@@ -45,8 +45,8 @@ def checksum(row: Tensor) -> int:
     return zlib.crc32(row.contiguous().view(-1).view(torch.uint8).numpy().data)
 
 
-def write_shard(folder: Path, key: str, names: Sequence[str], rows: Tensor) -> None:
-    """Write rows, (N, ...), into a new file, which is there complete or not at all.
+def write_shard(folder: Path, key: str, names: Sequence[str], rows: Tensor) -> Path:
+    """Write rows, (N, ...), into a file of their own, which is there complete or not at all; return it.
 
     Args:
         folder: where.
@@ -62,8 +62,10 @@ def write_shard(folder: Path, key: str, names: Sequence[str], rows: Tensor) -> N
         "crc32": json.dumps([checksum(row) for row in rows]),
     }
     name = hashlib.sha256("\n".join(names).encode()).hexdigest()[:32]
-    with write_atomically(folder / f"{name}.safetensors") as file:
+    path = folder / f"{name}.safetensors"
+    with write_atomically(path) as file:
         file.write(safetensors.torch.save({"rows": rows}, description))
+    return path
 
 
 def open_shard(path: Path, key: str) -> Shard | None:

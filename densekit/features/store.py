@@ -9,7 +9,6 @@ To open a store reads an index; a row is read, and checked, when it is asked for
 soon as a shard is full, so an extraction that is killed keeps all but its last shard.
 """
 
-import hashlib
 import time
 import warnings
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from densekit.features.cache import introduce, make_room, touch
+from densekit.features.cache import folder_of, introduce, make_room, touch
 from densekit.features.shards import Shard, open_shard, write_shard
 
 SHARD = 64 * 2**20
@@ -39,7 +38,7 @@ class FeatureStore:
     def __init__(self, key: str, root: Path | None = None, description: str = "") -> None:
         self.key = key
         self.description = description
-        self.folder = root / hashlib.sha256(key.encode()).hexdigest()[:32] if root else None
+        self.folder = folder_of(root, key) if root else None
         self._places: dict[str, list[tuple[Shard, int]]] = {}  # several where a damaged row was made again
         self._opened: set[str] = set()
         self._sound: set[str] = set()
@@ -100,7 +99,7 @@ class FeatureStore:
             if not make_room(folder.parent, rows.nbytes, keep=folder):
                 return False
             introduce(folder, self.key, self.description)
-            write_shard(folder, self.key, names, rows)
+            path = write_shard(folder, self.key, names, rows)
         except OSError as error:
             warnings.warn(
                 f"features can't be kept in {folder} ({error}), so they will be computed again: free some space, "
@@ -108,6 +107,7 @@ class FeatureStore:
                 stacklevel=2,
             )
             return False
+        self._opened.discard(path.name)  # it may have replaced a damaged one
         self._open(folder)
         return all(self._places.get(name) for name in names)  # unless somebody cleared the cache meanwhile
 

@@ -1,5 +1,6 @@
 """Rows by name: found again, checked when they are read, and never in the way."""
 
+import hashlib
 import os
 import warnings
 from pathlib import Path
@@ -74,9 +75,10 @@ class TestRows:
     ) -> None:
         write = store_module.write_shard
 
-        def write_and_lose(folder: Path, *arguments: object) -> None:
-            write(folder, *arguments)  # type: ignore[arg-type]
+        def write_and_lose(folder: Path, *arguments: object) -> Path:
+            path = write(folder, *arguments)  # type: ignore[arg-type]
             clear(tmp_path)
+            return path
 
         monkeypatch.setattr(store_module, "write_shard", write_and_lose)
         store = written("key", tmp_path, ["a"], torch.ones(1, 5))
@@ -117,6 +119,17 @@ class TestDamage:
             again = FeatureStore("key", tmp_path)
             assert "b" in again
             assert torch.equal(again.rows(["b"]), torch.full((1, 5), 2.0))
+
+    def test_what_replaces_a_file_cut_off_is_read_and_the_store_goes_on(self, tmp_path: Path) -> None:
+        written("key", tmp_path, ["a", "b"], torch.ones(2, 2, 3, 3))
+        (path,) = shards(tmp_path)
+        path.write_bytes(path.read_bytes()[:300])
+        store = FeatureStore("key", tmp_path)
+        for names in (["a", "b"], ["c", "d"]):  # the first ones into a file of the same name
+            store.add(names, torch.full((2, 2, 3, 3), 2.0))
+            store.flush()
+        assert all(name in store for name in "abcd")
+        assert torch.equal(FeatureStore("key", tmp_path).rows(["b"]), torch.full((1, 2, 3, 3), 2.0))
 
     @pytest.mark.parametrize(
         "change",
@@ -190,6 +203,40 @@ class TestRoom:
         assert info.bytes > 4000
         assert clear(tmp_path) == info.bytes
         assert stores(tmp_path) == []
+
+    def test_folders_that_are_no_stores_are_nobodys_to_list_or_delete(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        thesis = tmp_path / "thesis" / "notes.txt"
+        strange = tmp_path / hashlib.md5(b"a name that looks like a store's").hexdigest() / "a.csv"
+        for path in (thesis, strange):
+            path.parent.mkdir()
+            path.write_text("mine")
+        monkeypatch.setenv("DENSEKIT_CACHE_GB", "0.00001")  # so that the first two stores have to go
+        for key in ("one", "two", "three"):
+            written(key, tmp_path, ["a"], torch.zeros(1, 1000))
+        assert len(stores(tmp_path)) == 2
+        clear(tmp_path)
+        assert stores(tmp_path) == []
+        assert [path.read_text() for path in (thesis, strange)] == ["mine", "mine"]
+
+    def test_what_somebody_put_into_a_store_stays_when_it_is_deleted(self, tmp_path: Path) -> None:
+        folder = written("key", tmp_path, ["a"], torch.zeros(1, 5)).folder
+        assert folder is not None
+        (folder / "why_this_is_large.txt").write_text("mine")
+        (folder / "mine").mkdir()
+        clear(tmp_path)
+        assert sorted(path.name for path in folder.iterdir()) == ["mine", "why_this_is_large.txt"]
+        assert stores(tmp_path) == []
+
+    def test_a_store_that_does_not_say_what_it_holds_is_listed_and_cleared_too(self, tmp_path: Path) -> None:
+        folder = written("key", tmp_path, ["a"], torch.zeros(1, 5)).folder
+        assert folder is not None
+        (folder / "about.json").write_text("{")
+        (info,) = stores(tmp_path)
+        assert info.description == "not known: its about.json is damaged"
+        clear(tmp_path)
+        assert not folder.exists()
 
     @pytest.mark.parametrize("text", ["much", "-1", "nan", "inf"])
     def test_an_impossible_limit_is_refused(self, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
