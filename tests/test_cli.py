@@ -135,6 +135,16 @@ class TestComparingRuns:
         (row,) = json.loads(densekit("compare", trained, "--json").out)["rows"]
         assert row["runs"] == [str(trained)]
 
+    def test_what_is_no_run_is_named_and_the_others_are_compared(
+        self, densekit: Command, trained: Path, tmp_path: Path
+    ) -> None:
+        answer = densekit("compare", tmp_path, trained, "--json")
+        assert answer.status == 1  # something was left out
+        document = json.loads(answer.out)
+        assert [row["runs"] for row in document["rows"]] == [[str(trained)]]
+        assert len(document["left_out"]) == 1
+        assert f"not compared: there is no run in {tmp_path}" in answer.err
+
     def test_what_is_no_run_is_refused(self, densekit: Command, tmp_path: Path) -> None:
         answer = densekit("compare", tmp_path)
         assert answer.status == 2
@@ -166,6 +176,20 @@ class TestUsingARun:
         assert (some.status, some.out.count("\n")) == (1, 1)
         assert "missing.png" in some.err
         assert densekit("predict", run, missing).status == 2
+
+    def test_a_folder_without_pictures_is_told(self, densekit: Command, run: Path, tmp_path: Path) -> None:
+        (tmp_path / "empty").mkdir()
+        answer = densekit("predict", run, tmp_path / "empty")
+        assert (answer.status, answer.out) == (2, "")
+        assert "there is no picture in it" in answer.err
+
+    def test_evaluate_with_a_picture_left_out_is_not_all_good(
+        self, densekit: Command, run: Path, pictures: Path
+    ) -> None:
+        assert densekit("evaluate", run, "--data", pictures).status == 0
+        (pictures / "red" / "00.png").write_text("no picture")
+        answer = densekit("evaluate", run, "--data", pictures)
+        assert (answer.status, "1 more could not be read" in answer.out) == (1, True)
 
     def test_evaluate_writes_tables_and_tells_the_accuracy(self, densekit: Command, run: Path) -> None:
         answer = densekit("evaluate", run, "--split", "train", "--json")

@@ -16,7 +16,7 @@ from densekit.cli.output import (
     print_json,
 )
 from densekit.errors import ConfigError
-from densekit.words import shown
+from densekit.words import percent, shown
 
 if TYPE_CHECKING:
     from densekit.evaluation.report import Report
@@ -106,11 +106,12 @@ def evaluate(
     if as_json:
         left_out = {"skipped": skipped, "missing": list(missing)}
         print_json({"run": str(run), "report": str(folder), **report.to_dict(), **left_out})
-        return
-    print(_told(report, "images"))
-    if skipped or missing:
-        print(f"{len(skipped)} more could not be read, {len(missing)} are not there any more")
-    print(f"tables and heat map are in {shown(folder)}")
+    else:
+        print(_told(report, "images"))
+        if skipped or missing:
+            print(f"{len(skipped)} more could not be read, {len(missing)} are not there any more")
+        print(f"tables and heat map are in {shown(folder)}")
+    exit_unless(not (skipped or missing))
 
 
 def predict(
@@ -190,7 +191,7 @@ def parity(
 def _told(report: "Report", what: str) -> str:
     """Put a report into the few lines that one wants to see first."""
     right, total = int(report.confusion.trace()), int(report.confusion.sum())
-    lines = [f"accuracy {right}/{total} {what} = {report.accuracy:.1%}"]
+    lines = [f"accuracy {right}/{total} {what} = {percent(report.accuracy)}"]
     lines += [f"  {score.name:24} {score.fraction:>9}" for score in report.per_class]
     return "\n".join(lines)
 

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from densekit.cli.output import Json, exit_unless, in_terminal, print_json
+from densekit.cli.output import Json, exit_unless, in_terminal, note, print_json
+from densekit.errors import RunError
 from densekit.words import shown
 
 
@@ -61,10 +62,22 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Put runs side by side: what differs in their settings, and what came out."""
+    from densekit.run import load_run
     from densekit.run.comparison import compare_runs
 
-    comparison = compare_runs(runs, sort)
+    opened, left_out = [], []
+    for folder in runs:  # a shell writes all of `runs/*`, and not everything there need be a finished run
+        try:
+            opened.append(load_run(folder))
+        except RunError as error:
+            left_out.append(error)
+    if left_out and not opened:
+        raise left_out[0]
+    comparison = compare_runs(opened, sort)
+    for reason in left_out:
+        note(f"densekit: not compared: {reason}")
     if as_json:
-        print_json(comparison.to_dict())
+        print_json({**comparison.to_dict(), "left_out": [str(reason) for reason in left_out]})
     else:
         print(comparison)
+    exit_unless(not left_out)

@@ -46,7 +46,7 @@ def weights_verify(
     from densekit.model.inventory import examine_weights, verify_weights
     from densekit.model.state_dicts import SUFFIXES
 
-    if Path(name).suffix in SUFFIXES:
+    if Path(name).suffix in SUFFIXES or Path(name).expanduser().is_file():
         examined = examine_weights(Path(name))
         if as_json:
             print_json({"ok": True, **examined.to_dict()})

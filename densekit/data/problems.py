@@ -58,6 +58,7 @@ _LEFT_OUT_RIGHTLY = {
         "Move its classes into train/, val/ or test/ to use them.",
     ),
     "empty-class": ("empty classes", "Put images into the folder, or delete it; until then it is no class."),
+    "empty-folder": ("folders without a picture", "Name a folder with pictures in it, or the pictures."),
     "empty-split": ("empty splits", "Put class folders with images into it, or delete it."),
 }
 _USED_WRONGLY = {

@@ -6,7 +6,7 @@ folder.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from math import isfinite
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from densekit.errors import WeightsError
+from densekit.errors import WeightsError, listed
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -100,10 +100,12 @@ class Preprocessing:
         Raises:
             WeightsError: a key is missing or unknown, or a value can't be a preprocessing.
         """
+        if missing := [one.name for one in fields(cls) if one.default is MISSING and one.name not in values]:
+            raise WeightsError(f"the preprocessing {dict(values)} lacks {listed(missing)}")
         try:
             mean, std = (tuple(map(float, values[key])) for key in ("mean", "std"))
             made = cls(**{**values, "mean": mean, "std": std})
-        except (KeyError, TypeError, ValueError) as error:
+        except (TypeError, ValueError) as error:
             raise WeightsError(f"the preprocessing {dict(values)} can't be read: {error}") from error
         if not made._is_possible():
             raise WeightsError(

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from densekit.errors import FingerprintError, WeightsError, nearest
+from densekit.errors import FingerprintError, WeightsError, listed, nearest
 from densekit.model.architectures import ARCHITECTURES, read_architecture
 from densekit.model.downloads import file_sha256, official_release
 from densekit.model.state_dicts import check_fit, fits_architecture, read_weights_file
@@ -112,7 +112,7 @@ def _find(name: str, architecture: str) -> KnownWeights:
     if name not in names:
         raise WeightsError(f"no file of weights is called '{name}': {nearest(name, names)}")
     here = [other for known_name, other in known if known_name == name]
-    raise WeightsError(f"'{name}' has no weights for '{architecture}': {nearest(architecture, here)}")
+    raise WeightsError(f"'{name}' has no weights for '{architecture}', but for {listed(here)}")
 
 
 def _embedded() -> list[KnownWeights]:

@@ -62,8 +62,14 @@ _LARGEST = 1e18  # the square of anything larger is no number any more in float3
 def _check_numbers(tensors: Mapping[str, Tensor], path: Path) -> None:
     """Refuse weights that no network can compute with: their features would say nothing, without a word."""
     for name, tensor in tensors.items():
-        if not tensor.is_floating_point() or tensor.numel() == 0:
+        if name.endswith("num_batches_tracked") or tensor.numel() == 0:  # a whole number, which nothing reads
             continue
+        if not tensor.is_floating_point():
+            kind = str(tensor.dtype).removeprefix("torch.")
+            raise WeightsError(
+                f"{path}: '{name}' holds numbers of type {kind}: expected real numbers (float32 or float16); a "
+                "quantized network must be saved before it is quantized"
+            )
         wrong = tensor[~(tensor.abs() <= _LARGEST)]
         if len(wrong):
             raise WeightsError(

@@ -185,18 +185,20 @@ def _description(path: Path, metadata: Mapping[str, str]) -> tuple[tuple[str, ..
     where = str(beside) if beside.is_file() else f"the metadata of {path}"
     try:
         values: Any = read_json(beside) if beside.is_file() else parse_json(metadata.get("densekit", "{}"))
-        classes = values.get("classes")
-        preprocessing = values.get("preprocessing")
-    except (ValueError, AttributeError) as error:
-        raise WeightsError(f"{where} can't be read as a JSON object: {error}") from error
+    except ValueError as error:
+        raise WeightsError(f"{where} can't be read as JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise WeightsError(f"{where} holds a {type(values).__name__}: expected a JSON object")
+    classes, preprocessing = values.get("classes"), values.get("preprocessing")
     if not (classes is None or _is_list_of_texts(classes)):
         raise WeightsError(f"{where}: 'classes' is {classes!r}: expected a list of names, or null")
     if not (preprocessing is None or isinstance(preprocessing, dict)):
         raise WeightsError(f"{where}: 'preprocessing' is {preprocessing!r}: expected an object, or null")
-    return (
-        None if classes is None else tuple(classes),
-        IMAGENET if preprocessing is None else Preprocessing.from_dict(preprocessing),
-    )
+    try:
+        read = IMAGENET if preprocessing is None else Preprocessing.from_dict(preprocessing)
+    except WeightsError as error:
+        raise WeightsError(f"{where}: {error}") from error
+    return None if classes is None else tuple(classes), read
 
 
 def _is_list_of_texts(value: object) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
+from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,10 +14,8 @@ from torch import Tensor
 
 from densekit.config import RunConfig
 from densekit.data.folder import DataFolder, open_folder, open_to_judge
-from densekit.data.image_files import find_images
 from densekit.data.layout import find_layout
 from densekit.data.loading import load_images
-from densekit.data.problems import Problem
 from densekit.data.scan import Sample
 from densekit.devices import choose_compute
 from densekit.errors import DataError, RunError, nearest, one_line
@@ -33,7 +32,7 @@ from densekit.run.artefact import Artefact, attach, load_artefact, whole_network
 from densekit.run.folder import EVALUATION, HEAD, HISTORY, MODEL, SPLIT, Split, read_config
 from densekit.run.held_back import held_back
 from densekit.run.metrics import read_metrics
-from densekit.run.predictions import Predictions, ranked
+from densekit.run.predictions import Predictions, found, named, ranked
 from densekit.run.reports import report_folder
 from densekit.training.validation import predict_logits
 from densekit.words import shown
@@ -63,6 +62,8 @@ def load_run(folder: Path | str) -> "Run":
     Raises:
         RunError: it holds no run, or one that is not complete.
     """
+    if not isinstance(folder, str | PathLike):
+        raise RunError(f"a run is given as {type(folder).__name__}: expected the name of its folder")
     folder = Path(folder)
     config = read_config(folder)
     metrics = read_metrics(folder)
@@ -142,20 +143,17 @@ class Run:
             top: how many classes to name for each, the likeliest first; 1 or more.
 
         Raises:
-            DataError: `top` is below 1, or a name is empty.
+            DataError: `top` is no whole number from 1 on, or what is given names no file.
         """
-        if top < 1:
-            raise DataError(f"top is {top}: expected 1 or more classes to name for each picture")
-        paths = [images] if isinstance(images, str | Path) else list(images)
-        if "" in paths:
-            raise DataError("a picture's name is empty: name a file, or a folder of pictures")
-        return ranked(self.look_at([Path(image) for image in paths]), top)
+        if not isinstance(top, int) or isinstance(top, bool) or top < 1:
+            raise DataError(f"top is {top!r}: expected 1 or more classes to name for each picture")
+        return ranked(self.look_at(named(images)), top)
 
     def look_at(self, images: Sequence[Path]) -> Outcome:
         """Classify pictures of which no class is known (their labels are 0); nothing is kept of them."""
         samples: list[Sample] = []
         logits = [torch.empty(0, len(self.classes))]
-        paths, skipped = _files(images)
+        paths, skipped = found(images)
         wanted = [Sample(path, 0) for path in paths]
         batches = load_images(wanted, self.network.preprocessing, report=skipped.append)
         with closing(batches):
@@ -242,7 +240,7 @@ class Run:
         """Give the samples of a folder the labels that their classes have in this run."""
         splits = {**folder.splits, "all": (*folder.train, *folder.val, *folder.test)}
         if split not in splits:
-            raise DataError(f"no split '{split}': {nearest(split, splits)}")
+            raise DataError(f"no split '{split}': {nearest(str(split), splits)}")
         if not splits[split]:
             raise DataError(f"{folder.root} has no {split} images")
         for name in folder.classes:
@@ -269,17 +267,6 @@ def backbone(config: RunConfig, num_classes: int, seed: int | None = None) -> De
     if config.data.image_size is not None:
         network.preprocessing = network.preprocessing.with_size(config.data.image_size)
     return network
-
-
-def _files(paths: Iterable[Path]) -> tuple[list[Path], list[Problem]]:
-    """Put the pictures of a folder in its place, and list what else is in there."""
-    files: list[Path] = []
-    problems: list[Problem] = []
-    for path in paths:
-        found, left_out = find_images(path) if path.is_dir() else ([path], [])
-        files += found
-        problems += left_out
-    return files, problems
 
 
 def _natural_split(folder: DataFolder, is_split: bool) -> str:

@@ -2,7 +2,8 @@
 
 Runs that differ in nothing but the seed are one row, with the mean of their accuracies and its interval: with
 other seeds the same training ends elsewhere, and a smaller difference is chance. Runs that have the seed in
-common, too, are the same measurement done again, and count once.
+common, too, are the same measurement done again, and count once. Runs that learned from other pictures of one
+folder differ in them as in a setting.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,6 +29,7 @@ _NOT_COMPARED = (
     "compute.device",
     "logs.tensorboard",
 )  # of no influence on what comes out
+_PICTURES = "pictures learned from"
 _UNSET = "-"
 
 
@@ -145,11 +147,11 @@ class Comparison:
         )
 
 
-def compare_runs(folders: Iterable[Path | str] | Path | str, order: str = "given") -> Comparison:
+def compare_runs(folders: Iterable[Path | str | Run] | Path | str | Run, order: str = "given") -> Comparison:
     """Put finished runs side by side.
 
     Args:
-        folders: of the runs, or of one; one that is named twice counts once.
+        folders: of the runs, or of one, or the runs themselves; one that is named twice counts once.
         order: of the rows: as given, the most accurate first, or the quickest first.
 
     Raises:
@@ -158,12 +160,16 @@ def compare_runs(folders: Iterable[Path | str] | Path | str, order: str = "given
     """
     if order not in get_args(Order):
         raise ConfigError(f"no order is called '{order}': {nearest(order, get_args(Order))}")
-    if isinstance(folders, str | Path):
-        folders = [folders]
-    runs = [load_run(folder) for folder in {Path(one).resolve(): Path(one) for one in folders}.values()]
+    named = [folders] if isinstance(folders, str | Path | Run) else folders
+    opened = [one if isinstance(one, Run) else load_run(one) for one in named]
+    runs = list({run.folder.resolve(): run for run in reversed(opened)}.values())[::-1]
     if not runs:
         raise ConfigError("there is nothing to compare: name one run folder or more")
-    settings = [_settings(run) for run in runs]
+    splits = [Split.read(run.folder / SPLIT) for run in runs]
+    settings = [
+        _settings(run) | {_PICTURES: pictures}
+        for run, pictures in zip(runs, _learned_from(splits), strict=True)
+    ]
     groups: dict[str, list[int]] = {}
     for number, one in enumerate(settings):
         groups.setdefault(repr(sorted(_without_seeds(one).items())), []).append(number)
@@ -175,7 +181,7 @@ def compare_runs(folders: Iterable[Path | str] | Path | str, order: str = "given
         rows.sort(key=lambda row: -row.accuracy)
     elif order == "seconds":
         rows.sort(key=lambda row: fmean(row.seconds))
-    return Comparison(tuple(rows), (*_repeated(rows), *_warnings(runs)))
+    return Comparison(tuple(rows), (*_repeated(rows), *_warnings(runs, splits)))
 
 
 def _row(runs: Sequence[Run], settings: Mapping[str, Any], keys: Sequence[str]) -> ComparedRuns:
@@ -201,6 +207,23 @@ def _settings(run: Run) -> dict[str, Any]:
         config.pop("training")
         config["model"].pop("train_from")
     return {key: value for key, value in _flat(config).items() if key not in _NOT_COMPARED}
+
+
+def _learned_from(splits: Sequence[Split | None]) -> list[str | None]:
+    """Say for each run how many pictures it learned from; equally many that are not the same get a letter."""
+    known: dict[int, list[frozenset[str]]] = {}
+    told: list[str | None] = []
+    for split in splits:
+        if split is None:
+            told.append(None)
+            continue
+        pictures = frozenset(one.sha256 for one in split.train)
+        others = known.setdefault(len(split.train), [])
+        if pictures not in others:
+            others.append(pictures)
+        place = others.index(pictures)
+        told.append(f"{len(split.train)}" + (f" {chr(ord('a') + place)}" if place else ""))
+    return told
 
 
 def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
@@ -249,10 +272,9 @@ def _repeated(rows: Iterable[ComparedRuns]) -> Iterator[str]:
         )
 
 
-def _warnings(runs: Sequence[Run]) -> list[str]:
+def _warnings(runs: Sequence[Run], splits: Sequence[Split | None]) -> list[str]:
     """Say why accuracies may not be compared."""
     found = []
-    splits = [Split.read(run.folder / SPLIT) for run in runs]
     classes = [run.classes if one is None else one.classes for run, one in zip(runs, splits, strict=True)]
     if len(set(classes)) > 1:
         found.append("the runs tell other classes apart, so their accuracies say nothing about each other")

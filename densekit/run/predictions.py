@@ -1,11 +1,15 @@
 """What a classifier says of single pictures, the likeliest classes first."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
+from densekit.data.image_files import find_images
 from densekit.data.problems import Problem
+from densekit.errors import DataError
 from densekit.evaluation.outcome import Outcome
-from densekit.words import shown
+from densekit.words import percent, shown
 
 
 @dataclass(frozen=True)
@@ -18,7 +22,7 @@ class Prediction:
 
     def __str__(self) -> str:
         shares = zip(self.classes, self.probabilities, strict=True)
-        return f"{shown(self.path)}: " + ", ".join(f"{name} {share:.1%}" for name, share in shares)
+        return f"{shown(self.path)}: " + ", ".join(f"{name} {percent(share)}" for name, share in shares)
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,38 @@ class Predictions:
 
     def __str__(self) -> str:
         return "\n".join(map(str, (*self.made, *self.skipped)))
+
+
+def named(images: object) -> list[Path]:
+    """Return the names of pictures as paths, from one or several.
+
+    Raises:
+        DataError: one is empty, or is no name at all.
+    """
+    several = images if isinstance(images, Iterable) and not isinstance(images, str | PathLike) else [images]
+    names = list(several)
+    for name in names:
+        if not isinstance(name, str | PathLike):
+            raise DataError(
+                f"a picture is given as {type(name).__name__}: expected the name of a file, or of a folder of "
+                "pictures; save what is in memory as a PNG first"
+            )
+        if name == "":
+            raise DataError("a picture's name is empty: name a file, or a folder of pictures")
+    return [Path(name) for name in names]
+
+
+def found(paths: Iterable[Path]) -> tuple[list[Path], list[Problem]]:
+    """Put the pictures of a folder in its place, and list what else is in there."""
+    files: list[Path] = []
+    problems: list[Problem] = []
+    for path in paths:
+        inside, left_out = find_images(path) if path.is_dir() else ([path], [])
+        if not inside and not left_out:
+            problems.append(Problem.of("empty-folder", path, "there is no picture in it"))
+        files += inside
+        problems += left_out
+    return files, problems
 
 
 def ranked(outcome: Outcome, top: int) -> Predictions:

@@ -1,13 +1,15 @@
 """A learning rate for a training that is about to begin."""
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from densekit.config import RunConfig
-from densekit.errors import ConfigError
+from densekit.errors import ConfigError, one_line
 from densekit.files import write_atomically
+from densekit.run.remarks import remark_on_stderr
 from densekit.run.session import Session
 from densekit.run.trainer import resolve
 from densekit.training.lr_finder import Sweep, check_range, find_learning_rate
@@ -56,7 +58,10 @@ def sweep_learning_rate(
         phase.module, phase.train, phase.config.training, lowest, highest, steps, compute
     )
     if curve is not None and sweep.rates:
-        _draw(sweep, Path(curve))
+        try:
+            _draw(sweep, Path(curve))
+        except OSError as error:  # the disk is full: what was found is worth telling all the same
+            remark_on_stderr(f"the curve can't be written to {curve}: {one_line(error)}")
     return sweep
 
 
@@ -64,16 +69,22 @@ def check_curve(path: Path, data: Path) -> None:
     """Make sure that a curve can be written without touching anything that is there.
 
     Raises:
-        ConfigError: the file is there already, or would lie among the pictures.
+        ConfigError: the file is there already, is called something else than a picture, would lie among those
+            that are learned from, or there is no place for it.
     """
     if path.resolve().is_relative_to(data.resolve()):
         raise ConfigError(f"{path} lies among the pictures of {data}: name a file elsewhere for the curve")
     if path.is_dir():
         raise ConfigError(f"{path} is a folder: name a file for the curve, such as {path / 'curve.png'}")
-    if path.exists():
+    if os.path.lexists(path):
         raise ConfigError(
             f"{path} is there already, and nothing is overwritten: name another file for the curve"
         )
+    if path.suffix.lower() != ".png":
+        raise ConfigError(f"the curve is drawn as a PNG: name a file such as {path.with_suffix('.png')}")
+    there = next(one for one in path.absolute().parents if os.path.lexists(one))
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise ConfigError(f"no file can be made in {there}: name another place for the curve")
 
 
 def _draw(sweep: Sweep, path: Path) -> None:

@@ -147,6 +147,8 @@ def suggest(rates: list[float], smoothed: list[float]) -> tuple[float | None, st
         return None, f"the loss was no number any more after {len(rates)} steps: begin with a lower rate"
     lowest = int(np.argmin(smoothed))
     if lowest < 2 or smoothed[lowest] > (1 - _LEAST_FALL) * smoothed[0]:
+        if lowest < 2 and smoothed[-1] > (1 + _LEAST_FALL) * smoothed[lowest]:
+            return None, f"the loss rose from the first steps on, at {rates[0]:.2g}: begin with a lower rate"
         return None, (
             f"the loss never fell by more than {_LEAST_FALL:.0%}, between {rates[0]:.2g} and {rates[-1]:.2g}: "
             "try higher rates, or more steps"

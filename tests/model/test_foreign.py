@@ -110,6 +110,8 @@ def test_torchscript_is_named(tmp_path: Path) -> None:
         ({("a", 1): torch.zeros(2)}, "expected a state dict"),
         ({"a": torch.zeros(2, 2).to_sparse()}, "is sparse, quantized or complex"),
         ({"a": torch.zeros(2, dtype=torch.complex64)}, "is sparse, quantized or complex"),
+        ({"a": torch.ones(2, dtype=torch.int8)}, "'a' holds numbers of type int8: expected real numbers"),
+        ({"a": torch.ones(2, dtype=torch.bool)}, "'a' holds numbers of type bool"),
         ({"state_dict": [1, 2]}, "is of type list"),
         ({}, "missing: features.conv0.weight"),
     ],

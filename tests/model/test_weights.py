@@ -344,11 +344,18 @@ def test_more_classes_than_outputs_are_refused(tmp_path: Path, tiny_json: str) -
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("{", "can't be read as a JSON object"),
-        ("[]", "can't be read as a JSON object"),
+        ("{", "mine.json can't be read as JSON"),
+        ("[]", "mine.json holds a list: expected a JSON object"),
         ('{"classes": "abc"}', "expected a list of names"),
         ('{"classes": [1, 2, 3]}', "expected a list of names"),
-        ('{"preprocessing": {"crop": 3}}', "can't be read"),
+        (
+            '{"preprocessing": {"crop": 3}}',
+            "mine.json: the preprocessing .* lacks 'resize', 'mean' and 'std'",
+        ),
+        (
+            '{"preprocessing": {"crop": 3, "resize": 3, "mean": 1, "std": [1, 1, 1]}}',
+            "mine.json: .* can't be read",
+        ),
         ('{"preprocessing": 7}', "'preprocessing' is 7: expected an object, or null"),
     ],
 )
@@ -655,7 +662,7 @@ def test_verifying_finds_a_changed_file_and_names_both_hashes(release: Release) 
         (
             "embedded",
             "densenet161",
-            r"'embedded' has no weights for 'densenet161': did you mean 'densenet121'\?",
+            "'embedded' has no weights for 'densenet161', but for 'densenet121'",
         ),
     ],
 )

@@ -3,6 +3,7 @@ import json
 import shutil
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from PIL import Image
 
 from densekit.data.folder import open_folder
 from densekit.errors import DataError, FingerprintError, RunError
-from densekit.run import Run, load_run, train
+from densekit.run import Prediction, Run, load_run, train
 
 
 @pytest.fixture
@@ -60,6 +61,8 @@ class TestPredicting:
         picture = pictures / "red" / "00.png"
         assert str(run.predict(picture)).startswith(f"{picture}: red ")
         assert len(repr(run)) < 200 + len(str(run.folder))
+        almost = Prediction(picture, ("red", "blue"), (0.9999, 0.0001))
+        assert str(almost).endswith("red >99.9 %, blue <0.1 %")
 
     def test_a_folder_is_all_pictures_in_it(self, run: Run, pictures: Path) -> None:
         (pictures / "red" / "notes.txt").write_text("no picture")
@@ -70,6 +73,14 @@ class TestPredicting:
     def test_no_classes_at_all_can_not_be_asked_for(self, run: Run, pictures: Path) -> None:
         with pytest.raises(DataError, match="top is 0: expected 1 or more"):
             run.predict([pictures / "red" / "00.png"], top=0)
+        with pytest.raises(DataError, match="top is '3': expected 1 or more"):
+            run.predict([pictures / "red" / "00.png"], top="3")  # type: ignore[arg-type]
+
+    def test_a_folder_without_pictures_is_named(self, run: Run, pictures: Path, tmp_path: Path) -> None:
+        (tmp_path / "empty").mkdir()
+        predictions = run.predict([tmp_path / "empty", pictures / "red" / "00.png"])
+        assert len(predictions.made) == 1
+        assert [(one.kind, one.path.name) for one in predictions.skipped] == [("empty-folder", "empty")]
 
     def test_of_unreadable_files_alone_there_are_no_predictions(self, run: Run, tmp_path: Path) -> None:
         predictions = run.predict([tmp_path / "missing.png"])
@@ -155,6 +166,11 @@ class TestLoading:
         assert again.predict([picture]) == run.predict([picture])
         assert again.report.confusion.tolist() == run.report.confusion.tolist()
 
+    @pytest.mark.parametrize("what", [None, 3, ["run"]])
+    def test_what_is_no_name_of_a_folder_is_refused(self, what: Any) -> None:
+        with pytest.raises(RunError, match=r"a run is given as .*: expected the name of its folder"):
+            load_run(what)
+
     def test_a_folder_without_a_run_names_the_nearest_one(self, run: Run) -> None:
         with pytest.raises(RunError, match=r"no run in .*rnu, as it has no config.yaml: did you mean 'run'"):
             load_run(run.folder.with_name("rnu"))
@@ -239,6 +255,11 @@ class TestThreads:
     def test_an_empty_name_is_not_the_present_folder(self, run: Run, nothing: str | list[str]) -> None:
         with pytest.raises(DataError, match="name is empty"):
             run.predict(nothing)
+
+    @pytest.mark.parametrize("what", [Image.new("RGB", (8, 8)), np.zeros((8, 8, 3)), [b"00.png"], None, 3])
+    def test_what_is_no_name_of_a_file_is_refused(self, run: Run, what: Any) -> None:
+        with pytest.raises(DataError, match=r"a picture is given as \w+: expected the name of a file"):
+            run.predict(what)
 
 
 class TestLearnedFrom:

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from densekit.errors import ConfigError, RunError
 from densekit.intervals import half_interval
-from densekit.run import train
+from densekit.run import load_run, train
 from densekit.run.comparison import compare_runs
 
 Trained = Callable[..., Path]
@@ -44,11 +45,33 @@ def test_runs_that_differ_in_the_seed_alone_are_one_row_with_an_interval(trained
     runs = [trained(f"seed-{seed}", training__seed=seed) for seed in range(3)]
 
     (row,) = compare_runs([*runs, runs[0]]).rows
+    assert compare_runs([load_run(run) for run in runs]).rows == (row,)
 
     assert row.runs == tuple(runs)
     assert len(row.accuracies) == 3
     assert row.half_interval == pytest.approx(half_interval(row.accuracies))
     assert "seed-0 and 2 others" in str(compare_runs(runs))
+
+
+def test_runs_that_learned_from_more_pictures_are_no_repetitions(trained: Trained, pictures: Path) -> None:
+    for path in sorted(pictures.glob("*/*.png")):
+        part = "val" if path.stem < "03" else "train"
+        place = pictures / part / path.parent.name / path.name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(place)
+    for name in ("red", "green", "blue"):
+        (pictures / name).rmdir()
+    runs = [trained("few")]
+    for number in (1, 2):
+        picture = pictures / "train" / "red" / f"new-{number}.png"
+        Image.new("RGB", (32, 32), (200, number, 0)).save(picture)
+        runs.append(trained(picture.stem))
+        picture.unlink()
+
+    comparison = compare_runs(runs)
+
+    assert [row.settings["pictures learned from"] for row in comparison.rows] == ["27", "28", "28 b"]
+    assert comparison.warnings == ()
 
 
 def test_a_single_run_has_no_interval(trained: Trained) -> None:

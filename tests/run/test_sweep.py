@@ -1,5 +1,6 @@
 """A learning rate for what would be trained, from the command line's settings."""
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,37 @@ def test_the_curve_is_written_where_nothing_is_yet(
     with pytest.raises(ConfigError, match="is there already, and nothing is overwritten"):
         sweep_learning_rate(settings=settings, steps=10, progress=False, curve=curve)
     assert curve.read_bytes() == written
+
+
+def test_a_place_where_no_file_can_be_is_told_first(tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "file").write_text("no folder")
+    (tmp_path / "link.png").symlink_to(tmp_path / "nowhere")
+    for name, told in (
+        ("file/curve.png", "no file can be made in"),
+        ("curve.txt", "drawn as a PNG: name a file such as .*curve.png"),
+        ("link.png", "is there already"),
+    ):
+        with pytest.raises(ConfigError, match=told):
+            sweep_learning_rate(data=tmp_path / "pictures", progress=False, curve=tmp_path / name)
+
+
+def test_what_was_found_is_told_even_if_the_curve_can_not_be_written(
+    tiny: dict[str, object],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def full(path: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("densekit.run.sweep.write_atomically", full)
+    settings = {**tiny, "data.image_size": 64}
+    sweep = sweep_learning_rate(
+        settings=settings, steps=10, progress=False, curve=tmp_path / "new" / "curve.png"
+    )
+    assert len(sweep.rates) == 10
+    assert "No space left on device" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,11 @@ class TestSuggestion:
         _, reason = suggest(list(self.rates), [2.0 - number / 20 for number in range(21)])
         assert "the highest that was tried" in reason
 
+    def test_where_the_loss_rises_at_once_lower_rates_are_advised(self) -> None:
+        suggestion, reason = suggest(list(self.rates), [2.0 + number / 4 for number in range(21)])
+        assert suggestion is None
+        assert "begin with a lower rate" in reason
+
     def test_a_loss_that_never_falls_suggests_none(self) -> None:
         suggestion, reason = suggest(list(self.rates), [2.0] * 21)
         assert suggestion is None
