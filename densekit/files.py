@@ -71,6 +71,14 @@ def as_json(document: Any, indent: int | None = 2) -> str:
     return text
 
 
+def expanded(path: Path | str) -> Path:
+    """Return a path with the home folder for '~', as a shell has it; '~name' stays where nobody is called so."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def read_bytes(path: Path, at_most: int) -> bytes:
     """Read a file that may be anything.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from densekit.errors import DataError
-from densekit.files import bundled, cache_folder, remove_leftovers, sample_folder, write_atomically
+from densekit.files import bundled, cache_folder, expanded, remove_leftovers, sample_folder, write_atomically
 
 KILLED_IN_THE_MIDDLE = """
 import os, signal, sys
@@ -147,3 +147,10 @@ def test_what_a_killed_writer_left_is_swept_away_and_nothing_else(tmp_path: Path
         path.write_bytes(b"half")
     remove_leftovers(tmp_path)
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [".hidden", "mine.partial"]
+
+
+def test_a_tilde_is_the_home_folder_and_that_of_nobody_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+    assert expanded("~/pictures") == Path("/home/somebody/pictures")
+    assert expanded(Path("pictures/~")) == Path("pictures/~")
+    assert expanded("~nobody-is-called-so/pictures") == Path("~nobody-is-called-so/pictures")

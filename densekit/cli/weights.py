@@ -43,11 +43,12 @@ def weights_verify(
 ) -> None:
     """Compute the SHA-256 of weights anew and compare it with the published one; or say what a file holds."""
     from densekit.errors import FingerprintError
+    from densekit.files import expanded
     from densekit.model.inventory import examine_weights, verify_weights
     from densekit.model.state_dicts import SUFFIXES
 
-    if Path(name).suffix in SUFFIXES or Path(name).expanduser().is_file():
-        examined = examine_weights(Path(name))
+    if Path(name).suffix in SUFFIXES or expanded(name).is_file():
+        examined = examine_weights(expanded(name))
         if as_json:
             print_json({"ok": True, **examined.to_dict()})
             return

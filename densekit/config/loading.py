@@ -8,6 +8,7 @@ from densekit.config.checking import merge, overridden
 from densekit.config.sections import RunConfig
 from densekit.config.yaml_text import read_yaml
 from densekit.errors import ConfigError, nearest
+from densekit.files import expanded
 
 _PRESETS = Path(__file__).parents[1] / "presets"
 
@@ -30,7 +31,7 @@ def load_config(
     Raises:
         ConfigError: with every problem that was found, each with its key path.
     """
-    values = read_yaml(Path(file)) if file else {}
+    values = read_yaml(expanded(file)) if file else {}
     named = values.pop("preset", None)
     chosen = preset if preset is not None else named if named is not None else "head"
     merged = merge(_read_preset(chosen), values)

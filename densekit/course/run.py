@@ -29,7 +29,7 @@ from densekit.course.execution import (
 )
 from densekit.course.network import leave_network
 from densekit.course.parameters import assign_parameters
-from densekit.course.places import Version, open_course
+from densekit.course.places import VERSIONS, Version, open_course
 from densekit.course.results import read_result, result_line
 from densekit.errors import CourseError
 from densekit.tables import text_table
@@ -116,8 +116,8 @@ def run_course(
         told: is called with each row as soon as it is there.
 
     Raises:
-        CourseError: no such notebook or parameter, a value of the wrong type, or an output folder that would
-            overwrite the course.
+        CourseError: no such notebook or parameter, a value of the wrong type, or an output folder where the
+            course, or notebooks that somebody has worked in, would be overwritten.
     """
     if workers < 1:
         raise CourseError(f"workers is {workers}: expected 1 or more")
@@ -125,10 +125,11 @@ def run_course(
     out = Path(out)
     version: Version = "solutions" if solutions else "learner"
     notebooks = [course.notebook(name, version) for name in course.choose(names)]
-    if any((out / notebook.name).resolve() == notebook.resolve() for notebook in notebooks):
+    if out.resolve() in [course.notebook("any", one).parent.resolve() for one in VERSIONS]:
         raise CourseError(f"{out} holds the notebooks themselves: choose another folder for the results")
     for notebook in notebooks:
         read_notebook(notebook)
+        _check_result(out / notebook.name)
     assigned = assign_parameters(notebooks, parameters or {})
     _make_folder(out)
     workers = min(workers, len(notebooks))
@@ -217,6 +218,14 @@ def _key_result(row: Row) -> str:
     if row.problem:
         return row.problem
     return result_line(row.result) if row.result else ""
+
+
+def _check_result(executed: Path) -> None:
+    """Refuse to replace a notebook that is no result of an earlier run: somebody's answers may be in it."""
+    if executed.exists() and "papermill" not in read_notebook(executed).metadata:
+        raise CourseError(
+            f"{executed} is there already, and no result of an earlier run: choose another folder for the results"
+        )
 
 
 def _make_folder(out: Path) -> None:

@@ -6,7 +6,7 @@ folder.
 """
 
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from math import isfinite
 from typing import Any, Literal
 
@@ -100,7 +100,7 @@ class Preprocessing:
         Raises:
             WeightsError: a key is missing or unknown, or a value can't be a preprocessing.
         """
-        if missing := [one.name for one in fields(cls) if one.default is MISSING and one.name not in values]:
+        if missing := [key for key in ("resize", "crop", "mean", "std") if key not in values]:
             raise WeightsError(f"the preprocessing {dict(values)} lacks {listed(missing)}")
         try:
             mean, std = (tuple(map(float, values[key])) for key in ("mean", "std"))

@@ -22,7 +22,7 @@ from tqdm.auto import tqdm
 
 from densekit.data.transforms import Preprocessing
 from densekit.errors import DownloadError, WeightsError, listed
-from densekit.files import write_atomically
+from densekit.files import expanded, write_atomically
 from densekit.model.architectures import ARCHITECTURES
 
 MIRROR = "DENSEKIT_WEIGHTS_MIRROR"
@@ -195,7 +195,7 @@ def _address(release: Release) -> str:
 
 
 def _as_url(address: str) -> str:
-    return address if "://" in address else Path(address).expanduser().resolve().as_uri()
+    return address if "://" in address else expanded(address).resolve().as_uri()
 
 
 def _hash_in(url: str) -> str:

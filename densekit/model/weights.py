@@ -22,7 +22,7 @@ from torch import Tensor
 
 from densekit.data.transforms import Preprocessing
 from densekit.errors import FingerprintError, WeightsError, nearest
-from densekit.files import parse_json, read_json, write_atomically
+from densekit.files import expanded, parse_json, read_json, write_atomically
 from densekit.model.architectures import DenseNetConfig, read_architecture
 from densekit.model.densenet import DenseNet
 from densekit.model.downloads import fetch_imagenet, official_release
@@ -169,7 +169,7 @@ def _from_file(path: Path, architecture: str, config: DenseNetConfig) -> Weights
 
 
 def _file_named(name_or_file: str | Path) -> Path:
-    path = Path(name_or_file).expanduser()
+    path = expanded(name_or_file)
     looks_like_a_file = path.suffix in SUFFIXES or len(path.parts) > 1 or path.exists()
     if isinstance(name_or_file, str) and not looks_like_a_file:
         raise WeightsError(
@@ -184,7 +184,7 @@ def _description(path: Path, metadata: Mapping[str, str]) -> tuple[tuple[str, ..
     beside = path.with_suffix(".json")
     where = str(beside) if beside.is_file() else f"the metadata of {path}"
     try:
-        values: Any = read_json(beside) if beside.is_file() else parse_json(metadata.get("densekit", "{}"))
+        values: Any = read_json(beside) if beside.is_file() else _described(metadata)
     except ValueError as error:
         raise WeightsError(f"{where} can't be read as JSON: {error}") from error
     if not isinstance(values, dict):
@@ -199,6 +199,13 @@ def _description(path: Path, metadata: Mapping[str, str]) -> tuple[tuple[str, ..
     except WeightsError as error:
         raise WeightsError(f"{where}: {error}") from error
     return None if classes is None else tuple(classes), read
+
+
+def _described(metadata: Mapping[str, str]) -> Any:
+    """Read what a file of densekit's own says of itself: weights directly, a run's network one level deeper."""
+    values = parse_json(metadata.get("densekit", "{}"))
+    within = values.get("description") if isinstance(values, dict) else None
+    return parse_json(within) if isinstance(within, str) else values
 
 
 def _is_list_of_texts(value: object) -> bool:

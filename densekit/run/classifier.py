@@ -24,7 +24,7 @@ from densekit.evaluation.outcome import Outcome
 from densekit.evaluation.report import Report
 from densekit.features.extraction import extract, features_of, open_store
 from densekit.features.extractor import Extractor
-from densekit.files import read_text
+from densekit.files import expanded, read_text
 from densekit.model.cut import CLASSIFIER
 from densekit.model.densenet import DenseNet
 from densekit.model.zoo import build
@@ -64,7 +64,7 @@ def load_run(folder: Path | str) -> "Run":
     """
     if not isinstance(folder, str | PathLike):
         raise RunError(f"a run is given as {type(folder).__name__}: expected the name of its folder")
-    folder = Path(folder)
+    folder = expanded(folder)
     config = read_config(folder)
     metrics = read_metrics(folder)
     if metrics is None:
@@ -185,7 +185,7 @@ class Run:
 
     def evaluation_of(self, data: Path | str | None = None, split: str | None = None) -> Evaluation:
         """Evaluate as `evaluate` does; return everything that came out."""
-        root = Path(data).resolve() if data is not None else self.config.data.folder
+        root = expanded(data).resolve() if data is not None else self.config.data.folder
         split, samples, missing = self._samples(root, data is None, split)
         outcome = self.outcome_of(samples)
         if len(outcome) == 0:

@@ -13,22 +13,16 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal, get_args
 
-from densekit.config import TrainingConfig
 from densekit.errors import ConfigError, nearest
 from densekit.intervals import half_interval
 from densekit.run.classifier import Run, load_run
+from densekit.run.differences import alike, learned_from, settings_of, telling, without_seeds
 from densekit.run.folder import SPLIT, Split
 from densekit.tables import text_table
 from densekit.words import counted, shown
 
 Order = Literal["given", "accuracy", "seconds"]
 
-_SEED = "seed"
-_NOT_COMPARED = (
-    "data.cache_features",
-    "compute.device",
-    "logs.tensorboard",
-)  # of no influence on what comes out
 _PICTURES = "pictures learned from"
 _UNSET = "-"
 
@@ -162,21 +156,21 @@ def compare_runs(folders: Iterable[Path | str | Run] | Path | str | Run, order: 
         raise ConfigError(f"no order is called '{order}': {nearest(order, get_args(Order))}")
     named = [folders] if isinstance(folders, str | Path | Run) else folders
     opened = [one if isinstance(one, Run) else load_run(one) for one in named]
-    runs = list({run.folder.resolve(): run for run in reversed(opened)}.values())[::-1]
+    runs: list[Run] = []
+    for run in opened:
+        if all(run.folder.resolve() != other.folder.resolve() for other in runs):
+            runs.append(run)
     if not runs:
         raise ConfigError("there is nothing to compare: name one run folder or more")
     splits = [Split.read(run.folder / SPLIT) for run in runs]
-    settings = [
-        _settings(run) | {_PICTURES: pictures}
-        for run, pictures in zip(runs, _learned_from(splits), strict=True)
-    ]
-    groups: dict[str, list[int]] = {}
-    for number, one in enumerate(settings):
-        groups.setdefault(repr(sorted(_without_seeds(one).items())), []).append(number)
-    told = _telling([_without_seeds(settings[numbers[0]]) for numbers in groups.values()])
-    rows = [
-        _row([runs[number] for number in numbers], settings[numbers[0]], told) for numbers in groups.values()
-    ]
+    settings = [settings_of(run) for run in runs]
+    groups = alike(settings)
+    pictures = learned_from(splits)
+    if any(len({pictures[number] for number in numbers}) > 1 for numbers in groups):  # no setting says so
+        settings = [one | {_PICTURES: told} for one, told in zip(settings, pictures, strict=True)]
+        groups = alike(settings)
+    told = telling([without_seeds(settings[numbers[0]]) for numbers in groups])
+    rows = [_row([runs[number] for number in numbers], settings[numbers[0]], told) for numbers in groups]
     if order == "accuracy":
         rows.sort(key=lambda row: -row.accuracy)
     elif order == "seconds":
@@ -193,72 +187,6 @@ def _row(runs: Sequence[Run], settings: Mapping[str, Any], keys: Sequence[str]) 
         best_epochs=tuple(int(run.metrics["best_epoch"]) for run in runs),
         seconds=tuple(float(run.metrics["seconds"]) for run in runs),
     )
-
-
-def _settings(run: Run) -> dict[str, Any]:
-    """Return the settings of a run by their key paths, with each phase's own, however they were written."""
-    config = run.config.model_dump(mode="json")
-    plan = [phase.model_dump(mode="json") for phase in run.config.plan]
-    if len(plan) == 1:
-        config["model"]["train_from"], config["training"] = plan[0]["train_from"], plan[0]["training"]
-        config.pop("phases")
-    else:
-        config["phases"] = {str(number): phase for number, phase in enumerate(plan)}
-        config.pop("training")
-        config["model"].pop("train_from")
-    return {key: value for key, value in _flat(config).items() if key not in _NOT_COMPARED}
-
-
-def _learned_from(splits: Sequence[Split | None]) -> list[str | None]:
-    """Say for each run how many pictures it learned from; equally many that are not the same get a letter."""
-    known: dict[int, list[frozenset[str]]] = {}
-    told: list[str | None] = []
-    for split in splits:
-        if split is None:
-            told.append(None)
-            continue
-        pictures = frozenset(one.sha256 for one in split.train)
-        others = known.setdefault(len(split.train), [])
-        if pictures not in others:
-            others.append(pictures)
-        place = others.index(pictures)
-        told.append(f"{len(split.train)}" + (f" {chr(ord('a') + place)}" if place else ""))
-    return told
-
-
-def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            found |= _flat(value, f"{before}{key}.")
-        else:
-            found[f"{before}{key}"] = value
-    return found
-
-
-def _without_seeds(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in settings.items() if key.rpartition(".")[2] != _SEED}
-
-
-def differing(settings: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the keys that don't have one value in all of the settings, in their order."""
-    keys = dict.fromkeys(key for one in settings for key in one)
-    return [key for key in keys if len({repr(one.get(key)) for one in settings}) > 1]
-
-
-def _telling(settings: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the keys that differ, without those that one run has more of since it has more phases.
-
-    What such a phase leaves as it is by default tells nothing.
-    """
-    defaults = TrainingConfig().model_dump(mode="json")
-
-    def tells(key: str) -> bool:
-        own = [one[key] for one in settings if key in one]
-        name = key.rpartition(".")[2]
-        return len(own) == len(settings) or any(value != defaults.get(name, ...) for value in own)
-
-    return [key for key in differing(settings) if tells(key)]
 
 
 def _repeated(rows: Iterable[ComparedRuns]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from densekit.data.image_files import find_images
 from densekit.data.problems import Problem
 from densekit.errors import DataError
 from densekit.evaluation.outcome import Outcome
+from densekit.files import expanded
 from densekit.words import percent, shown
 
 
@@ -52,7 +53,7 @@ def named(images: object) -> list[Path]:
             )
         if name == "":
             raise DataError("a picture's name is empty: name a file, or a folder of pictures")
-    return [Path(name) for name in names]
+    return [expanded(name) for name in names]
 
 
 def found(paths: Iterable[Path]) -> tuple[list[Path], list[Problem]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from densekit.config import RunConfig
 from densekit.errors import ConfigError, one_line
-from densekit.files import write_atomically
+from densekit.files import expanded, write_atomically
 from densekit.run.remarks import remark_on_stderr
 from densekit.run.session import Session
 from densekit.run.trainer import resolve
@@ -51,7 +51,7 @@ def sweep_learning_rate(
     check_range(lowest, highest, steps)
     resolved = resolve(config, data, preset, weights, train_from, None, settings)
     if curve is not None:
-        check_curve(Path(curve), resolved.data.folder)
+        check_curve(expanded(curve), resolved.data.folder)
     phase = Session(resolved, ALONE, progress).first_phase()
     compute = replace(phase.compute, compile=False)  # so few steps don't earn back the minute that it takes
     sweep = find_learning_rate(
@@ -59,7 +59,7 @@ def sweep_learning_rate(
     )
     if curve is not None and sweep.rates:
         try:
-            _draw(sweep, Path(curve))
+            _draw(sweep, expanded(curve))
         except OSError as error:  # the disk is full: what was found is worth telling all the same
             remark_on_stderr(f"the curve can't be written to {curve}: {one_line(error)}")
     return sweep

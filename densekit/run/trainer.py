@@ -10,6 +10,7 @@ from densekit.config import RunConfig, load_config, read_overrides
 from densekit.config.effects import check_effect, named_in
 from densekit.config.yaml_text import read_yaml
 from densekit.errors import ConfigError
+from densekit.files import expanded
 from densekit.model.architectures import ARCHITECTURES
 from densekit.model.weights import WEIGHTS
 from densekit.run.classifier import Run, load_run
@@ -62,11 +63,12 @@ def train(
         DensekitError: the configuration, the images or the weights can't be used; the message says why.
     """
     resolved = resolve(config, data, preset, weights, train_from, epochs, settings)
-    check_place(Path(out) if out is not None else Path("runs"), resolved.data.folder)
+    place = None if out is None else expanded(out)
+    check_place(place or Path("runs"), resolved.data.folder)
     with called_team() as team:
         # What can't be used is told before anything is written.
         session = Session(resolved, team, progress, on_event, stop, tell=tell)
-        with _claimed(team, Path(out) if out is not None else None, resolved.data.folder.name) as folder:
+        with _claimed(team, place, resolved.data.folder.name) as folder:
             session.carry_out(folder)
     return load_run(folder)
 
@@ -104,7 +106,7 @@ def resolve(
         resolved, asked = config.with_overrides(overrides), overrides
     elif config is None or isinstance(config, str | Path):
         resolved = load_config(config, preset, overrides)
-        asked = {**(named_in(read_yaml(Path(config))) if config else {}), **overrides}
+        asked = {**(named_in(read_yaml(expanded(config))) if config else {}), **overrides}
     else:
         raise ConfigError(
             f"the configuration is a {type(config).__name__}: expected a RunConfig or the path of a YAML file; "
@@ -135,7 +137,7 @@ def resume(
     Raises:
         RunError: the folder holds no run, another process is at work in it, or its images have changed since.
     """
-    folder = Path(folder)
+    folder = expanded(folder)
     config = read_config(folder)
     with called_team() as team, _locked(team, folder):
         if is_done(folder):
@@ -181,11 +183,11 @@ def check_place(out: Path, data: Path) -> None:
 
 def _with_absolute_paths(config: RunConfig) -> RunConfig:
     """Make the paths absolute, so that the run can be used from every folder. Known names are no paths."""
-    absolute: dict[str, Any] = {"data.folder": str(config.data.folder.expanduser().resolve())}
+    absolute: dict[str, Any] = {"data.folder": str(expanded(config.data.folder).resolve())}
     for key, value, known in (
         ("model.weights", config.model.weights, WEIGHTS),
         ("model.architecture", config.model.architecture, ARCHITECTURES),
     ):
-        if value not in known and Path(value).is_file():
-            absolute[key] = str(Path(value).resolve())
+        if value not in known and expanded(value).is_file():
+            absolute[key] = str(expanded(value).resolve())
     return config.with_overrides(absolute)

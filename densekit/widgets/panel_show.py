@@ -8,7 +8,7 @@ from typing import Any
 from densekit.errors import DensekitError, one_line
 from densekit.plots.runs import MOST_RUNS, RunCurves
 from densekit.run.classifier import Run
-from densekit.run.comparison import differing
+from densekit.run.differences import differing
 from densekit.widgets.panel_work import Work
 from densekit.words import counted, percent, shown
 

@@ -116,6 +116,28 @@ def test_the_notebooks_themselves_are_never_the_output(course):
         run_course(folder=course, out=course)
 
 
+def test_neither_version_of_the_course_is_overwritten_by_the_other(course):
+    for out, solutions in ((course / "solutions", False), (course, True)):
+        with pytest.raises(CourseError, match="holds the notebooks themselves"):
+            run_course(folder=course, out=out, solutions=solutions)
+
+
+def test_a_notebook_that_somebody_works_in_is_not_overwritten_but_a_result_is(course, tmp_path):
+    out = tmp_path / "mine"
+    out.mkdir()
+    mine = out / "00_sample.ipynb"
+    mine.write_bytes((course / "00_sample.ipynb").read_bytes())
+    before = mine.read_bytes()
+
+    with pytest.raises(CourseError, match="is there already, and no result of an earlier run"):
+        run_course(folder=course, out=out)
+    assert mine.read_bytes() == before
+
+    mine.unlink()
+    assert run_course(folder=course, out=out).ok
+    assert run_course(folder=course, out=out).ok
+
+
 def test_an_output_folder_that_is_a_file_is_told(course, tmp_path):
     (tmp_path / "out").write_text("a file")
 

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import os
 import shutil
 import threading
 from pathlib import Path
@@ -170,6 +171,15 @@ class TestLoading:
     def test_what_is_no_name_of_a_folder_is_refused(self, what: Any) -> None:
         with pytest.raises(RunError, match=r"a run is given as .*: expected the name of its folder"):
             load_run(what)
+
+    @pytest.mark.skipif(os.name == "nt", reason="there the home folder is called by another variable")
+    def test_the_home_folder_may_be_written_as_in_a_shell(
+        self, run: Run, pictures: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("HOME", str(run.folder.parent))
+        again = load_run("~/run")
+        assert len(again.predict("~/pictures/red").made) == 12
+        assert again.evaluate("~/pictures")[0].total == 36
 
     def test_a_folder_without_a_run_names_the_nearest_one(self, run: Run) -> None:
         with pytest.raises(RunError, match=r"no run in .*rnu, as it has no config.yaml: did you mean 'run'"):

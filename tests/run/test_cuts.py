@@ -16,6 +16,7 @@ from densekit.errors import ConfigError, TrainingError
 from densekit.features.extractor import frozen_fingerprint
 from densekit.model.cut import frozen_modules
 from densekit.model.densenet import DenseNet
+from densekit.model.weights import load_weights
 from densekit.run.artefact import load_artefact, whole_network
 from densekit.run.classifier import Run, backbone
 from densekit.run.phase import Material, make_ready
@@ -51,6 +52,15 @@ def validation_logits(settings: Settings, out: Path, **more: object) -> Tensor:
 def first_network(settings: Settings) -> DenseNet:
     """The network as a run begins with it."""
     return backbone(load_config(overrides=settings), 3)
+
+
+def test_the_network_of_a_run_is_a_file_of_weights_with_its_classes_and_preprocessing(
+    settings: Settings, tmp_path: Path
+) -> None:
+    run = trained(settings, tmp_path / "run", **{"model.train_from": "denseblock4", "training.epochs": 1})
+    loaded = load_weights(run.folder / "model.safetensors", str(settings["model.architecture"]))
+    assert loaded.info.classes == run.classes
+    assert loaded.info.preprocessing == run.network.preprocessing
 
 
 class TestEveryCut:

@@ -1,0 +1,89 @@
+"""In what runs differ: their settings by key path, their seeds, and the pictures that they learned from."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from densekit.config import TrainingConfig
+from densekit.run.classifier import Run
+from densekit.run.folder import Split
+
+_SEED = "seed"
+_NOT_COMPARED = (
+    "data.cache_features",
+    "compute.device",
+    "logs.tensorboard",
+)  # of no influence on what comes out
+
+
+def settings_of(run: Run) -> dict[str, Any]:
+    """Return the settings of a run by their key paths, with each phase's own, however they were written."""
+    config = run.config.model_dump(mode="json")
+    plan = [phase.model_dump(mode="json") for phase in run.config.plan]
+    if len(plan) == 1:
+        config["model"]["train_from"], config["training"] = plan[0]["train_from"], plan[0]["training"]
+        config.pop("phases")
+    else:
+        config["phases"] = {str(number): phase for number, phase in enumerate(plan)}
+        config.pop("training")
+        config["model"].pop("train_from")
+    return {key: value for key, value in _flat(config).items() if key not in _NOT_COMPARED}
+
+
+def learned_from(splits: Sequence[Split | None]) -> list[str | None]:
+    """Say for each run how many pictures it learned from; equally many that are not the same get a letter."""
+    known: dict[int, list[frozenset[str]]] = {}
+    told: list[str | None] = []
+    for split in splits:
+        if split is None:
+            told.append(None)
+            continue
+        pictures = frozenset(one.sha256 for one in split.train)
+        others = known.setdefault(len(split.train), [])
+        if pictures not in others:
+            others.append(pictures)
+        place = others.index(pictures)
+        told.append(f"{len(split.train)}" + (f" {chr(ord('a') + place)}" if place else ""))
+    return told
+
+
+def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            found |= _flat(value, f"{before}{key}.")
+        else:
+            found[f"{before}{key}"] = value
+    return found
+
+
+def without_seeds(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in settings.items() if key.rpartition(".")[2] != _SEED}
+
+
+def differing(settings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the keys that don't have one value in all of the settings, in their order."""
+    keys = dict.fromkeys(key for one in settings for key in one)
+    return [key for key in keys if len({repr(one.get(key)) for one in settings}) > 1]
+
+
+def telling(settings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the keys that differ, without those that one run has more of since it has more phases.
+
+    What such a phase leaves as it is by default tells nothing.
+    """
+    defaults = TrainingConfig().model_dump(mode="json")
+
+    def tells(key: str) -> bool:
+        own = [one[key] for one in settings if key in one]
+        name = key.rpartition(".")[2]
+        return len(own) == len(settings) or any(value != defaults.get(name, ...) for value in own)
+
+    return [key for key in differing(settings) if tells(key)]
+
+
+def alike(settings: Sequence[Mapping[str, Any]]) -> list[list[int]]:
+    """Return the numbers of those that differ in nothing but seeds, group by group."""
+    groups: dict[str, list[int]] = {}
+    for number, one in enumerate(settings):
+        groups.setdefault(repr(sorted(without_seeds(one).items())), []).append(number)
+    return list(groups.values())
