@@ -128,7 +128,7 @@ def cache_folder() -> Path:
     """Return the folder for what can be computed again: $DENSEKIT_CACHE, or the system's own cache place."""
     named = os.environ.get("DENSEKIT_CACHE")
     if named:
-        return Path(named)
+        return expanded(named)
     from platformdirs import user_cache_path
 
     return user_cache_path("densekit")

@@ -177,6 +177,34 @@ class TestUsingARun:
         assert "missing.png" in some.err
         assert densekit("predict", run, missing).status == 2
 
+    def test_other_files_in_a_folder_are_named_and_nothing_is_missing(
+        self, densekit: Command, run: Path, pictures: Path
+    ) -> None:
+        (pictures / "red" / "README.txt").write_text("not a picture")
+        answer = densekit("predict", run, pictures / "red")
+        assert (answer.status, answer.out.count("\n")) == (0, 12)
+        assert "README.txt" in answer.err
+
+    @pytest.mark.parametrize(
+        "arguments", [["predict", "RUN", ""], ["evaluate", "RUN", "--data", ""], ["compare", ""]]
+    )
+    def test_an_empty_name_is_not_the_present_folder(
+        self, densekit: Command, run: Path, arguments: list[str]
+    ) -> None:
+        answer = densekit(*(str(run) if one == "RUN" else one for one in arguments))
+        assert (answer.status, answer.out) == (2, "")
+        assert "name is empty" in answer.err
+
+    def test_whoever_stops_it_is_told_so(
+        self, densekit: Command, run: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def interrupted(folder: str) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("densekit.run.load_run", interrupted)
+        answer = densekit("predict", run, "picture.png")
+        assert (answer.status, answer.err) == (130, "densekit: stopped\n")
+
     def test_a_folder_without_pictures_is_told(self, densekit: Command, run: Path, tmp_path: Path) -> None:
         (tmp_path / "empty").mkdir()
         answer = densekit("predict", run, tmp_path / "empty")

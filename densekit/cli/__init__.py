@@ -66,6 +66,8 @@ def _status() -> int:
     try:
         app(standalone_mode=True)
     except SystemExit as done:  # as typer ends every command
+        if isinstance(getattr(done.__context__, "__cause__", None), KeyboardInterrupt):  # typer says nothing
+            note("densekit: stopped")
         return done.code if isinstance(done.code, int) else int(done.code is not None)
     except DensekitError as error:
         note(f"densekit: {error}")

@@ -16,7 +16,7 @@ from densekit.cli.output import (
     print_json,
 )
 from densekit.errors import ConfigError
-from densekit.words import percent, shown
+from densekit.words import counted, percent, shown
 
 if TYPE_CHECKING:
     from densekit.evaluation.report import Report
@@ -86,7 +86,7 @@ def train(
 
 def evaluate(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
-    data: Annotated[Path | None, typer.Option(help="Another folder of images with the same classes.")] = None,
+    data: Annotated[str | None, typer.Option(help="Another folder of images with the same classes.")] = None,
     split: Annotated[str | None, typer.Option(help="train, val, test or all.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -94,11 +94,13 @@ def evaluate(
     from densekit.run import load_run
 
     evaluation = load_run(run).evaluation_of(data, split)
-    report, folder, outcome, missing, learned_from = evaluation
+    report, folder, outcome, missing, learned_from, moved = evaluation
     skipped = [problem.to_dict() for problem in outcome.skipped]
     _note_skipped(skipped)
     for path in missing[:10]:
         note(f"{path} is not there any more, so it is not judged")
+    if moved:
+        note(f"{counted(moved, 'image')} in another class than at the training: judged by the present one")
     if learned_from and split != "train":
         note(
             f"{learned_from} of these images are among those that the run learned from: the accuracy is too good"
@@ -116,7 +118,7 @@ def evaluate(
 
 def predict(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
-    images: Annotated[list[Path], typer.Argument(help="Pictures.")],
+    images: Annotated[list[str], typer.Argument(help="Pictures, or folders of them.")],
     top: Annotated[int, typer.Option(min=1, help="How many classes to name for each picture.")] = 3,
     as_json: Json = False,
 ) -> None:
@@ -132,7 +134,7 @@ def predict(
         print(*predictions.made, sep="\n", end="\n" if predictions.made else "")
     if not predictions.made:
         raise typer.Exit(2)
-    exit_unless(not predictions.skipped)
+    exit_unless(not any(problem.severity == "error" for problem in predictions.skipped))
 
 
 def doctor(

@@ -57,7 +57,7 @@ def lr_find(
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.")],
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Run folders.")],
     sort: Annotated[str, typer.Option(help="given, accuracy (best first) or seconds.")] = "given",
     as_json: Json = False,
 ) -> None:

@@ -1,12 +1,14 @@
 """`densekit weights`: list, fetch and verify weights."""
 
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from densekit.cli.output import Architecture, Json, full_name, group, print_json
 from densekit.words import shown
+
+if TYPE_CHECKING:
+    from densekit.model.inventory import Examined
 
 weights = group("List, fetch and verify weights.")
 
@@ -47,18 +49,11 @@ def weights_verify(
     from densekit.model.inventory import examine_weights, verify_weights
     from densekit.model.state_dicts import SUFFIXES
 
-    if Path(name).suffix in SUFFIXES or expanded(name).is_file():
-        examined = examine_weights(expanded(name))
-        if as_json:
-            print_json({"ok": True, **examined.to_dict()})
-            return
-        print(f"{shown(name)}: {' and '.join(examined.fits)}, SHA-256 {examined.sha256}")
-        print(
-            f"published as {examined.published}" if examined.published else "not one of the published files"
-        )
-        print(*examined.told, sep="\n", end="\n" if examined.told else "")
-        return
+    path = expanded(name)
     try:
+        if path.suffix in SUFFIXES or path.is_file():
+            _tell_examined(examine_weights(path), as_json)
+            return
         verified = verify_weights(name, full_name(architecture))
     except FingerprintError as error:
         if as_json:
@@ -70,3 +65,12 @@ def weights_verify(
         print_json({"ok": True, **verified.to_dict()})
     else:
         print(f"{verified.path} is '{name}' for {verified.architecture}, as published")
+
+
+def _tell_examined(examined: "Examined", as_json: bool) -> None:
+    if as_json:
+        print_json({"ok": True, **examined.to_dict()})
+        return
+    print(f"{shown(examined.path)}: {' and '.join(examined.fits)}, SHA-256 {examined.sha256}")
+    print(f"published as {examined.published}" if examined.published else "not one of the published files")
+    print(*examined.told, sep="\n", end="\n" if examined.told else "")

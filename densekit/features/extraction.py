@@ -15,7 +15,7 @@ from densekit.data.scan import Sample
 from densekit.data.transforms import Preprocessing
 from densekit.data.views import draw_view, show_view
 from densekit.devices import Compute, choose_compute
-from densekit.features.cache import stores_folder
+from densekit.features.cache import limit_in_bytes, stores_folder
 from densekit.features.extractor import Extractor
 from densekit.features.store import FeatureStore
 from densekit.model.cut import CLASSIFIER
@@ -168,8 +168,14 @@ def extract_features(
 
 
 def open_store(extractor: Extractor, cache: bool = True, views: Views = AS_IT_IS) -> FeatureStore:
-    """Return the store of an extractor's features: on disk, or in memory alone."""
+    """Return the store of an extractor's features: on disk, or in memory alone.
+
+    Raises:
+        ConfigError: $DENSEKIT_CACHE_GB is not a number of gigabytes, which is told before anything is computed.
+    """
     folder = stores_folder() if cache else None
+    if folder is not None:
+        limit_in_bytes()
     return FeatureStore(
         extractor.identity + views.identity, folder, extractor.description + views.description
     )

@@ -102,8 +102,8 @@ class FeatureStore:
             path = write_shard(folder, self.key, names, rows)
         except OSError as error:
             warnings.warn(
-                f"features can't be kept in {folder} ({error}), so they will be computed again: free some space, "
-                "or name another place with DENSEKIT_CACHE",
+                f"features can't be kept in {folder} ({error}), so they will be computed again: name another "
+                "place with DENSEKIT_CACHE, or free some space there",
                 stacklevel=2,
             )
             return False

@@ -89,7 +89,10 @@ def official_release(architecture: str) -> Release:
 
 
 def fetch_imagenet(
-    architecture: str = "densenet121", url: str | None = None, progress: bool = True, timeout: float = 30.0
+    architecture: str = "densenet121",
+    url: str | Path | None = None,
+    progress: bool = True,
+    timeout: float = 30.0,
 ) -> Path:
     """Return the path of torchvision's ImageNet weights; fetch them if they are not there yet.
 
@@ -108,7 +111,7 @@ def fetch_imagenet(
     release = official_release(architecture)
     if release.path.is_file() and file_sha256(release.path).startswith(release.sha256):
         return release.path
-    source = _as_url(url) if url else _address(release)
+    source = _as_url(str(url)) if url else _address(release)
     try:
         download(source, release.path, release.sha256, progress, timeout)
     except DownloadError as error:

@@ -1,6 +1,7 @@
 """Which weights there are, which of them are here, and whether they are what they should be."""
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +11,8 @@ from densekit.model.architectures import ARCHITECTURES, read_architecture
 from densekit.model.downloads import file_sha256, official_release
 from densekit.model.state_dicts import check_fit, fits_architecture, read_weights_file
 from densekit.model.weights import EMBEDDED
+
+_NAMED = re.compile("-([0-9a-f]{8})$")  # torch's files of weights end in the first digits of their SHA-256
 
 
 @dataclass(frozen=True)
@@ -93,11 +96,17 @@ def examine_weights(path: Path) -> Examined:
 
     Raises:
         WeightsError: it can't be read, or holds the weights of no DenseNet.
+        FingerprintError: it is called after another SHA-256, as torch's files are.
     """
     file = read_weights_file(path)
     fits = tuple(name for name in ARCHITECTURES if fits_architecture(file.tensors, name))
     if not fits:
         check_fit(file.tensors, read_architecture(ARCHITECTURES[0]), ARCHITECTURES[0], path)
+    if (named := _NAMED.search(path.stem)) and not file.sha256.startswith(named[1]):
+        raise FingerprintError(
+            f"{path} is called after its SHA-256, which should begin with {named[1]}, but it is {file.sha256}: "
+            "fetch the file again"
+        )
     known = (
         f"{one.name} {one.architecture}" for one in known_weights() if file.sha256.startswith(one.sha256)
     )

@@ -104,12 +104,13 @@ class Artefact:
         write_tensors(path, _FORMAT, self.tensors, description)
 
 
-def load_artefact(path: Path) -> Artefact:
+def load_artefact(path: Path | str) -> Artefact:
     """Read what `Artefact.save` wrote.
 
     Raises:
         WeightsError: there is no such file, it is damaged, or it is something else.
     """
+    path = Path(path)
     try:
         tensors, values = read_tensors(path, _FORMAT)
     except FileNotFoundError as error:

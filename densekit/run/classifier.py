@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
@@ -30,7 +30,7 @@ from densekit.model.densenet import DenseNet
 from densekit.model.zoo import build
 from densekit.run.artefact import Artefact, attach, load_artefact, whole_network
 from densekit.run.folder import EVALUATION, HEAD, HISTORY, MODEL, SPLIT, Split, read_config
-from densekit.run.held_back import held_back
+from densekit.run.held_back import HeldBack, held_back
 from densekit.run.metrics import read_metrics
 from densekit.run.predictions import Predictions, found, named, ranked
 from densekit.run.reports import report_folder
@@ -47,6 +47,7 @@ class Evaluation(NamedTuple):
         outcome: what the classifier says of each picture.
         missing: pictures that the run had held back, and that are not in its data folder any more.
         learned_from: how many of the pictures the run has learned from, so that the accuracy is too good.
+        moved: how many lie in another class than when the run saw them; they are judged by that one.
     """
 
     report: Report
@@ -54,6 +55,7 @@ class Evaluation(NamedTuple):
     outcome: Outcome
     missing: tuple[str, ...] = ()
     learned_from: int = 0
+    moved: int = 0
 
 
 def load_run(folder: Path | str) -> "Run":
@@ -64,6 +66,8 @@ def load_run(folder: Path | str) -> "Run":
     """
     if not isinstance(folder, str | PathLike):
         raise RunError(f"a run is given as {type(folder).__name__}: expected the name of its folder")
+    if folder == "":
+        raise RunError("the run's name is empty: name its folder")
     folder = expanded(folder)
     config = read_config(folder)
     metrics = read_metrics(folder)
@@ -166,8 +170,8 @@ class Run:
     def evaluate(self, data: Path | str | None = None, split: str | None = None) -> tuple[Report, Path]:
         """Classify a whole split, and write the report into the run's evaluation folder.
 
-        Of the run's own folder, 'val' and 'train' are exactly the pictures that it held back and learned from,
-        whatever has been added since.
+        Of the run's own folder, wherever it lies now, 'val' and 'train' are exactly the pictures that it held
+        back and learned from, whatever has been added since.
 
         Args:
             data: another folder of images with the same classes; the run's own if not given.
@@ -185,8 +189,10 @@ class Run:
 
     def evaluation_of(self, data: Path | str | None = None, split: str | None = None) -> Evaluation:
         """Evaluate as `evaluate` does; return everything that came out."""
+        if data == "":
+            raise DataError("the folder's name is empty: name a folder of images, or none for the run's own")
         root = expanded(data).resolve() if data is not None else self.config.data.folder
-        split, samples, missing = self._samples(root, data is None, split)
+        split, (samples, missing, moved) = self._samples(root, data is None, split)
         outcome = self.outcome_of(samples)
         if len(outcome) == 0:
             raise DataError(
@@ -195,7 +201,7 @@ class Run:
         folder = report_folder(self.folder / EVALUATION, None if data is None else root, split)
         report = outcome.report
         write_statistics(report, folder)
-        return Evaluation(report, folder, outcome, missing, self._learned_from(outcome))
+        return Evaluation(report, folder, outcome, missing, self._learned_from(outcome), moved)
 
     def _learned_from(self, outcome: Outcome) -> int:
         """Count the pictures that this run has learned from, by their content."""
@@ -217,16 +223,20 @@ class Run:
         head = self.network.classifier
         return predict_logits(head, embeddings.to(next(head.parameters()).device))
 
-    def _samples(
-        self, root: Path, is_own: bool, split: str | None
-    ) -> tuple[str, list[Sample], tuple[str, ...]]:
-        """Return which split, its pictures with the labels of this run, and those that are not there any more."""
-        remembered = Split.read(self.folder / SPLIT) if is_own else None
-        if remembered is not None and split in (None, "val", "train"):
-            part = split or "val"
-            samples, missing = held_back(remembered, root, part)
-            return part, samples, missing
+    def _samples(self, root: Path, is_own: bool, split: str | None) -> tuple[str, HeldBack]:
+        """Return which split, and its pictures with the labels of this run."""
+        remembered = Split.read(self.folder / SPLIT)
+        if is_own and not root.is_dir():
+            raise DataError(
+                f"the pictures of this run are not in {root} any more: if the folder was moved, name its new "
+                "place with --data, and --split val for those that were held back"
+            )
+        if is_own and remembered is not None and split in (None, "val", "train"):
+            return split or "val", held_back(remembered, root, split or "val")
         is_split = not is_own and find_layout(root, to_learn=False).kind == "split"
+        if not is_own and not is_split and remembered is not None and split in ("val", "train"):
+            with suppress(DataError):  # it is the run's folder in another place, if its pictures are in there
+                return split, held_back(remembered, root, split)
         if is_own or (split in ("train", "val") and not is_split):  # the parts that a training would make
             settings = self.config.data
             folder = open_folder(root, settings.val_fraction, settings.split_seed)
@@ -234,7 +244,7 @@ class Run:
         else:
             folder = open_to_judge(root)
             split = split or _natural_split(folder, is_split)
-        return split, self._relabelled(folder, split), ()
+        return split, HeldBack(self._relabelled(folder, split), (), 0)
 
     def _relabelled(self, folder: DataFolder, split: str) -> list[Sample]:
         """Give the samples of a folder the labels that their classes have in this run."""

@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args
 from densekit.errors import ConfigError, nearest
 from densekit.intervals import half_interval
 from densekit.run.classifier import Run, load_run
-from densekit.run.differences import alike, learned_from, settings_of, telling, without_seeds
+from densekit.run.differences import alike, began_with, learned_from, settings_of, telling, without_seeds
 from densekit.run.folder import SPLIT, Split
 from densekit.tables import text_table
 from densekit.words import counted, shown
@@ -24,6 +24,7 @@ from densekit.words import counted, shown
 Order = Literal["given", "accuracy", "seconds"]
 
 _PICTURES = "pictures learned from"
+_WEIGHTS = "SHA-256 of the weights"
 _UNSET = "-"
 
 
@@ -165,10 +166,10 @@ def compare_runs(folders: Iterable[Path | str | Run] | Path | str | Run, order: 
     splits = [Split.read(run.folder / SPLIT) for run in runs]
     settings = [settings_of(run) for run in runs]
     groups = alike(settings)
-    pictures = learned_from(splits)
-    if any(len({pictures[number] for number in numbers}) > 1 for numbers in groups):  # no setting says so
-        settings = [one | {_PICTURES: told} for one, told in zip(settings, pictures, strict=True)]
-        groups = alike(settings)
+    for name, values in ((_PICTURES, learned_from(splits)), (_WEIGHTS, began_with(runs))):
+        if any(len({values[number] for number in numbers}) > 1 for numbers in groups):  # no setting says so
+            settings = [one | {name: value} for one, value in zip(settings, values, strict=True)]
+            groups = alike(settings)
     told = telling([without_seeds(settings[numbers[0]]) for numbers in groups])
     rows = [_row([runs[number] for number in numbers], settings[numbers[0]], told) for numbers in groups]
     if order == "accuracy":

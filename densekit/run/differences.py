@@ -46,6 +46,12 @@ def learned_from(splits: Sequence[Split | None]) -> list[str | None]:
     return told
 
 
+def began_with(runs: Sequence[Run]) -> list[str | None]:
+    """Return the beginning of the SHA-256 of the weights of each run; random ones hang on the seed alone."""
+    named = ((run.config.model.weights, run.metrics.get("weights_sha256")) for run in runs)
+    return [None if weights == "none" or not sha256 else str(sha256)[:8] for weights, sha256 in named]
+
+
 def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in values.items():

@@ -1,7 +1,7 @@
 """The pictures that a run held back, found again in a data folder that may have changed since."""
 
-from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from densekit.data.loading import content_hash
 from densekit.data.scan import Sample, scan_folder
@@ -9,19 +9,31 @@ from densekit.errors import DataError, ImageError
 from densekit.run.folder import Split
 
 
-def held_back(split: Split, root: Path, part: str) -> tuple[list[Sample], tuple[str, ...]]:
+class HeldBack(NamedTuple):
+    """Pictures of a run, as they lie in a data folder now.
+
+    Args:
+        samples: those that were found, labelled by the class in which they lie now.
+        missing: the paths of those that were not.
+        moved: how many of them lie in another class than when the run saw them.
+    """
+
+    samples: list[Sample]
+    missing: tuple[str, ...]
+    moved: int
+
+
+def held_back(split: Split, root: Path, part: str) -> HeldBack:
     """Find the pictures that a run held back ('val') or learned from ('train').
 
     A picture is known by its content: one that was renamed or moved within the folder is found all the same,
-    one that was replaced by another is not taken for it, and what was added is left alone.
+    one that was replaced by another is not taken for it, and what was added is left alone. Whoever moves one
+    into another class has corrected its label.
 
     Args:
         split: the pictures of the run.
         root: its data folder.
         part: 'val' or 'train'.
-
-    Returns:
-        Those that were found, and the paths of those that were not.
 
     Raises:
         DataError: none is left.
@@ -34,28 +46,31 @@ def held_back(split: Split, root: Path, part: str) -> tuple[list[Sample], tuple[
         if _hash_of(sample.path) == content
     }
     if len(found) < len(samples):
-        elsewhere = _by_content(root, taken={sample.path for sample in found.values()})
+        elsewhere = _by_content(root, split.classes, taken={sample.path for sample in found.values()})
         for number, sample in enumerate(samples):
-            if number not in found and elsewhere.get(wanted[number]):
-                found[number] = Sample(elsewhere[wanted[number]].pop(), sample.label)
+            if number not in found and (there := elsewhere.get(wanted[number])):
+                own = next((one for one in there if one.label == sample.label), there[0])
+                there.remove(own)
+                found[number] = own
     if not found:
         raise DataError(
             f"none of the {len(samples)} pictures of this run's {part} split is in {root} any more: put them "
             "back, or name another folder of images with --data"
         )
     missing = tuple(one.path for number, one in enumerate(getattr(split, part)) if number not in found)
-    return [found[number] for number in sorted(found)], missing
+    moved = sum(sample.label != samples[number].label for number, sample in found.items())
+    return HeldBack([found[number] for number in sorted(found)], missing, moved)
 
 
-def _by_content(root: Path, taken: Iterable[Path]) -> dict[str, list[Path]]:
-    known = set(taken)
-    paths: dict[str, list[Path]] = {}
-    for classes in scan_folder(root).images.values():
-        for path in (path for images in classes.values() for path in images if path not in known):
-            content = _hash_of(path)
-            if content:
-                paths.setdefault(content, []).append(path)
-    return paths
+def _by_content(root: Path, classes: tuple[str, ...], taken: set[Path]) -> dict[str, list[Sample]]:
+    """Find the pictures of known classes by their hashes, without those that are taken."""
+    samples: dict[str, list[Sample]] = {}
+    for images in scan_folder(root).images.values():
+        for name in (name for name in images if name in classes):
+            for path in (path for path in images[name] if path not in taken):
+                if content := _hash_of(path):
+                    samples.setdefault(content, []).append(Sample(path, classes.index(name)))
+    return samples
 
 
 def _hash_of(path: Path) -> str | None:

@@ -9,6 +9,7 @@ from densekit.files import read_text, write_text
 from densekit.words import shown
 
 _ORIGIN = "data.txt"
+_LONGEST = 60  # characters of a folder's name: four bytes each, and systems allow 255 in all
 
 
 def report_folder(evaluation: Path, data: Path | None, split: str) -> Path:
@@ -25,8 +26,9 @@ def report_folder(evaluation: Path, data: Path | None, split: str) -> Path:
     """
     if data is None:
         return evaluation / split
+    name = f"{data.name[:_LONGEST]}-{split}"
     for number in count(1):
-        folder = evaluation / (f"{data.name}-{split}" if number == 1 else f"{data.name}-{split}-{number}")
+        folder = evaluation / (name if number == 1 else f"{name}-{number}")
         origin = folder / _ORIGIN
         if _names(origin, data):
             return folder

@@ -49,17 +49,23 @@ def sweep_learning_rate(
         DensekitError: the configuration, the images or the weights can't be used; the message says why.
     """
     check_range(lowest, highest, steps)
+    curve = None if curve is None else expanded(curve)
     resolved = resolve(config, data, preset, weights, train_from, None, settings)
     if curve is not None:
-        check_curve(expanded(curve), resolved.data.folder)
+        check_curve(curve, resolved.data.folder)
     phase = Session(resolved, ALONE, progress).first_phase()
     compute = replace(phase.compute, compile=False)  # so few steps don't earn back the minute that it takes
     sweep = find_learning_rate(
         phase.module, phase.train, phase.config.training, lowest, highest, steps, compute
     )
+    if len(resolved.plan) > 1:
+        remark_on_stderr(
+            f"this training has {len(resolved.plan)} phases, and the rate is for the first, which trains from "
+            f"'{phase.config.train_from}': for another one, sweep with its --train-from and a preset of one phase"
+        )
     if curve is not None and sweep.rates:
         try:
-            _draw(sweep, expanded(curve))
+            _draw(sweep, curve)
         except OSError as error:  # the disk is full: what was found is worth telling all the same
             remark_on_stderr(f"the curve can't be written to {curve}: {one_line(error)}")
     return sweep

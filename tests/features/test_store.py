@@ -13,7 +13,9 @@ from safetensors.torch import save_file
 from densekit.errors import ConfigError
 from densekit.features import store as store_module
 from densekit.features.cache import clear, limit_in_bytes, stores
+from densekit.features.extraction import extract_features
 from densekit.features.store import FeatureStore
+from densekit.model.zoo import build
 
 
 def written(key: str, root: Path, names: list[str], rows: torch.Tensor) -> FeatureStore:
@@ -241,6 +243,8 @@ class TestRoom:
     @pytest.mark.parametrize("text", ["much", "-1", "nan", "inf"])
     def test_an_impossible_limit_is_refused(self, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("DENSEKIT_CACHE_GB", text)
+        with pytest.raises(ConfigError, match="expected a number of gigabytes"):  # before the first picture
+            extract_features(build("densenet121", "none"), [])
         with pytest.raises(ConfigError, match=f"DENSEKIT_CACHE_GB is '{text}'"):
             limit_in_bytes()
 

@@ -4,6 +4,7 @@ import hashlib
 import http.server
 import json
 import pickle
+import shutil
 import socket
 import threading
 import time
@@ -21,7 +22,7 @@ from densekit.model import downloads, inventory, weights
 from densekit.model.architectures import DenseNetConfig
 from densekit.model.densenet import DenseNet
 from densekit.model.downloads import Release, download, fetch_imagenet, official_release
-from densekit.model.inventory import known_weights, verify_weights
+from densekit.model.inventory import examine_weights, known_weights, verify_weights
 from densekit.model.state_dicts import fingerprint
 from densekit.model.weights import load_weights, save_weights
 from densekit.model.weights_info import IMAGENET
@@ -669,6 +670,15 @@ def test_verifying_finds_a_changed_file_and_names_both_hashes(release: Release) 
 def test_verifying_what_is_not_there_is_refused(name: str, architecture: str, complaint: str) -> None:
     with pytest.raises(WeightsError, match=complaint):
         verify_weights(name, architecture)
+
+
+def test_a_file_that_is_called_after_another_hash_is_refused(tmp_path: Path, tiny_json: str) -> None:
+    path = tmp_path / "densenet121-a639ec97.safetensors"
+    shutil.copy(verify_weights().path, path)
+    with pytest.raises(FingerprintError, match="called after its SHA-256, which should begin with a639ec97"):
+        examine_weights(path)
+    right = path.with_name(f"densenet121-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}.safetensors")
+    assert examine_weights(path.rename(right)).fits == ("densenet121",)
 
 
 class TestNumbers:

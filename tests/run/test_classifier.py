@@ -264,6 +264,10 @@ class TestThreads:
     @pytest.mark.parametrize("nothing", ["", [""]])
     def test_an_empty_name_is_not_the_present_folder(self, run: Run, nothing: str | list[str]) -> None:
         with pytest.raises(DataError, match="name is empty"):
+            run.evaluate("")
+        with pytest.raises(RunError, match="name is empty"):
+            load_run("")
+        with pytest.raises(DataError, match="name is empty"):
             run.predict(nothing)
 
     @pytest.mark.parametrize("what", [Image.new("RGB", (8, 8)), np.zeros((8, 8, 3)), [b"00.png"], None, 3])
@@ -314,6 +318,26 @@ class TestHeldBack:
         assert again.report.confusion.tolist() == report.confusion.tolist()
         assert again.missing == ()
 
+    def test_a_picture_that_was_moved_into_another_class_is_judged_by_that(
+        self, run: Run, pictures: Path
+    ) -> None:
+        path = pictures / self.split(run)[0]["path"]
+        other = next(name for name in run.classes if name != path.parent.name)
+        path.rename(pictures / other / "moved.png")
+        evaluation = run.evaluation_of()
+        assert (evaluation.moved, evaluation.missing) == (1, ())
+        assert self.outcome(run)["moved.png"] == run.classes.index(other)
+
+    def test_the_folder_may_have_been_moved(self, run: Run, pictures: Path) -> None:
+        before = sorted(one["path"] for one in self.split(run))
+        new = pictures.rename(pictures.with_name("elsewhere"))
+        Image.new("RGB", (40, 40), "red").save(new / "red" / "added.png")
+        with pytest.raises(DataError, match="name its new place with --data, and --split val"):
+            run.evaluate()
+        moved = run.evaluation_of(new, "val")
+        assert sorted(str(sample.path.relative_to(new)) for sample in moved.outcome.samples) == before
+        assert moved.learned_from == 0
+
     def test_a_picture_that_is_gone_or_another_one_is_told(self, run: Run, pictures: Path) -> None:
         gone, replaced, *_ = self.split(run)
         (pictures / gone["path"]).unlink()
@@ -350,6 +374,12 @@ class TestReports:
         assert folders == ["pictures-all", "pictures-all-2"] * 2
         reports = [run.evaluate(data)[0].total for data in (pictures, other)]
         assert reports == [36, 35]
+
+    def test_a_folder_may_have_as_long_a_name_as_the_system_allows(
+        self, run: Run, pictures: Path, tmp_path: Path
+    ) -> None:
+        _, first = run.evaluate(pictures.rename(tmp_path / ("d" * 250)))
+        assert (first / "statistics.csv").is_file()
 
     def test_unreadable_pictures_are_counted_and_of_those_alone_there_is_no_report(
         self, run: Run, pictures: Path, tmp_path: Path

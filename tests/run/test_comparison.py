@@ -10,6 +10,8 @@ from PIL import Image
 
 from densekit.errors import ConfigError, RunError
 from densekit.intervals import half_interval
+from densekit.model.weights import save_weights
+from densekit.model.zoo import build
 from densekit.run import load_run, train
 from densekit.run.comparison import compare_runs
 
@@ -24,7 +26,7 @@ def trained(pictures: Path, tiny_architecture: Path, tmp_path: Path) -> Trained:
         common = {"model.architecture": str(tiny_architecture), "data.image_size": 32, "training.epochs": 1}
         given = {key.replace("__", "."): value for key, value in settings.items()}
         out = tmp_path / "runs" / name
-        train(data=pictures, weights="none", settings=common | given, out=out, progress=False)
+        train(data=pictures, settings={"model.weights": "none"} | common | given, out=out, progress=False)
         return out
 
     return one
@@ -72,6 +74,21 @@ def test_runs_that_learned_from_more_pictures_are_no_repetitions(trained: Traine
 
     assert [row.settings["pictures learned from"] for row in comparison.rows] == ["27", "28", "28 b"]
     assert comparison.warnings == ()
+
+
+def test_other_weights_under_the_same_name_are_no_repetition(
+    trained: Trained, tiny_architecture: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.safetensors"
+    runs = []
+    for seed in (0, 1):
+        save_weights(path, build(str(tiny_architecture), "none", 3, seed=seed), None)
+        runs.append(trained(f"weights-{seed}", model__weights=str(path)))
+
+    comparison = compare_runs(runs)
+
+    assert comparison.keys == ("SHA-256 of the weights",)
+    assert len(comparison.rows) == 2
 
 
 def test_a_single_run_has_no_interval(trained: Trained) -> None:

@@ -20,6 +20,17 @@ def test_it_sweeps_what_would_be_trained_and_writes_no_run(
     assert not (tmp_path / "runs").exists()
 
 
+def test_of_several_phases_it_says_which_one_the_rate_is_for(
+    tiny: dict[str, object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    phases = [{"train_from": "classifier"}, {"train_from": "all"}]
+    settings = {**tiny, "data.image_size": 64, "phases": phases}
+    sweep_learning_rate(settings=settings, steps=10, progress=False)
+    assert "has 2 phases, and the rate is for the first, which trains from 'classifier'" in (
+        capsys.readouterr().err
+    )
+
+
 def test_a_mistake_in_the_settings_is_told() -> None:
     with pytest.raises(ConfigError, match=r"training\.epohcs"):
         sweep_learning_rate(data="x", settings=["training.epohcs=3"], progress=False)
