@@ -227,6 +227,15 @@ class TestUsingARun:
         assert "accuracy" in densekit("evaluate", run).out
 
 
+@pytest.mark.parametrize("command", ["build", "check", "run"])
+def test_a_course_without_notebooks_is_no_good_course(
+    densekit: Command, tmp_path: Path, command: str
+) -> None:
+    answer = densekit("course", command, "--course", tmp_path)
+    assert (answer.status, answer.out) == (2, "")
+    assert "there are no notebooks in" in answer.err
+
+
 class TestDoctor:
     def test_a_clean_folder_is_good(self, densekit: Command, pictures: Path) -> None:
         assert densekit("doctor", pictures).status == 0

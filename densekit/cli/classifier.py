@@ -93,7 +93,7 @@ def evaluate(
     """Classify a whole split and write the report into the run folder."""
     from densekit.run import load_run
 
-    evaluation = load_run(run).evaluation_of(data, split)
+    evaluation = load_run(run).evaluation_of(data, split, progress=in_terminal())
     report, folder, outcome, missing, learned_from, moved = evaluation
     skipped = [problem.to_dict() for problem in outcome.skipped]
     _note_skipped(skipped)

@@ -15,6 +15,18 @@ CourseFolder = Annotated[
 ]
 
 
+def _check_some(folder: Path | None) -> None:
+    """Refuse a folder without notebooks: nothing checked is nothing good."""
+    from densekit.course.places import open_course
+    from densekit.errors import CourseError
+
+    course = open_course(folder)
+    if not course.names():
+        raise CourseError(
+            f"there are no notebooks in {course.folder}: their sources belong into {course.sources}"
+        )
+
+
 @course.command("build")
 def course_build(
     names: Names = None,
@@ -24,6 +36,7 @@ def course_build(
     """Build notebooks from their sources, executed, in the learner's and the solved version."""
     from densekit.course.build import build_course
 
+    _check_some(folder)
     print(build_course(names or (), force=force, folder=folder, told=note).text)
 
 
@@ -32,6 +45,7 @@ def course_check(names: Names = None, folder: CourseFolder = None) -> None:
     """Check that notebooks and sources are in step, and that their stored outputs can be compared."""
     from densekit.course.check import check_course
 
+    _check_some(folder)
     report = check_course(names or (), folder=folder)
     print(report.text)
     exit_unless(report.ok)
@@ -56,6 +70,7 @@ def course_run(
     from densekit.course.network import can_leave_network
     from densekit.course.run import run_course
 
+    _check_some(folder)
     if offline and not can_leave_network():
         note(
             "this system gives a process no network of its own: connections of Python are refused, no others"

@@ -1,6 +1,7 @@
 """A live classifier: a run, opened once, that predicts and evaluates."""
 
 import io
+import sys
 from collections.abc import Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from tqdm.auto import tqdm
 
 from densekit.config import RunConfig
 from densekit.data.folder import DataFolder, open_folder, open_to_judge
@@ -22,7 +24,7 @@ from densekit.errors import DataError, RunError, nearest, one_line
 from densekit.evaluation.files import read_report, write_statistics
 from densekit.evaluation.outcome import Outcome
 from densekit.evaluation.report import Report
-from densekit.features.extraction import extract, features_of, open_store
+from densekit.features.extraction import Progress, extract, features_of, open_store
 from densekit.features.extractor import Extractor
 from densekit.files import expanded, read_text
 from densekit.model.cut import CLASSIFIER
@@ -187,13 +189,16 @@ class Run:
         done = self.evaluation_of(data, split)
         return done.report, done.folder
 
-    def evaluation_of(self, data: Path | str | None = None, split: str | None = None) -> Evaluation:
-        """Evaluate as `evaluate` does; return everything that came out."""
+    def evaluation_of(
+        self, data: Path | str | None = None, split: str | None = None, progress: bool = False
+    ) -> Evaluation:
+        """Evaluate as `evaluate` does, with a progress bar if asked for; return everything that came out."""
         if data == "":
             raise DataError("the folder's name is empty: name a folder of images, or none for the run's own")
         root = expanded(data).resolve() if data is not None else self.config.data.folder
         split, (samples, missing, moved) = self._samples(root, data is None, split)
-        outcome = self.outcome_of(samples)
+        with tqdm(total=len(samples), unit="image", disable=not progress, file=sys.stderr) as bar:
+            outcome = self.outcome_of(samples, bar.update)
         if len(outcome) == 0:
             raise DataError(
                 f"none of the {len(samples)} {split} images in {root} can be read: {outcome.skipped[0]}"
@@ -209,10 +214,10 @@ class Run:
         known = {one.sha256 for one in remembered.train} if remembered else set()
         return sum(one in known for one in outcome.hashes)
 
-    def outcome_of(self, samples: Sequence[Sample]) -> Outcome:
+    def outcome_of(self, samples: Sequence[Sample], progress: Progress | None = None) -> Outcome:
         """Classify pictures whose classes are known; their features are kept, as the configuration says."""
         store = open_store(self.extractor, self.config.data.cache_features)
-        features = features_of(extract(self.extractor, samples, store), store)
+        features = features_of(extract(self.extractor, samples, store, progress=progress), store)
         logits = self._classified(features.inputs) if len(features) else torch.empty(0, len(self.classes))
         return Outcome(
             self.classes, features.samples, features.labels, logits, features.skipped, tuple(features.hashes)

@@ -98,6 +98,12 @@ class TestEvaluating:
         after = (run.folder / "evaluation" / "metrics.json").stat()
         assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
 
+    def test_a_bar_shows_how_far_it_is(self, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+        run.evaluation_of(progress=True)
+        assert "6/6" in capsys.readouterr().err
+        run.evaluation_of()
+        assert capsys.readouterr().err == ""
+
     def test_another_split_has_a_folder_of_its_own(self, run: Run) -> None:
         before = (run.folder / "evaluation" / "metrics.json").read_bytes()
         report, folder = run.evaluate(split="train")
