@@ -86,6 +86,21 @@ def test_a_red_thing_on_a_ground_of_its_brightness_is_not_one_colour() -> None:
     assert kind_of(image) != "one-colour"
 
 
+@pytest.mark.parametrize("stars", [1, 5, 60])
+@pytest.mark.parametrize("size", [(256, 256), (4000, 3000)])
+def test_small_things_on_black_are_not_one_colour(size: tuple[int, int], stars: int) -> None:
+    sky = Image.new("RGB", size)
+    for x, y in np.random.default_rng(stars).integers(0, min(size), (stars, 2)).tolist():
+        sky.putpixel((x, y), (255, 255, 255))
+    assert kind_of(sky) == "too-dark"
+
+
+def test_one_colour_as_a_lossy_format_keeps_it(tmp_path: Path) -> None:
+    POOR["one-colour"].save(tmp_path / "a.jpg", quality=20)
+    with Image.open(tmp_path / "a.jpg") as image:
+        assert kind_of(image) == "one-colour"
+
+
 def test_no_picture_of_the_tabletop_is_poor() -> None:
     paths = sorted(sample_folder("tabletop").rglob("*.jpg"))
     assert [path for path in paths if kind_of(Image.open(path).convert("RGB"))] == []

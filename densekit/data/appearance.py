@@ -1,6 +1,6 @@
 """How a picture looks, in a few numbers: taken once, while it is decoded, and kept instead of its pixels."""
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,8 @@ class Appearance(NamedTuple):
         brightest: the grey that 99 % are darker than or equal to.
         blur: which share of the differences between neighbours is left after a mean over 3 × 3 pixels: the more,
             the fewer fine details there were to lose. 0 to about 1.
-        spread: how far the parts of the picture lie apart in red, green or blue, whichever is more, 0 to 255.
+        spread: how far the smallest and the largest value of all pixels lie apart, in red, green or blue,
+            whichever is more, 0 to 255.
         is_grey: whether red, green and blue are the same all over.
     """
 
@@ -56,7 +57,7 @@ def appearance_of(image: Image.Image, size: tuple[int, int] | None = None) -> Ap
         darkest,
         brightest,
         _blur(grey),
-        _spread(parts),
+        _spread(image),
         _is_grey(seen),
     )
 
@@ -98,8 +99,10 @@ def _mean_difference(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
     return int(differences.sum(dtype=np.uint32)) / differences.size
 
 
-def _spread(parts: NDArray[np.uint8]) -> int:
-    return int(np.ptp(parts, axis=(0, 1)).max())
+def _spread(image: Image.Image) -> int:
+    # Of the picture as it was decoded, since made smaller, it would lose the stars of a black sky.
+    extremes = cast(tuple[tuple[int, int], ...], image.getextrema())
+    return max(largest - smallest for smallest, largest in extremes)
 
 
 def _is_grey(image: Image.Image) -> bool:

@@ -11,8 +11,9 @@ from densekit.data.appearance import Appearance
 from densekit.data.perceptual_hash import bits_told, hashes
 from densekit.data.problems import Problem
 
-ONE_COLOUR = 8
-"""Greys, and tints of a part of a picture, that lie no further apart are one colour to the eye (79 or more)."""
+ONE_COLOUR = 3
+"""A picture of which no two pixels differ by more in red, green or blue is of one colour beyond doubt (tabletop:
+88 or more). JPEG makes no differences in one colour; a star of one pixel, decoded at an eighth, makes 4."""
 DARK = 64
 """A picture whose brightest parts are darker than this is too dark (116 or more)."""
 BRIGHT = 200
@@ -28,8 +29,7 @@ LEAST_SIDE = 64
 
 def poor_quality(path: Path, seen: Appearance) -> Problem | None:
     """Return the worst that is to be said of a picture's looks; None if there is nothing."""
-    contrast = seen.brightest - seen.darkest
-    if contrast <= ONE_COLOUR and seen.spread <= ONE_COLOUR:
+    if seen.spread <= ONE_COLOUR:
         return Problem.of("one-colour", path, "one colour all over")
     if seen.brightest < DARK:
         message = f"99 of 100 pixels have a brightness of {seen.brightest} of 255 or less"
