@@ -15,6 +15,17 @@ from densekit.errors import DataError, nearest
 _PACKAGE = Path(__file__).parent
 
 
+def real_path(path: Path) -> Path:
+    """Return where a path leads, absolute and without links; one that goes round in a circle stays as it is."""
+    return Path(os.path.realpath(path))  # Path.resolve raises RuntimeError in Python 3.11 and 3.12
+
+
+def name_of(folder: Path) -> str:
+    """Return a folder's own name, also where it is given as '.' or '..'; of the topmost one, its path."""
+    name = folder.name if folder.name not in ("", "..") else real_path(folder).name
+    return name or str(folder)
+
+
 @contextmanager
 def write_atomically(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
     r"""Open a file that appears under its name complete, or not at all.
@@ -28,7 +39,10 @@ def write_atomically(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
+    except OSError as error:  # which would name a hidden file that nobody has heard of
+        raise OSError(error.errno, error.strerror, str(path)) from None
     temporary = Path(name)
     try:
         with os.fdopen(handle, mode, **text) as file:  # type: ignore[call-overload]
@@ -77,6 +91,17 @@ def expanded(path: Path | str) -> Path:
         return Path(path).expanduser()
     except RuntimeError:
         return Path(path)
+
+
+def named(path: Path | str) -> Path:
+    """Return a path that somebody has given, `expanded`.
+
+    Raises:
+        DataError: it is empty, as an unset variable is in a shell; it is not taken for the present folder.
+    """
+    if not str(path).strip():
+        raise DataError("a name is empty: name a folder or a file; the present folder is '.'")
+    return expanded(path)
 
 
 def read_bytes(path: Path, at_most: int) -> bytes:

@@ -1,11 +1,15 @@
 """The clean copy holds what can be used, says what it lacks, and leaves the folder as it was."""
 
 import csv
+import os
+import shutil
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pictures import class_folders, dirty_folder, scene
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from densekit.data.clean_copy import write_clean_copy
 from densekit.data.doctor import diagnose
@@ -59,17 +63,115 @@ def test_the_manifest_says_what_is_missing_and_why(tmp_path: Path) -> None:
 def test_one_of_two_copies_stays_and_neither_of_two_labels(tmp_path: Path) -> None:
     root = class_folders(tmp_path / "data", {"train/cat": 3, "train/dog": 3, "val/cat": 2, "val/dog": 2})
     scene(seed=1).save(root / "train" / "cat" / "one.png")
-    scene(seed=1).save(root / "val" / "cat" / "the same.jpg", quality=70)
+    shutil.copy(root / "train" / "cat" / "one.png", root / "val" / "cat" / "the same.png")
     scene(seed=2).save(root / "train" / "cat" / "unclear.png")
-    scene(seed=2).resize((120, 90)).save(root / "train" / "dog" / "unclear.png")
+    shutil.copy(root / "train" / "cat" / "unclear.png", root / "train" / "dog" / "unclear.png")
     copy = write_clean_copy(diagnose(root), tmp_path / "clean")
     assert sorted(problem.path.relative_to(root).as_posix() for problem in copy.left_out) == [
         "train/cat/unclear.png",
         "train/dog/unclear.png",
-        "val/cat/the same.jpg",
+        "val/cat/the same.png",
     ]
     assert (tmp_path / "clean" / "train" / "cat" / "one.png").is_file()
     assert diagnose(tmp_path / "clean").ok
+
+
+def fixed_camera(root: Path) -> Path:
+    """One background, as a camera over a belt has it: the class is a small scratch."""
+    background = np.asarray(scene((256, 192), seed=3)).astype(np.int16)
+    generator = np.random.default_rng(0)
+    for name in ("good", "scratched"):
+        (root / name).mkdir(parents=True)
+        for number in range(6):
+            noisy = background + generator.normal(0, 4, background.shape)
+            image = Image.fromarray(noisy.clip(0, 255).astype(np.uint8))
+            if name == "scratched":
+                x, y = generator.integers(20, 120, 2).tolist()
+                ImageDraw.Draw(image).line((x, y, x + 40, y + 10), fill="red", width=5)
+            image.save(root / name / f"{number}.jpg", quality=92)
+    return root
+
+
+def test_pictures_that_look_alike_are_copied(tmp_path: Path) -> None:
+    root = fixed_camera(tmp_path / "belt")
+    diagnosis = diagnose(root)
+    assert {"near-duplicate", "near-label-conflict"} <= {problem.kind for problem in diagnosis.problems}
+    copy = write_clean_copy(diagnosis, tmp_path / "clean")
+    assert (copy.copied, copy.left_out) == (12, ())
+
+
+class TestWhatHasChanged:
+    """Copied is what the doctor saw, and as it was then."""
+
+    def test_what_has_changed_vanished_or_come_is_left_out_and_told(self, tmp_path: Path) -> None:
+        root = class_folders(tmp_path / "data", {"cat": 5, "dog": 3})
+        diagnosis = diagnose(root)
+        (root / "cat" / "late.jpg").write_bytes(b"nonsense")
+        shutil.copy(root / "cat" / "0.png", root / "dog" / "other label.png")
+        (root / "cat" / "1.png").write_bytes(b"")
+        (root / "cat" / "2.png").write_text("text")
+        (root / "cat" / "3.png").unlink()
+        copy = write_clean_copy(diagnosis, tmp_path / "clean")
+        told = {problem.path.relative_to(root).as_posix(): problem.kind for problem in copy.changed}
+        assert told == {
+            "cat/1.png": "corrupt-image",
+            "cat/2.png": "changed-file",
+            "cat/3.png": "missing-file",
+            "cat/late.jpg": "changed-file",
+            "dog/other label.png": "changed-file",
+        }
+        assert copy.left_out == copy.changed
+        expected = {"cat/0.png", "cat/4.png", "dog/0.png", "dog/1.png", "dog/2.png", "manifest.csv"}
+        assert files(tmp_path / "clean").keys() == expected
+        assert copy.copied == 5
+        manifest = (tmp_path / "clean" / "manifest.csv").read_text(encoding="utf-8")
+        assert "cat/2.png,changed-file,it has changed since the doctor looked at it," in manifest
+
+    def test_if_all_have_changed_nothing_is_written(self, tmp_path: Path) -> None:
+        root = class_folders(tmp_path / "data", {"cat": 1, "dog": 1})
+        diagnosis = diagnose(root)
+        for path in root.rglob("*.png"):
+            scene().save(path)
+        with pytest.raises(DataError, match=r"have changed meanwhile: let the doctor look"):
+            write_clean_copy(diagnosis, tmp_path / "clean")
+        assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+class TestAChoice:
+    """What is left out may be chosen."""
+
+    def test_it_takes_the_place_of_what_the_doctor_would_leave_out(self, tmp_path: Path) -> None:
+        root = class_folders(tmp_path / "data", {"cat": 3, "dog": 3})
+        shutil.copy(root / "cat" / "0.png", root / "cat" / "again.png")
+        (root / "dog" / "damaged.png").write_bytes(b"x")
+        chosen = [root / "cat" / "1.png", "dog/2.png"]
+        copy = write_clean_copy(diagnose(root), tmp_path / "clean", left_out=chosen)
+        assert {problem.path.relative_to(root).as_posix(): problem.kind for problem in copy.left_out} == {
+            "cat/1.png": "by-choice",
+            "dog/2.png": "by-choice",
+            "dog/damaged.png": "corrupt-image",
+        }
+        assert (tmp_path / "clean" / "cat" / "again.png").is_file()
+        assert copy.copied == 5
+
+    def test_a_folder_is_left_out_with_all_that_is_in_it(self, tmp_path: Path) -> None:
+        root = class_folders(tmp_path / "data", {"cat": 3, "dog": 3, "fox": 2})
+        assert write_clean_copy(diagnose(root), tmp_path / "clean", left_out=[root / "cat"]).copied == 5
+        assert not (tmp_path / "clean" / "cat").exists()
+
+    def test_the_reason_is_the_doctor_s(self, tmp_path: Path) -> None:
+        root = class_folders(tmp_path / "data", {"cat": 3, "dog": 3})
+        shutil.copy(root / "cat" / "0.png", root / "dog" / "copy.png")
+        (problem,) = write_clean_copy(diagnose(root), tmp_path / "clean", left_out=["cat/0.png"]).left_out
+        assert (problem.kind, problem.message) == (
+            "label-conflict",
+            "lies in another class as well, as copy.png",
+        )
+
+    def test_a_name_that_the_doctor_did_not_see_is_refused(self, tmp_path: Path) -> None:
+        root = class_folders(tmp_path / "data", {"cat": 3, "dog": 3})
+        with pytest.raises(DataError, match=r"cat/9.png is to be left out .* saw nothing of this name"):
+            write_clean_copy(diagnose(root), tmp_path / "clean", left_out=["cat/9.png"])
 
 
 def test_what_is_doubtful_is_copied(tmp_path: Path) -> None:
@@ -122,3 +224,68 @@ class TestTarget:
         with pytest.raises(OSError, match=r"No space left"):
             write_clean_copy(diagnosis, tmp_path / "clean")
         assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+    def test_nor_into_a_class_that_is_a_link(self, root: Path, tmp_path: Path) -> None:
+        (root / "cat").rename(tmp_path / "elsewhere")
+        (root / "cat").symlink_to(tmp_path / "elsewhere")
+        with pytest.raises(DataError, match=r"lies in .*data/cat, which is never changed"):
+            write_clean_copy(diagnose(root), tmp_path / "elsewhere" / "clean")
+        assert len(list((tmp_path / "elsewhere").iterdir())) == 2
+
+    @pytest.mark.parametrize("link", ["", "to it"])
+    def test_an_empty_folder_stays_the_folder_it_is(self, root: Path, tmp_path: Path, link: str) -> None:
+        """It may be a mount point, or one that somebody may write into but not replace."""
+        empty = tmp_path / "empty"
+        empty.mkdir()
+        before = empty.stat().st_ino
+        if link:
+            (tmp_path / link).symlink_to(empty)
+        write_clean_copy(diagnose(root), tmp_path / (link or "empty"))
+        assert empty.stat().st_ino == before
+        assert sorted(path.name for path in empty.iterdir()) == ["cat", "dog", "manifest.csv"]
+        assert {path.name for path in tmp_path.iterdir()} == {"data", "empty"} | ({link} - {""})
+
+    def test_the_present_folder_will_do(
+        self, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "here").mkdir()
+        monkeypatch.chdir(tmp_path / "here")
+        assert write_clean_copy(diagnose(root), ".").copied == 4
+        assert Path("cat/0.png").is_file()
+
+    def test_a_link_that_leads_nowhere_is_refused(self, root: Path, tmp_path: Path) -> None:
+        (tmp_path / "nowhere").symlink_to("not there")
+        (tmp_path / "a").symlink_to("b")
+        (tmp_path / "b").symlink_to("a")
+        for target in ("nowhere", "nowhere/clean", "a", "a/clean"):
+            with pytest.raises(DataError, match=r"which leads nowhere: name a folder"):
+                write_clean_copy(diagnose(root), tmp_path / target)
+
+    def test_a_full_disk_is_the_target_s(
+        self, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(source: Path, target: Path) -> None:
+            raise OSError(28, "No space left on device", str(source))
+
+        diagnosis = diagnose(root)
+        monkeypatch.setattr("shutil.copyfile", fail)
+        with pytest.raises(OSError, match=r"No space left") as caught:
+            write_clean_copy(diagnosis, tmp_path / "clean")
+        assert caught.value.filename == str(tmp_path / "clean")
+
+    def test_a_class_with_the_manifest_s_name_is_refused(self, tmp_path: Path) -> None:
+        root = class_folders(tmp_path / "data", {"manifest.csv": 2, "dog": 2})
+        with pytest.raises(DataError, match=r"give that class another name"):
+            write_clean_copy(diagnose(root), tmp_path / "clean")
+
+    def test_what_was_left_unfinished_long_ago_is_removed(self, root: Path, tmp_path: Path) -> None:
+        old, new, other = (tmp_path / f".clean.{name}.partial" for name in ("aaaa", "bbbb", "mine"))
+        for folder in (old, new):
+            (folder / "copy" / "cat").mkdir(parents=True)
+        other.mkdir()
+        (other / "mine.txt").write_text("mine")
+        for folder in (old, other):
+            os.utime(folder, (time.time() - 90_000,) * 2)
+        write_clean_copy(diagnose(root), tmp_path / "clean")
+        assert {path.name for path in tmp_path.iterdir()} == {"data", "clean", new.name, other.name}
+        assert (other / "mine.txt").read_text() == "mine"

@@ -272,6 +272,51 @@ class TestDoctor:
         assert "never changed" in answer.err
         assert not (pictures / "new").exists()
 
+    @pytest.mark.parametrize(
+        ("page", "copy"), [("clean/page.html", "clean"), ("new", "new"), ("new", "new/clean")]
+    )
+    def test_page_and_copy_one_in_the_other_are_refused_before_the_work(
+        self, densekit: Command, pictures: Path, tmp_path: Path, page: str, copy: str
+    ) -> None:
+        before = sorted(tmp_path.iterdir())
+        answer = densekit("doctor", pictures, "--html", tmp_path / page, "--write-clean", tmp_path / copy)
+        assert (answer.status, answer.out) == (2, "")
+        assert "one in the other: name a page outside of the copy" in answer.err
+        assert sorted(tmp_path.iterdir()) == before
+
+    @pytest.mark.parametrize("option", ["", "--html", "--write-clean"])
+    @pytest.mark.parametrize("name", ["~nobody-is-called-so/x", "loop/x", ""])
+    def test_a_name_that_leads_nowhere_is_one_message(
+        self,
+        densekit: Command,
+        pictures: Path,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        option: str,
+        name: str,
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "loop").symlink_to("loop")
+        before = sorted(tmp_path.iterdir())
+        answer = densekit("doctor", *([pictures, option, name] if option else [name]))
+        assert (answer.status, answer.out) == (2, "")
+        assert answer.err.startswith("densekit: ") and answer.err.count("\n") == 1
+        assert sorted(tmp_path.iterdir()) == before
+
+    def test_the_diagnosis_is_told_whatever_becomes_of_the_copy(
+        self, densekit: Command, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(source: Path, target: Path) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(source))
+
+        monkeypatch.setattr("shutil.copyfile", fail)
+        answer = densekit("doctor", pictures, "--write-clean", tmp_path / "clean")
+        assert answer.status == 2
+        assert "No problems found." in answer.out
+        assert answer.err == (
+            f"densekit: {tmp_path / 'clean'}: No space left on device. Free some space, or name another place\n"
+        )
+
 
 class TestWeightsAndParity:
     def test_the_embedded_weights_are_listed_and_verified(self, densekit: Command) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from densekit.data.folder import open_folder
 from densekit.data.loading import load_images
 from densekit.data.problems import KINDS, Problem
 from densekit.data.transforms import Preprocessing
-from densekit.errors import DataError
+from densekit.errors import ConfigError, DataError
+from densekit.words import is_plain
 
 
 def kinds(diagnosis: Diagnosis) -> dict[str, str]:
@@ -107,6 +109,16 @@ class TestFindings:
         with Image.open(picture) as image:
             assert image.format == "MPO"
         assert diagnose(tmp_path).ok
+
+    @pytest.mark.parametrize("workers", [0, -1])
+    def test_fewer_than_one_thread_are_refused(self, tmp_path: Path, workers: int) -> None:
+        class_folders(tmp_path, {"cat": 2, "dog": 2})
+        with pytest.raises(ConfigError, match=f"workers is {workers}: expected 1 or more"):
+            diagnose(tmp_path, workers=workers)
+
+    def test_an_empty_name_is_not_the_present_folder(self) -> None:
+        with pytest.raises(DataError, match="a name is empty"):
+            diagnose("")
 
     def test_the_answer_does_not_depend_on_the_number_of_threads(self, tmp_path: Path) -> None:
         root = dirty_folder(tmp_path)
@@ -201,6 +213,23 @@ class TestReport:
         lines = str(diagnose(tmp_path)).splitlines()
         assert lines[-1] == "  … and 37 more"
         assert lines[-2] == "  cat/09.jpg: the file is empty (0 bytes)"
+
+    def test_remedies_of_one_kind_are_a_group_each(self, tmp_path: Path) -> None:
+        class_folders(tmp_path, {"cat": 3, "dog": 2})
+        for index in range(6):
+            (tmp_path / "cat" / f"p{index}.{'heic' if index % 2 else 'psd'}").write_bytes(b"x")
+        groups = [line for line in str(diagnose(tmp_path)).splitlines() if line.startswith("error, ")]
+        assert len(groups) == len({problem.remedy for problem in diagnose(tmp_path).problems})
+
+    def test_a_name_does_nothing_to_a_terminal(self, tmp_path: Path) -> None:
+        inner = ["x\x1b[2Jy", os.fsdecode(b"z\xff")]
+        class_folders(
+            tmp_path, {f"{name}/{one}": 2 for name in ("a\x1b[31mred", "b\x1b[31m") for one in inner}
+        )
+        diagnosis = diagnose(tmp_path)
+        assert "nested-classes" in {problem.kind for problem in diagnosis.problems}
+        assert is_plain(str(diagnosis).replace("\n", ""))
+        assert all(is_plain(problem.message) for problem in diagnosis.problems)
 
     def test_errors_come_first(self, tmp_path: Path) -> None:
         severities = [problem.severity for problem in diagnose(dirty_folder(tmp_path)).problems]

@@ -1,5 +1,6 @@
 """The page stands alone, shows pictures with alt text, and is safe whatever a file is called."""
 
+import os
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -9,6 +10,7 @@ from pictures import class_folders, dirty_folder, scene
 
 from densekit.data.doctor import diagnose
 from densekit.data.doctor_page import PICTURES, write_page
+from densekit.data.image_files import FORMATS
 from densekit.errors import DataError
 
 OPEN = ("meta", "img", "br")  # elements without an end
@@ -124,3 +126,70 @@ def test_a_page_replaces_a_page_and_nothing_else(tmp_path: Path) -> None:
     )
     with pytest.raises(DataError, match="is no page of the doctor's"):
         write_page(diagnosis, another)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes in folders")
+def test_nor_does_it_replace_a_pipe(tmp_path: Path) -> None:
+    diagnosis = diagnose(class_folders(tmp_path / "data", {"cat": 2, "dog": 2}))
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match=r"is no file, but a pipe, socket or device"):
+        write_page(diagnosis, tmp_path / "pipe")
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_link_to_a_page_stays_a_link(tmp_path: Path) -> None:
+    root = class_folders(tmp_path / "data", {"cat": 2, "dog": 2})
+    page = write_page(diagnose(root), tmp_path / "page.html")
+    (tmp_path / "link.html").symlink_to("page.html")
+    (root / "cat" / "notes.txt").touch()
+    write_page(diagnose(root), tmp_path / "link.html")
+    assert (tmp_path / "link.html").is_symlink()
+    assert "notes.txt" in page.read_text(encoding="utf-8")
+
+
+def test_it_is_never_written_into_a_class_that_is_a_link(tmp_path: Path) -> None:
+    root = class_folders(tmp_path / "data", {"cat": 2, "dog": 2})
+    (root / "cat").rename(tmp_path / "elsewhere")
+    (root / "cat").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match=r"lies in .*data/cat, which is never changed"):
+        write_page(diagnose(root), tmp_path / "elsewhere" / "page.html")
+
+
+def test_a_name_that_nobody_has_and_a_circle_of_links_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    diagnosis = diagnose(class_folders(tmp_path / "data", {"cat": 2, "dog": 2}))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=r"nobody here is called 'nobody-is-called-so'"):
+        write_page(diagnosis, "~nobody-is-called-so/page.html")
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(DataError, match=r"which leads nowhere: name a file"):
+        write_page(diagnosis, tmp_path / "a" / "page.html")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "data"]
+
+
+def test_the_present_folder_has_its_name_in_the_title(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(class_folders(tmp_path / "data", {"cat": 2, "dog": 2}))
+    page = write_page(diagnose("."), tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "<title>What the doctor found in data</title>" in page
+    write_page(diagnose("."), tmp_path / "page.html")
+
+
+def test_what_looks_the_same_is_shown_beside_it(tmp_path: Path) -> None:
+    root = class_folders(tmp_path / "data", {"cat": 3, "dog": 3})
+    scene(seed=70).save(root / "cat" / "a.png")
+    scene(seed=70).resize((120, 90)).save(root / "cat" / "small.png")
+    alts = [image["alt"] or "" for image in page_of(root, tmp_path / "page.html").of("img")]
+    assert [alt.split(":")[0] for alt in alts] == ["cat/small.png", "cat/a.png, beside cat/small.png"]
+
+
+def test_remedies_of_one_kind_are_a_section_each(tmp_path: Path) -> None:
+    root = class_folders(tmp_path / "data", {"cat": 2, "dog": 2})
+    for number in range(6):
+        (root / "cat" / f"p{number}.{'heic' if number % 2 else 'psd'}").write_bytes(b"x")
+    page = page_of(root, tmp_path / "page.html")
+    expected = 1 if ".heic" in FORMATS else 2
+    assert len(page.of("section")) == expected

@@ -16,7 +16,8 @@ from densekit.data.transforms import Preprocessing
 from densekit.errors import DataError
 from densekit.files import read_json, sample_folder
 
-NOT_THERE = {"one-class-only", "missing-file"}  # the first excludes all others, the second no folder holds
+# The first excludes all others; no folder holds the others.
+NOT_THERE = {"one-class-only", "missing-file", "empty-folder", "changed-file", "by-choice"}
 
 
 @pytest.fixture(scope="module")
@@ -83,12 +84,13 @@ def test_loaders_and_doctor_agree_on_every_file(tmp_path: Path) -> None:
             assert (path in loaded) != bool({path, *path.parents} & left_out), path
 
 
-def test_the_clean_copy_of_it_has_no_errors_left(
+def test_the_clean_copy_of_it_has_no_errors_left_but_those_to_judge(
     messy: tuple[Path, dict[str, list[str]]], tmp_path: Path
 ) -> None:
     write_clean_copy(diagnose(messy[0]), tmp_path / "clean")
     remaining = {problem.kind for problem in diagnose(tmp_path / "clean").errors}
-    assert remaining <= {"class-mismatch"}  # of the class that is spelled wrongly: nobody else may rename it
+    # A class that is spelled wrongly, and pictures that only look the same: for these it takes somebody's eyes.
+    assert remaining <= {"class-mismatch", "near-leakage", "near-label-conflict"}
 
 
 def test_it_is_written_over_nothing(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from densekit.cli.output import (
     note,
     print_json,
 )
-from densekit.errors import ConfigError
+from densekit.errors import ConfigError, DataError
 from densekit.words import counted, percent, shown
 
 if TYPE_CHECKING:
@@ -138,26 +138,25 @@ def predict(
 
 
 def doctor(
-    folder: Annotated[Path, typer.Argument(help="The folder of images.")],
+    folder: Annotated[str, typer.Argument(help="The folder of images.")],
     html: Annotated[
-        Path | None, typer.Option(metavar="<file>", help="Write the report as a page with pictures as well.")
+        str | None, typer.Option(metavar="<file>", help="Write the report as a page with pictures as well.")
     ] = None,
     write_clean: Annotated[
-        Path | None,
+        str | None,
         typer.Option(metavar="<path>", help="Copy what can be used into this new folder, with a manifest."),
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Diagnose a folder of images; nothing in it is changed."""
-    from densekit.data.clean_copy import MANIFEST, check_target, write_clean_copy
+    from densekit.data.clean_copy import MANIFEST, write_clean_copy
     from densekit.data.doctor import diagnose
-    from densekit.data.doctor_page import check_page, write_page
+    from densekit.data.doctor_page import write_page
 
-    if html is not None:  # told before the work, not after it
-        check_page(html.expanduser(), folder.expanduser())
-    if write_clean is not None:
-        check_target(write_clean.expanduser(), folder.expanduser())
+    _check_targets(folder, html, write_clean)
     diagnosis = diagnose(folder, progress=in_terminal())
+    if not as_json:
+        print(diagnosis)  # whatever becomes of page and copy
     written: dict[str, Any] = {}
     if html is not None:
         written["html"] = shown(write_page(diagnosis, html))
@@ -168,11 +167,32 @@ def doctor(
         written["clean"] = {"folder": shown(clean.folder), "images": clean.copied, "left_out": left_out}
         where = shown(clean.folder)
         note(f"{clean.copied} images are copied to {where}; {MANIFEST} there says what is not, and why")
+        _note_skipped([problem.to_dict() for problem in clean.changed], "not copied:")
     if as_json:
         print_json({**diagnosis.to_dict(), **written})
-    else:
-        print(diagnosis)
     exit_unless(diagnosis.ok)
+
+
+def _check_targets(folder: str, html: str | None, write_clean: str | None) -> None:
+    """Refuse what can't be written, before the work and not after it."""
+    if html is None and write_clean is None:
+        return
+    from densekit.data.clean_copy import check_target
+    from densekit.data.doctor_page import check_page
+    from densekit.data.scan import scan_folder
+    from densekit.files import named, real_path
+
+    scan = scan_folder(folder)
+    if html is not None:
+        check_page(named(html), scan.root, scan.paths)
+    if write_clean is not None:
+        check_target(named(write_clean), scan.root, scan.paths)
+    if html is not None and write_clean is not None:
+        page, copy = real_path(named(html)), real_path(named(write_clean))
+        if page.is_relative_to(copy) or copy.is_relative_to(page):
+            raise DataError(
+                f"{html} and {write_clean} would lie one in the other: name a page outside of the copy"
+            )
 
 
 def parity(

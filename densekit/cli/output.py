@@ -12,13 +12,13 @@ from densekit.files import as_json
 from densekit.words import shown
 
 _REMEDIES = {
-    errno.ENOSPC: "Free some space, or name another place with --out; what was finished before is kept",
-    errno.EDQUOT: "Your share of the disk is used up: free some space, or name another place with --out",
-    errno.EROFS: "That place can only be read: name another one with --out",
+    errno.ENOSPC: "Free some space, or name another place",
+    errno.EDQUOT: "Your share of the disk is used up: free some space, or name another place",
+    errno.EROFS: "That place can only be read: name another one",
     errno.EACCES: "You may not read or write there: ask for permission, or name another place",
     errno.EPERM: "You may not do that there: ask for permission, or name another place",
     errno.ENAMETOOLONG: "The name is too long for this system: choose a shorter one",
-    errno.ENOENT: "It is not there any more: check the name, and that the present folder still exists",
+    errno.ENOENT: "Nothing is there, or not any more: check the name, and that the present folder still exists",
 }
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]

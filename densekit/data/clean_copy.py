@@ -1,29 +1,38 @@
 """A clean copy of a data folder: what can be used of it, and a list of what was left out and why.
 
 The folder itself stays as it is. Left out is what the loaders leave out, and what spoils a result without doubt:
-all but one of equal pictures, and both where one picture lies in two classes, since nobody knows which is right.
-What is merely doubtful, a dark picture or an odd size, is copied: it is for you to judge.
+all but one of equal files, and both where one file lies in two classes, since nobody knows which is right. What
+is merely doubtful, a dark picture, an odd size, one that looks like another, is copied: it is for you to judge.
+Copied is what the doctor has looked at, and as it was then: what has changed since is left out and told.
 """
 
 import csv
+import errno
+import hashlib
 import io
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 
 from densekit.data.doctor import Diagnosis
-from densekit.data.problems import Problem
+from densekit.data.image_files import judge
+from densekit.data.outside import check_outside
+from densekit.data.problems import Problem, name_below
 from densekit.data.scan import scan_folder
 from densekit.errors import DataError
-from densekit.files import write_text
+from densekit.files import named, real_path, write_text
 from densekit.words import shown
 
 MANIFEST = "manifest.csv"
 
-_CONFLICTS = ("label-conflict", "near-label-conflict")
-_LEFT_OUT = (*_CONFLICTS, "duplicate", "leakage", "near-duplicate", "near-leakage", "one-colour")
+_LEFT_OUT = ("label-conflict", "duplicate", "leakage", "one-colour")
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_ABANDONED = 24 * 3600  # seconds, after which nobody is writing an unfinished copy any more
 
 
 @dataclass(frozen=True)
@@ -34,91 +43,173 @@ class CleanCopy:
         folder: the copy.
         copied: number of images in it.
         left_out: what is not in it, and why.
+        changed: of these, what has changed, vanished or come since the doctor looked.
     """
 
     folder: Path
     copied: int
     left_out: tuple[Problem, ...]
+    changed: tuple[Problem, ...] = ()
 
 
-def check_target(target: Path, source: Path) -> None:
+def check_target(target: Path, root: Path, images: Iterable[Path]) -> None:
     """Make sure that a folder can be written without touching the source.
 
+    Args:
+        target: the folder for the copy.
+        root: the data folder.
+        images: its image files.
+
     Raises:
-        DataError: it holds something, is no folder, is the source, or lies in it.
+        DataError: it holds something, is no folder, lies in a folder of the source, or leads nowhere.
     """
-    real, kept = target.resolve(), source.resolve()
-    if real == kept or kept in real.parents:
-        raise DataError(f"{target} lies in {source}, which is never changed: name a folder outside of it")
+    check_outside(target, root, images, "a folder")
     if target.exists() and not target.is_dir():
         raise DataError(f"{target} is a file: name a new folder for the clean copy")
-    if target.is_dir() and any(target.iterdir()):
+    real = real_path(target)
+    if real.is_dir() and not set(real.iterdir()) <= set(_unfinished_copies(real, real.name)):
         raise DataError(f"{target} is not empty: name a new folder for the clean copy, or empty that one")
 
 
-def write_clean_copy(diagnosis: Diagnosis, target: Path | str) -> CleanCopy:
+def write_clean_copy(
+    diagnosis: Diagnosis, target: Path | str, left_out: Iterable[Path | str] | None = None
+) -> CleanCopy:
     """Copy what can be used of a data folder, and write manifest.csv beside it; all of it appears, or nothing.
 
     Args:
         diagnosis: what the doctor found in the folder.
         target: a new or empty folder; its images have the names that they have in the source.
+        left_out: pictures and folders to do without, as somebody has chosen them; what `left_out_of_a_copy` says
+            if not given. What can't be read is left out in any case.
 
     Raises:
-        DataError: the target can't be used (see `check_target`), or no image is left to copy.
+        DataError: the target can't be used (see `check_target`), no image is left to copy, a class has the
+            manifest's name, or something is to be left out that isn't there.
     """
-    target = Path(target).expanduser()
-    check_target(target, diagnosis.root)
-    left_out = left_out_of_a_copy(diagnosis)
-    images = _kept(diagnosis.root, {problem.path for problem in left_out})
+    target = named(target)
+    root = diagnosis.root
+    check_target(target, root, diagnosis.images)
+    if any(image.relative_to(root).parts[0] == MANIFEST for image in diagnosis.images):
+        raise DataError(
+            f"{root / MANIFEST} has the name of the list in a clean copy: give that class another name"
+        )
+    without = left_out_of_a_copy(diagnosis) if left_out is None else _as_chosen(diagnosis, left_out)
+    images = _but_for(diagnosis.images, without)
     if not images:
-        raise DataError(f"nothing of {diagnosis.root} can be used, so there is nothing to copy")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(
-        dir=target.parent, prefix=f".{target.name}.", suffix=".partial", ignore_cleanup_errors=True
-    ) as name:
-        unfinished = Path(name) / "copy"
-        for image in images:
-            copy = unfinished / image.relative_to(diagnosis.root)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(image, copy)
-        write_text(unfinished / MANIFEST, _manifest(diagnosis.root, left_out))
-        if target.is_dir():
-            target.rmdir()  # it is empty, or this fails
-        unfinished.rename(target)
-    return CleanCopy(target, len(images), left_out)
+        raise DataError(f"nothing of {root} can be used, so there is nothing to copy")
+    with _appearing(real_path(target)) as unfinished:
+        changed = (*_copied_but_for(images, diagnosis, unfinished), *_new(diagnosis))
+        copied = len(_but_for(images, changed))
+        if not copied:
+            raise DataError(f"all pictures of {root} have changed meanwhile: let the doctor look at it again")
+        write_text(unfinished / MANIFEST, _manifest(root, (*without, *changed)))
+    return CleanCopy(target, copied, (*without, *changed), changed)
 
 
 def left_out_of_a_copy(diagnosis: Diagnosis) -> tuple[Problem, ...]:
     """Return what a clean copy does without: one problem for each file or folder."""
-    return tuple(_left_out(diagnosis.problems))
-
-
-def _left_out(problems: Sequence[Problem]) -> Iterator[Problem]:
-    """Yield what is left out, each file once."""
-    seen: set[Path] = set()
-    for problem in (*problems, *_other_sides(problems)):
-        if (problem.left_out or problem.kind in _LEFT_OUT) and problem.path not in seen:
-            seen.add(problem.path)
-            yield problem
+    problems = (*diagnosis.problems, *_other_sides(diagnosis.problems))
+    return _once(problem for problem in problems if problem.left_out or problem.kind in _LEFT_OUT)
 
 
 def _other_sides(problems: Sequence[Problem]) -> Iterator[Problem]:
     """Yield for each picture in two classes the one that was met first: the doctor reports the later one."""
     for problem in problems:
-        if problem.kind in _CONFLICTS and problem.other:
+        if problem.kind == "label-conflict" and problem.other:
             message = f"lies in another class as well, as {shown(problem.path.name)}"
             yield Problem.of(problem.kind, problem.other, message, other=problem.path)
 
 
-def _kept(root: Path, left_out: set[Path]) -> list[Path]:
-    scan = scan_folder(root)
-    return [
-        path
-        for classes in scan.images.values()
-        for paths in classes.values()
-        for path in paths
-        if path not in left_out
-    ]
+def _once(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Return the first problem of each file."""
+    first: dict[Path, Problem] = {}
+    for problem in problems:
+        first.setdefault(problem.path, problem)
+    return tuple(first.values())
+
+
+def _as_chosen(diagnosis: Diagnosis, chosen: Iterable[Path | str]) -> tuple[Problem, ...]:
+    """Return what can't be used, and what somebody has chosen, with the reason that the doctor gave for it."""
+    root = diagnosis.root
+    told = {problem.path: problem for problem in (*diagnosis.problems, *left_out_of_a_copy(diagnosis))}
+    there = {place for image in diagnosis.images for place in (image, *image.parents)}
+    left = [problem for problem in diagnosis.problems if problem.left_out]
+    for name in chosen:
+        path = Path(name) if Path(name).is_relative_to(root) else root / name
+        if path not in told and path not in there:
+            raise DataError(
+                f"{name} is to be left out of the clean copy, but the doctor saw nothing of this name"
+            )
+        left.append(told.get(path) or Problem.of("by-choice", path, "somebody has chosen to leave it out"))
+    return _once(left)
+
+
+def _but_for(images: Iterable[Path], problems: Iterable[Problem]) -> list[Path]:
+    out = {problem.path for problem in problems}
+    return [image for image in images if out.isdisjoint((image, *image.parents))]
+
+
+def _copied_but_for(images: Iterable[Path], diagnosis: Diagnosis, folder: Path) -> Iterator[Problem]:
+    """Copy images, and yield those that are not any more what the doctor saw."""
+    for image in images:
+        copy = folder / image.relative_to(diagnosis.root)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if not image.exists() and not image.is_symlink():
+            yield Problem.of("missing-file", image, "it is not there any more")
+        elif problem := judge(image):
+            yield problem
+        else:
+            shutil.copyfile(image, copy)
+            with copy.open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() == diagnosis.images[image]:
+                    continue
+            yield Problem.of("changed-file", image, "it has changed since the doctor looked at it")
+        copy.unlink(missing_ok=True)
+
+
+def _new(diagnosis: Diagnosis) -> Iterator[Problem]:
+    known = {*diagnosis.images, *(problem.path for problem in diagnosis.problems)}
+    for path in scan_folder(diagnosis.root).paths:
+        if path not in known:
+            yield Problem.of("changed-file", path, "it was not there when the doctor looked")
+
+
+@contextmanager
+def _appearing(target: Path) -> Iterator[Path]:
+    """Make a folder of which all appears under the target's name at the end, or nothing.
+
+    An empty folder is filled where it is: it may be the present one, or a disk, which can't be replaced.
+    """
+    fills = target.is_dir()
+    place = target if fills else target.parent
+    place.mkdir(parents=True, exist_ok=True)
+    for leftover in _unfinished_copies(place, target.name):
+        if time.time() - leftover.stat().st_mtime > _ABANDONED:
+            shutil.rmtree(leftover, ignore_errors=True)
+    prefix = f".{target.name}."
+    try:
+        with tempfile.TemporaryDirectory(".partial", prefix, place, ignore_cleanup_errors=True) as name:
+            unfinished = Path(name) / "copy"
+            unfinished.mkdir()
+            yield unfinished
+            for entry in sorted(unfinished.iterdir()) if fills else ():
+                entry.rename(target / entry.name)
+            if not fills:
+                unfinished.rename(target)
+    except OSError as error:
+        hidden = str(error.filename).startswith(str(place / prefix))
+        if (
+            error.errno in _FULL or hidden
+        ):  # name what was asked for, no picture, and no folder nobody knows of
+            raise OSError(error.errno, error.strerror, str(target)) from error
+        raise
+
+
+def _unfinished_copies(place: Path, name: str) -> Iterator[Path]:
+    """Yield the folders in which copies to a target of this name are made, or were when they were stopped."""
+    for path in place.glob(f".{escape(name)}.*.partial"):
+        if path.is_dir() and not path.is_symlink() and {one.name for one in path.iterdir()} <= {"copy"}:
+            yield path
 
 
 def _manifest(root: Path, left_out: Sequence[Problem]) -> str:
@@ -126,6 +217,6 @@ def _manifest(root: Path, left_out: Sequence[Problem]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["left_out", "kind", "why", "other"])
     for problem in left_out:
-        other = shown(problem.other.relative_to(root)) if problem.other else ""
-        writer.writerow([shown(problem.path.relative_to(root)), problem.kind, problem.message, other])
+        other = name_below(problem.other, root) if problem.other else ""
+        writer.writerow([name_below(problem.path, root), problem.kind, problem.message, other])
     return text.getvalue()

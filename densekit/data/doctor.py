@@ -7,7 +7,7 @@ read. So what it reports as left out is exactly what training leaves out. Nothin
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -25,6 +25,7 @@ from densekit.data.problems import KINDS, Problem, name_below
 from densekit.data.quality import poor_quality
 from densekit.data.repeated import repeated
 from densekit.data.scan import Scan, scan_folder
+from densekit.errors import ConfigError
 from densekit.tables import text_table
 from densekit.threads import usable_cores
 from densekit.words import shown
@@ -48,6 +49,7 @@ class Diagnosis:
         counts: of each split ('train', 'val', 'test'; 'all' in a flat folder) and each class, the number of
             images that can be read.
         problems: errors first, each kind together.
+        images: the images that can be read, each with the SHA-256 of its bytes.
     """
 
     root: Path
@@ -55,6 +57,7 @@ class Diagnosis:
     classes: tuple[str, ...]
     counts: dict[str, dict[str, int]]
     problems: tuple[Problem, ...]
+    images: dict[Path, str] = field(default_factory=dict, repr=False)
 
     @property
     def ok(self) -> bool:
@@ -93,15 +96,19 @@ def diagnose(root: Path | str, workers: int | None = None, progress: bool = Fals
 
     Raises:
         DataError: the folder is missing, is a file, holds no images, or holds them in another order.
+        ConfigError: `workers` is below 1.
     """
+    workers = usable_cores() if workers is None else workers
+    if workers < 1:
+        raise ConfigError(f"workers is {workers}: expected 1 or more")
     scan = scan_folder(root)
-    workers = workers or usable_cores()
     places = list(_places(scan))
     examined = map_ahead(_examine, places, workers, ahead=8 * workers)
     findings = list(
         tqdm(examined, total=len(places), desc="doctor", unit="image", disable=not progress, file=sys.stderr)
     )
     readable = [finding.place for finding in findings if finding.content_hash]
+    images = {finding.place.path: finding.content_hash for finding in findings if finding.content_hash}
     problems = [
         *scan.problems,
         *(problem for finding in findings for problem in finding.problems),
@@ -111,8 +118,9 @@ def diagnose(root: Path | str, workers: int | None = None, progress: bool = Fals
         *_classes_lost(scan, readable),
     ]
     order = {kind: number for number, kind in enumerate(KINDS)}
-    problems.sort(key=lambda problem: (problem.severity, order[problem.kind], problem.path))
-    return Diagnosis(scan.root, scan.layout, scan.classes, _count(scan, readable), tuple(problems))
+    problems.sort(key=lambda problem: (problem.severity, order[problem.kind], problem.remedy, problem.path))
+    counts = _count(scan, readable)
+    return Diagnosis(scan.root, scan.layout, scan.classes, counts, tuple(problems), images)
 
 
 def _places(scan: Scan) -> Iterator[Place]:

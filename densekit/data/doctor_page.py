@@ -7,7 +7,7 @@ a file may be called anything, and what the page may load is nothing.
 import base64
 import html
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -16,9 +16,11 @@ from PIL import Image
 from densekit.data.decoding import Picture, read_and_use
 from densekit.data.doctor import Diagnosis
 from densekit.data.image_files import has_image_name
+from densekit.data.outside import check_outside
 from densekit.data.problems import KINDS, Problem, name_below
+from densekit.data.repeated import LOOKS_ALIKE
 from densekit.errors import DataError
-from densekit.files import write_text
+from densekit.files import name_of, named, real_path, write_text
 from densekit.words import counted, shown
 
 PICTURES = 24
@@ -38,16 +40,22 @@ h2.error { color: #a00; } h2.warning { color: #850; } code { font-size: 95%; }
 """
 
 
-def check_page(path: Path, source: Path) -> None:
+def check_page(path: Path, root: Path, images: Iterable[Path]) -> None:
     """Make sure that a page can be written without touching the data folder.
 
+    Args:
+        path: the file for the page.
+        root: the data folder.
+        images: its image files.
+
     Raises:
-        DataError: the file lies in the data folder, is a folder, or is there and is no such page.
+        DataError: the file lies in a folder of the source, is a folder, or is there and is no such page.
     """
-    if source.resolve() in path.resolve().parents:
-        raise DataError(f"{path} lies in {source}, which is never changed: name a file outside of it")
+    check_outside(path, root, images, "a file")
     if path.is_dir():
         raise DataError(f"{path} is a folder: name a file for the page, such as {path / 'doctor.html'}")
+    if path.exists() and not path.is_file():
+        raise DataError(f"{path} is no file, but a pipe, socket or device: name a file for the page")
     if path.is_file() and not _is_page(path):
         raise DataError(f"{path} is there already, and is no page of the doctor's: name another file")
 
@@ -64,14 +72,14 @@ def write_page(diagnosis: Diagnosis, path: Path | str) -> Path:
     Raises:
         DataError: the file can't be used (see `check_page`).
     """
-    path = Path(path).expanduser()
-    check_page(path, diagnosis.root)
-    write_text(path, "\n".join(_page(diagnosis)) + "\n")
+    path = named(path)
+    check_page(path, diagnosis.root, diagnosis.images)
+    write_text(real_path(path), "\n".join(_page(diagnosis)) + "\n")
     return path
 
 
 def _page(diagnosis: Diagnosis) -> Iterator[str]:
-    title = f"{_TITLE} {_text(diagnosis.root.name)}"
+    title = f"{_TITLE} {_text(name_of(diagnosis.root))}"
     yield '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -120,14 +128,28 @@ def _items(problems: Sequence[Problem], root: Path) -> Iterator[str]:
         else:
             pictures += 1
             alt = f"{name}: {_text(problem.message)}"
-            yield f'<li><img src="{source}" alt="{alt}">{told}</li>'
+            yield f'<li><img src="{source}" alt="{alt}">{_beside(problem, root)}{told}</li>'
+
+
+def _beside(problem: Problem, root: Path) -> str:
+    """Return the picture that one looks like, so that the two can be compared; of equal files one is enough."""
+    if problem.other is None or problem.kind not in LOOKS_ALIKE:
+        return ""
+    source = thumbnail_of(problem.other)
+    names = [html.escape(name_below(path, root), quote=True) for path in (problem.other, problem.path)]
+    return f'<img src="{source}" alt="{names[0]}, beside {names[1]}">' if source else ""
 
 
 def thumbnail(problem: Problem) -> str | None:
+    """Return a problem's picture as a data URL, small; None for what is no picture that can be read."""
+    return None if problem.kind in _NO_PIXELS else thumbnail_of(problem.path)
+
+
+def thumbnail_of(path: Path) -> str | None:
     """Return a picture as a data URL, small; None for what is no picture that can be read."""
-    if problem.kind in _NO_PIXELS or not has_image_name(problem.path) or not problem.path.is_file():
+    if not has_image_name(path) or not path.is_file():
         return None
-    answer = read_and_use(problem.path, _as_jpeg, enough=_SIDE)
+    answer = read_and_use(path, _as_jpeg, enough=_SIDE)
     return None if isinstance(answer, Problem) else answer
 
 

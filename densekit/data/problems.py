@@ -37,6 +37,7 @@ _LEFT_OUT_BY_MISTAKE = {
     "corrupt-image": ("damaged images", "Get the picture from its source again, or delete it."),
     "too-large-image": ("images too large to decode", "Scale the picture down, and use that."),
     "unreadable-format": ("formats that are not read", "Convert it to JPEG or PNG, and use that."),
+    "changed-file": ("files that were changed meanwhile", "Let the doctor look at the folder again."),
     "unnamed-image": ("images without an image's extension", "Add the extension to its name."),
     "link-to-classes": (
         "links to other classes",
@@ -59,6 +60,7 @@ _LEFT_OUT_RIGHTLY = {
     ),
     "empty-class": ("empty classes", "Put images into the folder, or delete it; until then it is no class."),
     "empty-folder": ("folders without a picture", "Name a folder with pictures in it, or the pictures."),
+    "by-choice": ("left out by choice", "Nothing is to be done, unless it was chosen by mistake."),
     "empty-split": ("empty splits", "Put class folders with images into it, or delete it."),
 }
 _USED_WRONGLY = {
@@ -180,7 +182,8 @@ class Problem:
         other: Path | None = None,
     ) -> "Problem":
         """Make a problem with its kind's remedy and severity, unless it's said otherwise."""
-        return cls(kind, path, message, remedy or KINDS[kind].remedy, severity or KINDS[kind].severity, other)
+        told = shown(message)  # which may have names in it
+        return cls(kind, path, told, remedy or KINDS[kind].remedy, severity or KINDS[kind].severity, other)
 
     @property
     def left_out(self) -> bool:

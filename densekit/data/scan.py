@@ -23,6 +23,7 @@ from densekit.data.layout import EXPECTED, Layout, find_layout
 from densekit.data.mistaken import alike, role_of
 from densekit.data.problems import Problem
 from densekit.errors import DataError, listed, nearest
+from densekit.files import named
 from densekit.words import shown
 
 
@@ -58,6 +59,11 @@ class Scan:
         return tuple(sorted(name for name, paths in self.images[self.learned_from].items() if paths))
 
     @property
+    def paths(self) -> tuple[Path, ...]:
+        """All image files."""
+        return tuple(path for classes in self.images.values() for paths in classes.values() for path in paths)
+
+    @property
     def learned_from(self) -> str:
         """The split that is learned from: 'train', or 'all' in a flat folder."""
         return "all" if self.layout == "flat" else "train"
@@ -73,7 +79,7 @@ def scan_folder(root: Path | str, to_learn: bool = True) -> Scan:
     Raises:
         DataError: the folder is missing, is a file, holds no images, or holds them in another order.
     """
-    layout = find_layout(Path(root).expanduser(), to_learn)
+    layout = find_layout(named(root), to_learn)
     problems = _problems_beside_splits(layout) if layout.kind == "split" else []
     images: dict[str, dict[str, tuple[Path, ...]]] = {}
     for split, folder in layout.splits.items():
