@@ -1,6 +1,8 @@
 """Which files are images, which folders are classes, and what is told about the rest."""
 
 import os
+import subprocess
+import sys
 import unicodedata
 from pathlib import Path
 
@@ -8,7 +10,9 @@ import pytest
 from pictures import DIRT_LEFT_OUT, class_folders, dirty_folder, save
 
 from densekit.data import image_files, scan
+from densekit.data.folder import open_folder
 from densekit.data.image_files import find_images, judge
+from densekit.data.mistaken import holds_images
 from densekit.data.problems import KINDS, Problem
 from densekit.data.scan import Scan, scan_folder
 from densekit.errors import DataError
@@ -126,6 +130,59 @@ class TestClasses:
             ("one-class-only", "error")
         ]
 
+    @pytest.mark.parametrize("inside", ["", "young"])
+    def test_a_link_to_another_class_is_told_and_no_class(self, tmp_path: Path, inside: str) -> None:
+        class_folders(tmp_path, {"ant": 2, "ant/young": 2, "bee": 2})
+        (tmp_path / "Ameise").symlink_to(Path("ant", inside))
+        scan = scan_folder(tmp_path)
+        assert scan.classes == ("ant", "bee")
+        (problem,) = scan.problems
+        assert (problem.kind, problem.path) == ("link-to-classes", tmp_path / "Ameise")
+        assert problem.message == f"a link to {Path('ant', inside)}, where the images of 'ant' are"
+
+    def test_of_two_links_to_one_folder_the_first_is_the_class(self, tmp_path: Path) -> None:
+        class_folders(tmp_path, {"elsewhere/insects": 2, "data/bee": 2})
+        for name in ("ant", "emmet"):
+            (tmp_path / "data" / name).symlink_to(tmp_path / "elsewhere" / "insects")
+        scan = scan_folder(tmp_path / "data")
+        assert scan.classes == ("ant", "bee")
+        assert kinds(scan) == {"emmet": "link-to-classes"}
+
+    def test_a_class_that_is_a_link_to_a_folder_elsewhere_is_a_class(self, tmp_path: Path) -> None:
+        class_folders(tmp_path, {"elsewhere": 2, "data/bee": 2, "data/.store": 2})
+        (tmp_path / "data" / "ant").symlink_to(tmp_path / "elsewhere")
+        (tmp_path / "data" / "wasp").symlink_to(".store")
+        assert scan_folder(tmp_path / "data").classes == ("ant", "bee", "wasp")
+
+    @pytest.mark.skipif(sys.platform == "darwin", reason="its file systems hold no such two names")
+    def test_one_name_stored_in_two_ways_is_one_class_and_told(self, tmp_path: Path) -> None:
+        two = [unicodedata.normalize(form, "café") for form in ("NFC", "NFD")]
+        class_folders(tmp_path, {two[0]: 2, two[1]: 2, "tea": 2})
+        scan = scan_folder(tmp_path)
+        assert (scan.classes, len(scan.images["all"][two[0]])) == ((two[0], "tea"), 4)
+        (problem,) = scan.problems
+        assert problem.kind == "twin-classes"
+        assert problem.path.is_dir()
+
+    def test_the_path_of_a_twin_is_as_it_is_stored(self, tmp_path: Path) -> None:
+        class_folders(tmp_path, {unicodedata.normalize("NFD", name): 2 for name in ("Café", "café")})
+        (problem,) = scan_folder(tmp_path).problems
+        assert problem.kind == "twin-classes"
+        assert problem.path.is_dir()
+
+    def test_folders_may_be_nested_deeper_than_python_s_stack(self, tmp_path: Path) -> None:
+        class_folders(tmp_path, {"cat": 2, "dog": 2})
+        folder = tmp_path / "cat"
+        try:
+            for _ in range(1100):
+                folder = folder / "d"
+                folder.mkdir()
+            assert not holds_images(tmp_path / "cat" / "d")
+            save(folder / "deep.png", seed=99)
+            assert len(scan_folder(tmp_path).images["all"]["cat"]) == 3
+        finally:
+            subprocess.run(["rm", "-r", str(tmp_path / "cat")], check=True)  # shutil can't, in Python 3.11
+
 
 class TestSplits:
     @pytest.mark.parametrize("val", ["val", "valid", "validation", "Val"])
@@ -177,6 +234,26 @@ class TestSplits:
             "train/outside.png": "misplaced-image",
         }
 
+    def test_a_class_called_train_beside_another_stops_a_training(self, tmp_path: Path) -> None:
+        class_folders(
+            tmp_path, {f"{name}": 2 for name in ("train/steam", "train/diesel", "bus/city", "bus/old")}
+        )
+        (problem,) = scan_folder(tmp_path).problems
+        assert (problem.kind, problem.severity, problem.path) == ("unused-folder", "error", tmp_path / "bus")
+        with pytest.raises(DataError, match=r"If 'train' is a class, give it another name"):
+            open_folder(tmp_path)
+
+    @pytest.mark.parametrize(
+        "beside", [{"val/a": 1, "val/b": 1, "bus/city": 2}, {"test1": 2}, {"unlabelled": 2}]
+    )
+    def test_beside_what_is_surely_train_it_is_a_warning(
+        self, tmp_path: Path, beside: dict[str, int]
+    ) -> None:
+        class_folders(tmp_path, {"train/a": 2, "train/b": 2, **beside})
+        (problem,) = scan_folder(tmp_path).problems
+        assert (problem.kind, problem.severity) == ("unused-folder", "warning")
+        assert open_folder(tmp_path).classes == ("a", "b")
+
 
 class TestAFolderThatIsNoDataFolder:
     """One clear error, which names the path, what was expected, and the nearest right thing."""
@@ -213,6 +290,9 @@ class TestAFolderThatIsNoDataFolder:
     def test_a_name_that_no_file_can_have(self, tmp_path: Path) -> None:
         with pytest.raises(DataError, match="can't be opened"):
             scan_folder(tmp_path / ("x" * 5000))
+        with pytest.raises(DataError) as caught:
+            scan_folder(tmp_path / ("x" * 300))
+        assert "may you read it" not in str(caught.value)
 
     @pytest.mark.parametrize("dirt", ["", ".DS_Store", "notes.txt", ".git/config"])
     def test_empty_but_for_dirt(self, tmp_path: Path, dirt: str) -> None:
@@ -238,6 +318,14 @@ class TestAFolderThatIsNoDataFolder:
         class_folders(tmp_path, {"cat": 1, "dog": 1})
         with pytest.raises(DataError, match=rf"name the folder above it: {tmp_path}$"):
             scan_folder(tmp_path / "cat")
+
+    def test_the_folder_of_one_class_where_one_stands(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class_folders(tmp_path, {"cat": 1, "dog": 1})
+        monkeypatch.chdir(tmp_path / "cat")
+        with pytest.raises(DataError, match=rf"If 'cat' is .* name the folder above it: {tmp_path}$"):
+            scan_folder(".")
 
     def test_images_in_train_without_class_folders(self, tmp_path: Path) -> None:
         class_folders(tmp_path, {"train": 2, "val": 2})

@@ -13,7 +13,7 @@ from densekit.tables import text_table
 from densekit.words import shown
 
 # What has to be put right first: labels would be wrong, or there would be nothing to tell apart.
-_STOPPING = ("class-mismatch", "one-class-only")
+_STOPPING = ("class-mismatch", "one-class-only", "unused-folder")
 
 
 @dataclass(frozen=True)

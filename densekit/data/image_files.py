@@ -71,7 +71,7 @@ def find_images(folder: Path, root: Path | None = None) -> tuple[list[Path], lis
     """
     images: list[Path] = []
     problems: list[Problem] = []
-    for path in _walk(folder, folder, root, problems, seen=set()):
+    for path in _walk(folder, root, problems):
         problem = judge(path)
         if problem is None:
             images.append(path)
@@ -160,26 +160,37 @@ def judge_link(path: Path) -> Problem | None:
     return None
 
 
-def _walk(
-    folder: Path, top: Path, root: Path | None, problems: list[Problem], seen: set[Path]
-) -> Iterator[Path]:
-    if (real := folder.resolve()) in seen:  # a link to a folder further up would lead round in circles
-        return
-    seen.add(real)
-    try:
-        folders, files = list_folder(folder)
-    except PermissionError:
-        problems.append(Problem.of("no-permission", folder, "the folder can't be opened"))
-        return
-    yield from files
-    for subfolder in folders:
-        if is_hidden_folder(subfolder):
-            problems.append(Problem.of("hidden-folder", subfolder, "a hidden folder"))
-        elif subfolder.is_symlink() and root is not None and _leads_out(subfolder, top, root):
-            message = f"a link to {shown(subfolder.readlink())}, where images of other classes are"
-            problems.append(Problem.of("link-to-classes", subfolder, message))
-        else:
-            yield from _walk(subfolder, top, root, problems, seen)
+def _walk(top: Path, root: Path | None, problems: list[Problem]) -> Iterator[Path]:
+    """Yield the files below a folder, at any depth."""
+    seen: set[tuple[int, int]] = set()
+    waiting = [top]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            status = folder.stat()
+            if (
+                real := (status.st_dev, status.st_ino)
+            ) in seen:  # a link further up would lead round in circles
+                continue
+            seen.add(real)
+            folders, files = list_folder(folder)
+        except PermissionError:
+            problems.append(Problem.of("no-permission", folder, "the folder can't be opened"))
+            continue
+        yield from files
+        inner = {subfolder: _judge_subfolder(subfolder, top, root) for subfolder in folders}
+        problems += filter(None, inner.values())
+        waiting += [subfolder for subfolder in reversed(folders) if inner[subfolder] is None]
+
+
+def _judge_subfolder(subfolder: Path, top: Path, root: Path | None) -> Problem | None:
+    """Say why a subfolder of a class is not looked into."""
+    if is_hidden_folder(subfolder):
+        return Problem.of("hidden-folder", subfolder, "a hidden folder")
+    if subfolder.is_symlink() and root is not None and _leads_out(subfolder, top, root):
+        message = f"a link to {shown(subfolder.readlink())}, where images of other classes are"
+        return Problem.of("link-to-classes", subfolder, message)
+    return None
 
 
 def _leads_out(link: Path, top: Path, root: Path) -> bool:

@@ -15,6 +15,7 @@ from typing import Literal
 from densekit.data.image_files import visible_folders
 from densekit.data.mistaken import has_images, why_no_classes, why_no_split
 from densekit.errors import DataError, listed
+from densekit.files import real_path
 
 EXPECTED = "expected DIR/<class>/<image>, or DIR/train/<class>/<image> and DIR/val/<class>/<image>"
 SPLITS = ("train", "val", "test")
@@ -80,7 +81,8 @@ def _require_folder(root: Path) -> None:
             next(root.iterdir(), None)
             return
     except OSError as error:
-        raise DataError(f"{root} can't be opened ({error.strerror}): may you read it?") from error
+        hint = ": may you read it?" if isinstance(error, PermissionError) else ""
+        raise DataError(f"{root} can't be opened ({error.strerror}){hint}") from error
     if root.exists():
         raise DataError(f"{root} is a file, but a folder of images is needed: {EXPECTED}")
     missing = root
@@ -104,9 +106,10 @@ def _no_class_folders(root: Path) -> str:
         return f"{root} holds no images: {EXPECTED}"
     problem = f"{root} holds images, but no class folders: {EXPECTED}"
     # Somebody may have named one class's folder, where the folder of all classes is meant.
-    siblings = [path for path in visible_folders(root.parent) if has_images(path)]
-    if len(siblings) > 1 and not _split_name(root):
-        return f"{problem}. If '{root.name}' is one of your classes, name the folder above it: {root.parent}"
+    own = root if root.name not in ("", "..") else real_path(root)
+    siblings = [path for path in visible_folders(own.parent) if has_images(path)]
+    if len(siblings) > 1 and not _split_name(own):
+        return f"{problem}. If '{own.name}' is one of your classes, name the folder above it: {own.parent}"
     return problem
 
 

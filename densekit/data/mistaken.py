@@ -54,7 +54,13 @@ def has_images(folder: Path) -> bool:
 
 def holds_images(folder: Path) -> bool:
     """Say whether images lie in a folder or anywhere below it."""
-    return any(_is_image(Path(place, name)) for place, _, names in os.walk(folder) for name in names)
+    waiting = [folder]  # no recursion, as os.walk has it in Python 3.11: folders may be nested very deep
+    while waiting:
+        place = waiting.pop()
+        if has_images(place):
+            return True
+        waiting += [inner for inner in visible_folders(place) if not inner.is_symlink()]
+    return False
 
 
 def why_no_classes(root: Path, folders: Sequence[Path]) -> str | None:

@@ -7,6 +7,7 @@ train/ and another in val/ where their folders differ. Here each of these is not
 
 import re
 import unicodedata
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -23,7 +24,7 @@ from densekit.data.layout import EXPECTED, Layout, find_layout
 from densekit.data.mistaken import alike, role_of
 from densekit.data.problems import Problem
 from densekit.errors import DataError, listed, nearest
-from densekit.files import named
+from densekit.files import named, real_path
 from densekit.words import shown
 
 
@@ -100,24 +101,42 @@ def _scan_split(folder: Path, problems: list[Problem]) -> dict[str, tuple[Path, 
     images: dict[str, tuple[Path, ...]] = {}
     folders, files = list_folder(folder)
     problems += _loose_files(files)
+    own = {real_path(one): one for one in folders if not one.is_symlink() and not is_hidden_folder(one)}
     for class_folder in folders:
         if is_hidden_folder(class_folder):
             problems.append(Problem.of("hidden-folder", class_folder, "a hidden folder among the classes"))
             continue
-        if class_folder.is_symlink() and class_folder.resolve() in (
-            folder.resolve(),
-            *folder.resolve().parents,
-        ):
-            message = f"a link to {shown(class_folder.readlink())}, where the classes themselves are"
+        if class_folder.is_symlink() and (where := _other_classes(class_folder, own)):
+            message = f"a link to {class_folder.readlink()}, where {where} are"
             problems.append(Problem.of("link-to-classes", class_folder, message))
             continue
+        own.setdefault(real_path(class_folder), class_folder)
         if (odd := odd_name(class_folder)) is not None:
             problems.append(odd)
         found, left_out = find_images(class_folder, folder)
         name = class_name(class_folder)
+        if name in images:
+            message = (
+                f"reads '{name}', as another folder does whose name is stored otherwise: they are one class"
+            )
+            problems.append(Problem.of("twin-classes", class_folder, message))
         images[name] = images.get(name, ()) + tuple(found)
         problems += left_out
     return images
+
+
+def _other_classes(link: Path, own: Mapping[Path, Path]) -> str:
+    """Say of a link among class folders whose images it leads to; nothing if they are a class of their own.
+
+    Args:
+        link: a folder.
+        own: the other class folders, by where they really are.
+    """
+    real, classes = real_path(link), real_path(link.parent)
+    if real in (classes, *classes.parents):
+        return "the classes themselves"
+    other = next((own[place] for place in (real, *real.parents) if place in own), None)
+    return f"the images of '{other.name}'" if other else ""
 
 
 def class_name(folder: Path) -> str:
@@ -145,9 +164,21 @@ def _problems_beside_splits(layout: Layout) -> list[Problem]:
         if is_hidden_folder(folder):
             problems.append(Problem.of("hidden-folder", folder, "a hidden folder"))
         elif folder not in layout.splits.values() and find_images(folder)[0]:
-            beside = " and ".join(f"{path.name}/" for path in layout.splits.values())
-            problems.append(Problem.of("unused-folder", folder, f"holds images, but lies beside {beside}"))
+            problems.append(_unused(folder, layout.splits))
     return problems
+
+
+def _unused(folder: Path, splits: Mapping[str, Path]) -> Problem:
+    """Say that a folder beside splits is not read; beside train/ alone, both may be classes: trains and buses."""
+    message = f"holds images, but lies beside {' and '.join(f'{path.name}/' for path in splits.values())}"
+    if list(splits) != ["train"] or role_of(folder.name):
+        return Problem.of("unused-folder", folder, message)
+    name = splits["train"].name
+    remedy = (
+        f"If '{name}' is a class, give it another name; if it is what to learn from, move the other away."
+    )
+    message += f", and nothing tells whether '{name}' is a class as well"
+    return Problem.of("unused-folder", folder, message, "error", remedy)
 
 
 def _class_problems(layout: Layout, images: dict[str, dict[str, tuple[Path, ...]]]) -> list[Problem]:
@@ -166,8 +197,8 @@ def _class_problems(layout: Layout, images: dict[str, dict[str, tuple[Path, ...]
         counts = {split: len(classes.get(name, ())) for split, classes in used.items()}
         there = {split: folders[split].get(name, layout.splits[split] / name) for split in used}
         problems += _problems_of_class(there, name, counts, known)
-    problems += _twins(layout, known, learned_from)
-    problems += _classes_in_classes(layout, learned_from)
+    problems += _twins(folders[learned_from], known)
+    problems += _classes_in_classes(folders.get(learned_from, {}), images[learned_from])
     if len(known) == 1:
         message = f"'{known[0]}' is the only class with images"
         problems.append(Problem.of("one-class-only", layout.splits[learned_from], message))
@@ -178,7 +209,7 @@ def _instead(split: str | None) -> str:
     return ", so that a share of train/ is held back to validate on" if split == "val" else ""
 
 
-def _twins(layout: Layout, known: list[str], split: str) -> list[Problem]:
+def _twins(folders: Mapping[str, Path], known: list[str]) -> list[Problem]:
     """Names that differ in letters' case, spaces and lines alone: one class, most likely, in two folders."""
     first: dict[str, str] = {}
     problems = []
@@ -186,12 +217,12 @@ def _twins(layout: Layout, known: list[str], split: str) -> list[Problem]:
         plain = re.sub(r"[\s_-]+", " ", name.casefold()).strip()
         if (other := first.setdefault(plain, name)) != name:
             message = f"the classes '{other}' and '{name}' are one and the same, but for how they are written"
-            problems.append(Problem.of("twin-classes", layout.splits[split] / name, message))
+            problems.append(Problem.of("twin-classes", folders[name], message))
     return problems
 
 
-def _classes_in_classes(layout: Layout, split: str) -> list[Problem]:
-    if (pair := alike(visible_folders(layout.splits[split]))) is None:
+def _classes_in_classes(folders: Mapping[str, Path], classes: Iterable[str]) -> list[Problem]:
+    if (pair := alike([folders[name] for name in classes if name in folders])) is None:
         return []
     first, second, names = pair
     message = f"holds {listed(names)}, as '{first.name}' does: are these the classes?"
