@@ -443,6 +443,16 @@ class TestSystem:
         assert f"densekit: /somewhere/config.yaml: {os.strerror(number)}" in answer.err
         assert told in answer.err
 
+    @pytest.mark.parametrize("option", ["--out", "--data"])
+    def test_links_that_lead_round_in_a_circle_are_told(
+        self, densekit: Command, training: list[str], option: str, tmp_path: Path
+    ) -> None:
+        (tmp_path / "loop").symlink_to("loop")
+        training[training.index(option) + 1] = str(tmp_path / "loop" / "x")
+        answer = densekit(*training)
+        assert answer.status == 2
+        assert answer.err.startswith("densekit: ")
+
     @pytest.mark.skipif(sys.platform == "win32", reason="Windows refuses it")
     def test_a_name_that_is_too_long_is_told(self, densekit: Command, training: list[str]) -> None:
         training[training.index("--out") + 1] = "x" * 400

@@ -10,7 +10,17 @@ from pathlib import Path
 import pytest
 
 from densekit.errors import DataError
-from densekit.files import bundled, cache_folder, expanded, remove_leftovers, sample_folder, write_atomically
+from densekit.files import (
+    bundled,
+    cache_folder,
+    expanded,
+    name_of,
+    named,
+    real_path,
+    remove_leftovers,
+    sample_folder,
+    write_atomically,
+)
 
 KILLED_IN_THE_MIDDLE = """
 import os, signal, sys
@@ -154,3 +164,30 @@ def test_a_tilde_is_the_home_folder_and_that_of_nobody_stays(monkeypatch: pytest
     assert expanded("~/pictures") == Path("/home/somebody/pictures")
     assert expanded(Path("pictures/~")) == Path("pictures/~")
     assert expanded("~nobody-is-called-so/pictures") == Path("~nobody-is-called-so/pictures")
+
+
+@pytest.mark.parametrize("empty", ["", " "])
+def test_an_empty_name_is_refused(empty: str) -> None:
+    with pytest.raises(DataError, match="a name is empty"):
+        named(empty)
+
+
+def test_a_circle_of_links_has_a_path_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    assert real_path(tmp_path / "a" / "x").is_relative_to(tmp_path)
+
+
+def test_the_present_folder_and_the_one_above_have_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "up" / "here").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "up" / "here")
+    assert [name_of(Path(one)) for one in (".", "..", "a/b", "/")] == ["here", "up", "b", "/"]
+
+
+def test_where_nothing_can_be_written_the_file_is_named_and_no_hidden_one(tmp_path: Path) -> None:
+    path = tmp_path / ("x" * 245)  # a name that may be, unlike that of the temporary file
+    with pytest.raises(OSError) as caught, write_atomically(path):
+        pass
+    assert caught.value.filename == str(path)

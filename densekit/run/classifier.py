@@ -26,7 +26,7 @@ from densekit.evaluation.outcome import Outcome
 from densekit.evaluation.report import Report
 from densekit.features.extraction import Progress, extract, features_of, open_store
 from densekit.features.extractor import Extractor
-from densekit.files import expanded, read_text
+from densekit.files import expanded, read_text, real_path
 from densekit.model.cut import CLASSIFIER
 from densekit.model.densenet import DenseNet
 from densekit.model.zoo import build
@@ -195,7 +195,7 @@ class Run:
         """Evaluate as `evaluate` does, with a progress bar if asked for; return everything that came out."""
         if data == "":
             raise DataError("the folder's name is empty: name a folder of images, or none for the run's own")
-        root = expanded(data).resolve() if data is not None else self.config.data.folder
+        root = real_path(expanded(data)) if data is not None else self.config.data.folder
         split, (samples, missing, moved) = self._samples(root, data is None, split)
         with tqdm(total=len(samples), unit="image", disable=not progress, file=sys.stderr) as bar:
             outcome = self.outcome_of(samples, bar.update)

@@ -8,7 +8,7 @@ from typing import Any
 
 from densekit.config import RunConfig
 from densekit.errors import ConfigError, one_line
-from densekit.files import expanded, write_atomically
+from densekit.files import expanded, real_path, write_atomically
 from densekit.run.remarks import remark_on_stderr
 from densekit.run.session import Session
 from densekit.run.trainer import resolve
@@ -78,7 +78,7 @@ def check_curve(path: Path, data: Path) -> None:
         ConfigError: the file is there already, is called something else than a picture, would lie among those
             that are learned from, or there is no place for it.
     """
-    if path.resolve().is_relative_to(data.resolve()):
+    if real_path(path).is_relative_to(real_path(data)):
         raise ConfigError(f"{path} lies among the pictures of {data}: name a file elsewhere for the curve")
     if path.is_dir():
         raise ConfigError(f"{path} is a folder: name a file for the curve, such as {path / 'curve.png'}")

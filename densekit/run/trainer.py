@@ -10,7 +10,7 @@ from densekit.config import RunConfig, load_config, read_overrides
 from densekit.config.effects import check_effect, named_in
 from densekit.config.yaml_text import read_yaml
 from densekit.errors import ConfigError
-from densekit.files import expanded
+from densekit.files import expanded, real_path
 from densekit.model.architectures import ARCHITECTURES
 from densekit.model.weights import WEIGHTS
 from densekit.run.classifier import Run, load_run
@@ -174,20 +174,20 @@ def _locked(team: Team, folder: Path) -> Iterator[None]:
 
 def check_place(out: Path, data: Path) -> None:
     """Refuse a run folder among the pictures: the next training would take its heat maps for a class."""
-    if out.resolve().is_relative_to(data.resolve()):
+    if real_path(out).is_relative_to(real_path(data)):
         raise ConfigError(
-            f"the run would be written to {out.resolve()}, among the pictures of {data}: name a folder elsewhere "
-            "with --out, or start from another folder"
+            f"the run would be written to {real_path(out)}, among the pictures of {data}: name a folder "
+            "elsewhere with --out, or start from another folder"
         )
 
 
 def _with_absolute_paths(config: RunConfig) -> RunConfig:
     """Make the paths absolute, so that the run can be used from every folder. Known names are no paths."""
-    absolute: dict[str, Any] = {"data.folder": str(expanded(config.data.folder).resolve())}
+    absolute: dict[str, Any] = {"data.folder": str(real_path(expanded(config.data.folder)))}
     for key, value, known in (
         ("model.weights", config.model.weights, WEIGHTS),
         ("model.architecture", config.model.architecture, ARCHITECTURES),
     ):
         if value not in known and expanded(value).is_file():
-            absolute[key] = str(expanded(value).resolve())
+            absolute[key] = str(real_path(expanded(value)))
     return config.with_overrides(absolute)
