@@ -1,13 +1,14 @@
 """What the doctor found, to look at: thumbnails by kind, each with a box to tick for what shall stay.
 
     view = doctor_view(diagnose("my_pictures"))
-    view.left_out            # what is not ticked, as paths
+    view.left_out                       # what is not ticked, as paths
+    view.write_clean_copy("my_copy")    # everything else, in a folder of its own
 
-Nothing is deleted, moved or written: the answer is a list. A clean copy is written by `densekit doctor DIR
---write-clean COPY`.
+Nothing is deleted or moved: the answer is a list, and a copy if you ask for one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import ipywidgets as widgets
 from IPython.display import display
 
-from densekit.data.clean_copy import left_out_of_a_copy
+from densekit.data.clean_copy import CleanCopy, left_out_of_a_copy, write_clean_copy
 from densekit.data.doctor import Diagnosis
 from densekit.data.doctor_page import PICTURES, thumbnail
 from densekit.data.problems import KINDS, Problem, name_below
@@ -27,6 +28,7 @@ class DoctorView:
     """A diagnosis with thumbnails, and what of it shall be left out.
 
     At first that is what `--write-clean` leaves out: what can't be read, and copies that would spoil a result.
+    A picture that is the same as another one stands beside it, and either of the two can be chosen.
 
     Args:
         diagnosis: what the doctor found.
@@ -38,6 +40,9 @@ class DoctorView:
         self._problems: dict[str, list[Problem]] = {}
         for problem in diagnosis.problems:
             self._problems.setdefault(problem.kind, []).append(problem)
+        self._known = {
+            path for problem in diagnosis.problems for path in (problem.path, problem.other) if path
+        }
         options = [(_title(kind, problems), kind) for kind, problems in self._problems.items()]
         self.kind = widgets.Dropdown(
             options=options or [("nothing was found", "")],
@@ -75,42 +80,73 @@ class DoctorView:
         Raises:
             DensekitError: no problem names this path.
         """
-        path = Path(path)
-        known = {problem.path for problem in self.diagnosis.problems}
-        if path not in known:
-            path = self.diagnosis.root / path
-        if path not in known:
-            raise DensekitError(f"no problem names {shown(path)}: it is used as it is")
+        path = self._found(Path(path))
         self._out = self._out - {path} if included else self._out | {path}
         if path in self.boxes and self.boxes[path].value != included:
             self.boxes[path].value = included
         self._tell()
 
+    def write_clean_copy(self, target: Path | str) -> CleanCopy:
+        """Copy everything but what is left out, and list that in manifest.csv beside it.
+
+        Args:
+            target: a new or empty folder.
+
+        Raises:
+            DataError: the target can't be used, or no image is left to copy.
+        """
+        chosen: dict[str, Any] = {"left_out": self.left_out}
+        return write_clean_copy(self.diagnosis, target, **chosen)
+
+    def _found(self, path: Path) -> Path:
+        """Return a path as the problems have it, where it may be given from the data folder on."""
+        for known in (path, self.diagnosis.root / path):
+            if known in self._known:
+                return known
+        raise DensekitError(f"no problem names {shown(path)}: it is used as it is")
+
     def _show(self) -> None:
         problems = self._problems.get(self.kind.value, [])
-        self.boxes = {}
-        self._remedy.value = f"<p>{escape(problems[0].remedy)}</p>" if problems else ""
+        remedies = {problem.remedy for problem in problems}
+        self._remedy.value = f"<p>{escape(remedies.pop())}</p>" if len(remedies) == 1 else ""
+        before, self.boxes = self._pictures.children, {}
         self._pictures.children = tuple(self._cards(problems))
+        for card in before:
+            _close(card)
         self._tell()
 
-    def _cards(self, problems: list[Problem]) -> Iterator[Any]:
+    def _cards(self, problems: Sequence[Problem]) -> Iterator[Any]:
+        are_alike = len({(problem.severity, problem.remedy) for problem in problems}) == 1
         for problem in problems[:PICTURES]:
-            source, name = thumbnail(problem), self._name(problem.path)
-            alt = f"{name}: {escape(problem.message)}"
-            picture = f'<img src="{source}" alt="{alt}" style="max-width: 100%">' if source else ""
-            words = f'<div style="overflow-wrap: anywhere; line-height: 1.3">{picture}<br>{alt}</div>'
-            box = widgets.Checkbox(
-                value=problem.path not in self._out,
-                description="use it",
-                indent=False,
-                layout=widgets.Layout(width="max-content"),
+            words = (
+                problem.message if are_alike else f"{problem.message} ({problem.severity}). {problem.remedy}"
             )
-            box.observe(lambda change, path=problem.path: self.include(path, change["new"]), names="value")
-            self.boxes[problem.path] = box
-            layout = widgets.Layout(width="180px", margin="4px 12px 4px 0")
-            yield widgets.VBox([widgets.HTML(words), box], layout=layout)
+            parts = [*self._picture(problem, words)]
+            if problem.other:
+                parts += self._picture(replace(problem, path=problem.other), "the other one")
+            yield widgets.VBox(parts, layout=widgets.Layout(width="180px", margin="4px 12px 4px 0"))
         if len(problems) > PICTURES:
             yield widgets.HTML(f"and {len(problems) - PICTURES} more: densekit doctor --html names them all")
+
+    def _picture(self, problem: Problem, words: str) -> Iterator[Any]:
+        """Yield a thumbnail with words, and the box that says whether it is used."""
+        source, alt = thumbnail(problem), f"{self._name(problem.path)}: {escape(shown(words))}"
+        picture = f'<img src="{source}" alt="{alt}" style="max-width: 100%">' if source else ""
+        yield widgets.HTML(f'<div style="overflow-wrap: anywhere; line-height: 1.3">{picture}<br>{alt}</div>')
+        if problem.path.exists() or problem.path.is_symlink():  # what is not there can't be used
+            if problem.path not in self.boxes:
+                self.boxes[problem.path] = self._box(problem.path)
+            yield self.boxes[problem.path]  # one box, wherever the picture stands
+
+    def _box(self, path: Path) -> Any:
+        box = widgets.Checkbox(
+            value=path not in self._out,
+            description="use it",
+            indent=False,
+            layout=widgets.Layout(width="max-content"),
+        )
+        box.observe(lambda change: self.include(path, change["new"]), names="value")
+        return box
 
     def _tell(self) -> None:
         names = "".join(f"<li>{self._name(path)}</li>" for path in self.left_out)
@@ -130,5 +166,16 @@ def doctor_view(diagnosis: Diagnosis) -> DoctorView:
     return DoctorView(diagnosis)
 
 
-def _title(kind: str, problems: list[Problem]) -> str:
-    return f"{problems[0].severity}: {KINDS[kind].title} ({len(problems)})"
+def _title(kind: str, problems: Sequence[Problem]) -> str:
+    severities = " or ".join(dict.fromkeys(problem.severity for problem in problems))
+    return f"{severities}: {KINDS[kind].title} ({len(problems)})"
+
+
+def _close(widget: Any) -> None:
+    """Close a widget with all that belongs to it: ipywidgets keeps, thumbnails and all, what nobody closes."""
+    for part in (*getattr(widget, "children", ()), widget.layout, getattr(widget, "style", None)):
+        if isinstance(part, widgets.DOMWidget):
+            _close(part)
+        elif part is not None:
+            part.close()
+    widget.close()

@@ -1,9 +1,11 @@
 """The doctor's findings as thumbnails to choose from: nothing on the disk is touched."""
 
 import hashlib
+import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from densekit.data.clean_copy import write_clean_copy
 from densekit.data.doctor import diagnose
@@ -31,8 +33,10 @@ def test_every_kind_can_be_chosen_and_nothing_is_touched(messy: Path) -> None:
 
     for kind in dict.fromkeys(problem.kind for problem in diagnosis.problems):
         view.show(kind)
-        count = sum(problem.kind == kind for problem in diagnosis.problems)
-        assert len(view.boxes) == min(count, PICTURES)
+        first = [problem for problem in diagnosis.problems if problem.kind == kind][:PICTURES]
+        assert len(view._pictures.children) == len(first)
+        named = {path for problem in first for path in (problem.path, problem.other) if path}
+        assert set(view.boxes) == {path for path in named if path.exists() or path.is_symlink()}
 
     assert tree(messy) == before
 
@@ -90,3 +94,75 @@ def test_names_are_escaped(pictures: Path) -> None:
 
     assert "<b>x" not in view._told.value
     assert "&lt;b&gt;x" in view._told.value
+
+
+def test_of_a_picture_in_two_classes_either_can_be_kept(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(pictures / "blue" / "00.png", pictures / "red" / "copy.png")
+    monkeypatch.chdir(pictures.parent)
+    root = Path(pictures.name)
+    view = doctor_view(diagnose(root))
+    view.show("label-conflict")
+    sides = [root / "blue" / "00.png", root / "red" / "copy.png"]
+    assert view.left_out == tuple(sides)
+    assert [view.boxes[path].value for path in sides] == [False, False]
+
+    view.include(sides[0])
+    assert view.left_out == (sides[1],)
+    view.boxes[sides[1]].value = True
+    assert view.left_out == ()
+
+    with pytest.raises(DensekitError, match=r"no problem names pictures/blue/nowhere\.png:"):
+        view.include(root / "blue" / "nowhere.png")
+
+
+def test_a_copy_stands_beside_what_it_is_a_copy_of(pictures: Path) -> None:
+    shutil.copy(pictures / "red" / "00.png", pictures / "red" / "copy.png")
+    view = doctor_view(diagnose(pictures))
+    view.show("duplicate")
+
+    (card,) = view._pictures.children
+    shown = [child.value for child in card.children if isinstance(child.value, str)]
+    assert len(shown) == 2 and all("<img src=" in words for words in shown)
+    assert "red/copy.png" in shown[0] and "red/00.png" in shown[1]
+    assert [view.boxes[pictures / "red" / name].value for name in ("copy.png", "00.png")] == [False, True]
+
+
+def test_each_picture_of_a_kind_has_its_own_remedy(pictures: Path) -> None:
+    (pictures / "red" / "a.psd").write_bytes(b"8BPS")
+    (pictures / "red" / "b.dcm").write_bytes(bytes(128) + b"DICM")
+    (pictures / "red" / "c.png").write_bytes(bytes(128) + b"DICM")  # told by its content, with its remedy
+    view = doctor_view(diagnose(pictures))
+    view.show("unreadable-format")
+
+    words = [card.children[0].value for card in view._pictures.children]
+    assert ["Convert it to JPEG or PNG" in each for each in words] == [True, True, False]
+    assert "Export it as PNG (pydicom does it)" in words[2]
+    assert "Convert" not in view._remedy.value
+
+
+def test_warnings_are_not_called_errors_and_what_is_not_there_has_no_box(tmp_path: Path) -> None:
+    for split, names in (("train", "abc"), ("val", "abd")):
+        for number, name in enumerate(names):
+            (tmp_path / split / name).mkdir(parents=True)
+            for index in range(2):
+                picture = Image.effect_noise((40, 40), 60 + number)
+                picture.save(tmp_path / split / name / f"{index}.png")
+    view = doctor_view(diagnose(tmp_path))
+    view.show("class-mismatch")
+
+    (title,) = [title for title, kind in view.kind.options if kind == "class-mismatch"]
+    assert title.startswith("error or warning: ")
+    assert set(view.boxes) == {tmp_path / "val" / "d"}
+
+
+def test_what_was_shown_before_is_closed(messy: Path) -> None:
+    view = doctor_view(diagnose(messy))
+    view.show("blurry")
+    (card,) = view._pictures.children
+    parts = [card, *card.children, card.layout, *(child.layout for child in card.children)]
+
+    view.show("one-colour")
+
+    assert all(part.comm is None for part in parts)
