@@ -15,6 +15,12 @@ from densekit.model.proof.planted import NORMS, PLANTED, Norms, PlantedBug, spec
 from densekit.plots.ladder import difference_ladder, first_red, rungs
 from densekit.widgets.explorer import Explorer, choice
 
+_HIDDEN = {
+    "BatchNorms": "Freshly made BatchNorms hide it: randomise them.",
+    "classifier": "A freshly made classifier hides it, since its bias is 0: randomise it.",
+    "": "Nothing that it computes differs.",
+}
+
 
 def hunt(
     bug: str = "newest first", predicted: str = "", norms: Norms = "randomised"
@@ -27,7 +33,7 @@ def hunt(
         norms: see `specimen`.
 
     Raises:
-        DensekitError: no such bug, or no such module.
+        DensekitError: no such bug, module or BatchNorms.
     """
     if bug not in PLANTED:
         raise DensekitError(f"no planted bug is called '{bug}': {nearest(bug, list(PLANTED))}")
@@ -57,7 +63,7 @@ class BugHunt(Explorer):
             {
                 "bug": choice("newest first", list(PLANTED), "bug"),
                 "predicted": choice("", {"…": "", **modules}, "first red rung"),
-                "norms": choice("randomised", NORMS, "BatchNorms"),
+                "norms": choice("randomised", NORMS, "BatchNorms and classifier"),
             },
             hunt,
         )
@@ -72,7 +78,7 @@ class BugHunt(Explorer):
 def _verdict(bug: PlantedBug, predicted: str, red: str | None) -> tuple[str, str]:
     """Return whether a prediction was right, and why."""
     if red is None:
-        return "All green, and the bug is there.", "Freshly made BatchNorms hide it: randomise them."
+        return "All green, and the bug is there.", _HIDDEN[bug.hidden_by]
     told = f"Yes: {red}." if predicted == red else f"You said {predicted}, it is {red}."
     reason = bug.reason
     if bug.look_at != red:

@@ -5,7 +5,9 @@ from functools import cache
 
 import pytest
 import torch
+from torch import nn
 
+from densekit.errors import DensekitError
 from densekit.model.architectures import DenseNetConfig
 from densekit.model.densenet import DenseNet
 from densekit.model.proof.parity import compare_networks, randomise
@@ -81,3 +83,23 @@ def test_the_specimen_is_the_same_each_time_and_leaves_the_random_state_alone():
 
     assert all(torch.equal(one[key], other[key]) for key in one)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("name", [name for name, bug in PLANTED.items() if bug.hidden])
+def test_what_hides_a_bug_is_what_it_names(name):
+    bug, fresh, randomised = PLANTED[name], specimen("freshly made"), specimen("randomised")
+    kinds = {"BatchNorms": nn.BatchNorm2d, "classifier": nn.Linear}
+    for changed, kind in kinds.items():
+        network = copy.deepcopy(fresh)
+        for one, other in zip(network.modules(), randomised.modules(), strict=True):
+            if isinstance(one, kind):
+                one.load_state_dict(other.state_dict())
+
+        apart = (bug(network)(IMAGES) - network(IMAGES)).abs().max().item()
+
+        assert (apart > 1e-9) == (changed == bug.hidden_by)
+
+
+def test_unknown_norms_are_refused():
+    with pytest.raises(DensekitError, match="no BatchNorms are called 'nope': known are"):
+        specimen("nope")

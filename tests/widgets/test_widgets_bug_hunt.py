@@ -79,3 +79,13 @@ def test_what_does_not_exist_is_refused():
         hunt("wrong epsilon")
     with pytest.raises(DensekitError, match="no module is called 'norm9'"):
         hunt("wrong eps", predicted="norm9")
+    with pytest.raises(DensekitError, match="no BatchNorms are called 'nope'"):
+        hunt("newest first", "features.norm0", "nope")
+
+
+def test_what_hides_a_bug_is_named():
+    assert (
+        "Freshly made BatchNorms hide it" in hunt("statistics left behind", "classifier", "freshly made")[1]
+    )
+    text = hunt("classifier without its bias", "classifier", "freshly made")[1]
+    assert "BatchNorms" not in text and "A freshly made classifier hides it" in text

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from densekit.errors import DensekitError, nearest
 from densekit.model.architectures import DenseNetConfig
 from densekit.model.densenet import DenseLayer, DenseNet, Transition
 from densekit.model.proof import mistakes
@@ -38,8 +39,8 @@ class PlantedBug:
         shows_at: the module whose output is the first to differ.
         look_at: the module whose own code is to blame: the same one, or the one that feeds it.
         reason: why it shows there and no earlier.
-        hidden: whether freshly made BatchNorms (gain 1, bias 0, mean 0, variance 1) and a fresh classifier hide
-            it: in evaluation mode, the logits agree up to rounding.
+        hidden_by: what hides it as long as it is freshly made, so that in evaluation mode the logits agree up to
+            rounding: 'BatchNorms' (gain 1, bias 0, mean 0, variance 1) or 'classifier' (bias 0); else empty.
         harmless: whether the logits agree with any weights.
         plant: puts it into a network, in place.
     """
@@ -51,8 +52,13 @@ class PlantedBug:
     look_at: str
     reason: str
     plant: Callable[[DenseNet], None]
-    hidden: bool = False
+    hidden_by: Literal["", "BatchNorms", "classifier"] = ""
     harmless: bool = False
+
+    @property
+    def hidden(self) -> bool:
+        """Whether a freshly made network hides it."""
+        return bool(self.hidden_by)
 
     def __call__(self, network: DenseNet) -> DenseNet:
         """Return a copy of the network with the mistake in it."""
@@ -130,7 +136,7 @@ _BUGS = (
         look_at="features.norm0",
         reason="Running mean and variance are buffers, not parameters: each norm still has 0 and 1.",
         plant=_statistics_left_behind,
-        hidden=True,
+        hidden_by="BatchNorms",
     ),
     PlantedBug(
         name="filled by position",
@@ -159,7 +165,7 @@ _BUGS = (
         reason="What comes from the stem has no negative values, so the first norm1 does not notice the ReLU "
         "before it; but what leaves the norm is not rectified any more.",
         plant=mistakes.written_as(mistakes.FirstReluBeforeNorm, instead_of=DenseLayer),
-        hidden=True,
+        hidden_by="BatchNorms",
     ),
     PlantedBug(
         name="border repeated",
@@ -226,7 +232,7 @@ _BUGS = (
         look_at="classifier",
         reason="Everything before it agrees, its input too: it is the classifier itself.",
         plant=_classifier_bias_dropped,
-        hidden=True,
+        hidden_by="classifier",
     ),
 )
 
@@ -242,10 +248,16 @@ def specimen(norms: Norms = "randomised", num_classes: int = 3, seed: int = 0) -
     """Return a good network to plant bugs in: one of everything, float64, so small that it takes milliseconds.
 
     Args:
-        norms: BatchNorms with random gains, biases and statistics; or as torch makes them.
+        norms: BatchNorms with random gains, biases and statistics, and a classifier with a random bias; or both
+            as torch and `DenseNet` make them.
         num_classes: outputs of its classifier.
         seed: of all weights.
+
+    Raises:
+        DensekitError: no such BatchNorms.
     """
+    if norms not in NORMS:
+        raise DensekitError(f"no BatchNorms are called '{norms}': {nearest(str(norms), NORMS)}")
     config = DenseNetConfig(growth_rate=4, block_config=(2, 2), num_init_features=8)
     with seeded(seed):
         network = DenseNet(config, num_classes).double().eval()
