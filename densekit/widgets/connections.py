@@ -4,6 +4,7 @@ from matplotlib.figure import Figure
 
 from densekit.plots.connections import KINDS, Kind, connection_diagram, connections
 from densekit.widgets.explorer import Explorer, choice, slider
+from densekit.words import counted
 
 
 def connections_and_channels(
@@ -26,7 +27,7 @@ def connections_and_channels(
     formula = f" = {layers} · {layers + 1} / 2" if kind == "dense" else ""
     lines = [
         f"connections             {len(arrows) - sums}{formula}"
-        + (f", and {sums} shortcuts" if sums else ""),
+        + (f", and {counted(sums, 'shortcut')}" if sums else ""),
         f"channels into layer 1…  {', '.join(map(str, into[:-1]))}",
         f"channels out            {into[-1]}",
     ]

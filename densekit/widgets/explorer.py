@@ -12,6 +12,7 @@ end at all.
 
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
+from numbers import Integral
 from typing import Any
 
 import ipywidgets as widgets
@@ -25,19 +26,34 @@ _MARGIN = "2px 24px 2px 2px"  # room before the next control
 _LABEL = {"description_width": "initial"}  # a label is never cut off, however long
 
 
-def slider(value: int | float, low: int | float, high: int | float, label: str, step: int | float = 1) -> Any:
+def slider(
+    value: int | float, low: int | float, high: int | float, label: str, step: int | float | None = None
+) -> Any:
     """Return a slider that reports when it is let go, so that slow drawings don't pile up.
 
-    With a `step` that is not a whole number, it is a slider of fractions.
+    If one of its numbers is no whole number, it is a slider of fractions.
+
+    Args:
+        value: at the start.
+        low: the smallest value.
+        high: the largest one.
+        label: stands before it.
+        step: from a value to the next one; if not given 1, or for fractions a hundredth of the way.
+
+    Raises:
+        DensekitError: the value does not lie between its ends.
     """
-    kind = (
-        widgets.IntSlider if all(isinstance(number, int) for number in (value, step)) else widgets.FloatSlider
-    )
+    if not low <= value <= high:
+        raise DensekitError(f"the slider '{label}' can't begin at {value}: it goes from {low} to {high}")
+    is_whole = all(isinstance(number, Integral) for number in (value, low, high, 1 if step is None else step))
+    kind, number = (widgets.IntSlider, int) if is_whole else (widgets.FloatSlider, float)
+    if step is None:
+        step = 1 if is_whole else (high - low) / 100
     return kind(
-        value=value,
-        min=low,
-        max=high,
-        step=step,
+        value=number(value),
+        min=number(low),
+        max=number(high),
+        step=number(step),
         description=label,
         continuous_update=False,
         style=_LABEL,
@@ -119,17 +135,22 @@ class Explorer:
         """Set controls, as a reader does who moves them, and draw once.
 
         Raises:
-            DensekitError: there is no such control, or it can't have that value. Whatever the drawing raises is
-                raised here, too.
+            DensekitError: there is no such control, or it can't have that value; then none is changed. Whatever
+                the drawing raises is raised here, too.
         """
         for name in values:
             if name not in self.controls:
                 raise DensekitError(f"no control is called '{name}': {nearest(name, list(self.controls))}")
+        before = self.values
         for control in self.controls.values():
             control.unobserve(self._changed, names="value")
         try:
             for name, value in values.items():
                 _set(name, self.controls[name], value)
+        except DensekitError:  # only the control itself knows what it takes, and it says so by being set
+            for name in values:
+                self.controls[name].value = before[name]
+            raise
         finally:
             for control in self.controls.values():
                 control.observe(self._changed, names="value")
@@ -173,6 +194,7 @@ def _set(name: str, control: Any, value: Any) -> None:
         raise DensekitError(f"{name} can't be {value!r}: {error}") from error
     if control.value != value:  # sliders keep within their ends without a word
         ends = f": it goes from {control.min} to {control.max}" if hasattr(control, "max") else ""
+        ends += " in whole numbers" if isinstance(control, widgets.IntSlider) else ""
         raise DensekitError(f"{name} can't be {value!r}{ends}")
 
 

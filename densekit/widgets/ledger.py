@@ -1,16 +1,19 @@
 """The live ledger: sliders for the numbers that make a DenseNet, over its channels, sizes and costs."""
 
+from math import gcd
 from typing import Any
 
 import ipywidgets as widgets
 from matplotlib.figure import Figure
 
+from densekit.errors import ConfigError, nearest
 from densekit.model.architectures import ARCHITECTURES, DenseNetConfig, read_architecture
 from densekit.model.proof.ledger import make_ledger
 from densekit.plots.network import ledger_overview
 from densekit.widgets.explorer import Explorer, choice, slider
 from densekit.words import percent
 
+_OWN = "a network of your own"
 _LARGEST_BLOCKS = (12, 24, 64, 48)  # layers: room for the four variants and some more
 
 
@@ -25,8 +28,10 @@ def ledger_view(
         drop_rate: probability of dropping a new feature while training, 0 ≤ p < 1.
 
     Raises:
-        ConfigError: nothing is left of images of this size.
+        ConfigError: nothing is left of images of this size, or no such probability.
     """
+    if not 0 <= drop_rate < 1:
+        raise ConfigError(f"drop_rate is {drop_rate}: expected 0 ≤ drop_rate < 1")
     config = config or DenseNetConfig()
     ledger = make_ledger(config, image_size, num_classes=0)
     text = f"{_headline(config)}\n\n{ledger}\n\n{_dropping(drop_rate)}"
@@ -36,20 +41,42 @@ def ledger_view(
 class LedgerExplorer(Explorer):
     """Sliders for growth rate, layers of four blocks, first features, bottleneck, dropout and image size.
 
-    The list `variant` moves them to one of the four networks of the paper.
+    The list `variant` moves them to one of the four networks of the paper, and says which one they stand at.
 
     Args:
         image_size: side of the images at the start, in pixels; it should be the one that a reader is told to use.
+
+    Raises:
+        ConfigError: nothing is left of images of this size.
     """
 
     def __init__(self, image_size: int = 224) -> None:
+        names = {name: name for name in ARCHITECTURES}
+        self.variant = choice("densenet121", {**names, _OWN: ""}, label="start from")
         super().__init__(_controls(image_size), _view_of_sliders)
-        self.variant = choice("densenet121", ARCHITECTURES, label="start from")
         self.variant.observe(self._start_again, names="value")
         self.view.children = (self.variant, *self.view.children)
 
+    def set(self, **values: Any) -> None:
+        """Set controls, and draw once; `variant` sets those that make one of the four networks.
+
+        Raises:
+            DensekitError: see `Explorer.set`.
+        """
+        if (variant := values.pop("variant", None)) is not None:
+            if variant not in ARCHITECTURES:
+                raise ConfigError(f"no network is called '{variant}': {nearest(str(variant), ARCHITECTURES)}")
+            values = {**_sliders_of(read_architecture(variant)), **values}
+        super().set(**values)
+
+    def redraw(self) -> None:
+        """Draw from the values that the controls have now; the list names their network."""
+        self.variant.value = _variant(_config(**self.values))
+        super().redraw()
+
     def _start_again(self, change: Any) -> None:
-        self.set(**_sliders_of(read_architecture(change["new"])))
+        if change["new"] not in ("", _variant(_config(**self.values))):  # a reader has chosen it
+            self.set(variant=change["new"])
 
 
 def _controls(image_size: int) -> dict[str, widgets.Widget]:
@@ -64,7 +91,14 @@ def _controls(image_size: int) -> dict[str, widgets.Widget]:
         "num_init_features": slider(start["num_init_features"], 8, 128, label="initial features", step=8),
         "bn_size": slider(start["bn_size"], 1, 8, label="bottleneck (bn_size)"),
         "drop_rate": slider(0.0, 0.0, 0.9, label="drop_rate", step=0.1),
-        "image_size": slider(min(max(image_size, 32), 320), 32, 320, label="image size", step=32),
+        # Ends and step are such that the reader can come back to where it begins.
+        "image_size": slider(
+            image_size,
+            min(image_size, 32),
+            max(image_size, 320),
+            label="image size",
+            step=gcd(image_size, 32),
+        ),
     }
 
 
@@ -77,12 +111,18 @@ def _sliders_of(config: DenseNetConfig) -> dict[str, int]:
     }
 
 
-def _view_of_sliders(
-    growth_rate: int, num_init_features: int, bn_size: int, drop_rate: float, image_size: int, **blocks: int
-) -> tuple[Figure, str]:
-    block_config = tuple(blocks[name] for name in _block_names())
-    config = DenseNetConfig(growth_rate, block_config, num_init_features, bn_size)
-    return ledger_view(config, image_size, round(drop_rate, 2))
+def _view_of_sliders(image_size: int, drop_rate: float, **shape: int) -> tuple[Figure, str]:
+    return ledger_view(_config(**shape), image_size, round(drop_rate, 2))
+
+
+def _config(growth_rate: int, num_init_features: int, bn_size: int, **others: int) -> DenseNetConfig:
+    block_config = tuple(others[name] for name in _block_names())
+    return DenseNetConfig(growth_rate, block_config, num_init_features, bn_size)
+
+
+def _variant(config: DenseNetConfig) -> str:
+    """Return the name of one of the four networks; empty for another one."""
+    return next((name for name in ARCHITECTURES if read_architecture(name) == config), "")
 
 
 def _block_names() -> list[str]:
@@ -90,10 +130,8 @@ def _block_names() -> list[str]:
 
 
 def _headline(config: DenseNetConfig) -> str:
-    same = [name for name in ARCHITECTURES if read_architecture(name) == config]
-    name = same[0] if same else "a network of your own"
     return (
-        f"{name}: growth_rate {config.growth_rate}, block_config {config.block_config}, "
+        f"{_variant(config) or _OWN}: growth_rate {config.growth_rate}, block_config {config.block_config}, "
         f"num_init_features {config.num_init_features}, bn_size {config.bn_size}\n"
         f"{config.depth} layers, embeddings of {config.num_features} numbers"
     )

@@ -36,3 +36,7 @@ def test_it_draws_at_every_end_of_its_controls(kind, layers, growth_rate):
     explorer.set(kind=kind, layers=layers, growth_rate=growth_rate, in_channels=256)
     assert explorer.error is None
     assert explorer.figure is not None
+
+
+def test_one_shortcut_is_one():
+    assert "connections             1, and 1 shortcut\n" in connections_and_channels(1, "residual")[1]

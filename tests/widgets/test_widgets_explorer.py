@@ -5,6 +5,7 @@ import io
 import re
 
 import ipywidgets as widgets
+import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
@@ -107,6 +108,7 @@ class TestMistakes:
         ("values", "message"),
         [
             ({"count": 99}, "count can't be 99: it goes from 1 to 9"),
+            ({"count": 3.7}, "count can't be 3.7: it goes from 1 to 9 in whole numbers"),
             ({"count": "many"}, "count can't be 'many'"),
             ({"kind": "tall"}, "kind can't be 'tall'"),
         ],
@@ -114,6 +116,18 @@ class TestMistakes:
     def test_a_value_that_a_control_can_not_have_is_refused(self, values, message):
         with pytest.raises(DensekitError, match=message):
             an_explorer().set(**values)
+
+    @pytest.mark.parametrize("refused", [{"count": 99}, {"count": 3.7}, {"count": None}, {"kind": "tall"}])
+    def test_after_a_refused_value_nothing_has_changed(self, refused):
+        explorer = an_explorer()
+        before, shown = explorer.values, words(explorer)
+        with pytest.raises(DensekitError):
+            explorer.set(**{"count": 7, "kind": "narrow"} | refused)
+        assert explorer.values == before
+        assert words(explorer) == shown
+
+        explorer.controls["count"].value = 2
+        assert "2 bars" in explorer.facts
 
     def test_what_can_not_be_shown_is_refused(self):
         with pytest.raises(DensekitError, match="can't show a float"):
@@ -133,3 +147,24 @@ def test_each_kind_of_control_has_its_label_and_value():
         "growth",
         "bias",
     ]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "kind"),
+    [
+        ({"value": 1, "low": 0.5, "high": 3, "step": 1}, widgets.FloatSlider),
+        ({"value": 0.5, "low": 0, "high": 1}, widgets.FloatSlider),
+        ({"value": np.int64(3), "low": 1, "high": 12}, widgets.IntSlider),
+    ],
+)
+def test_a_slider_begins_and_ends_where_it_is_told_to(numbers, kind):
+    made = slider(label="x", **numbers)
+    assert isinstance(made, kind)
+    assert (made.value, made.min, made.max) == (numbers["value"], numbers["low"], numbers["high"])
+    assert 0 < made.step <= (made.max - made.min) / 2
+
+
+@pytest.mark.parametrize("value", [0, 13, float("nan")])
+def test_a_slider_can_not_begin_beyond_its_ends(value):
+    with pytest.raises(DensekitError, match=r"the slider 'layers' can't begin at .*: it goes from 1 to 12"):
+        slider(value, 1, 12, label="layers")

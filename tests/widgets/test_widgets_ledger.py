@@ -79,6 +79,44 @@ def explorer_config(values: dict[str, int]) -> DenseNetConfig:
     return DenseNetConfig(values["growth_rate"], blocks, values["num_init_features"], values["bn_size"])
 
 
-@pytest.mark.parametrize(("asked", "shown"), [(128, 128), (16, 32), (900, 320)])
-def test_it_starts_with_the_image_size_that_is_asked_for(asked, shown):
-    assert LedgerExplorer(image_size=asked).values["image_size"] == shown
+@pytest.mark.parametrize("size", [30, 100, 128, 900])
+def test_it_starts_with_the_image_size_that_is_asked_for_and_can_come_back_to_it(size):
+    control = LedgerExplorer(image_size=size).controls["image_size"]
+    assert control.value == size
+    assert control.min <= size <= control.max
+    assert (size - control.min) % control.step == 0
+
+
+def test_it_can_not_start_with_too_small_images():
+    with pytest.raises(ConfigError, match="image_size is 16"):
+        LedgerExplorer(image_size=16)
+
+
+def test_the_list_says_which_network_the_sliders_stand_at():
+    explorer = LedgerExplorer()
+    calls, draw = [], explorer.draw
+    explorer.draw = lambda **values: calls.append(values) or draw(**values)
+    explorer.controls["growth_rate"].value = 12
+    assert explorer.variant.label == "a network of your own"
+
+    explorer.variant.value = "densenet121"
+    assert explorer.values["growth_rate"] == 32
+    explorer.controls["growth_rate"].value = 16
+    explorer.controls["growth_rate"].value = 32
+    assert explorer.variant.value == "densenet121"
+    assert len(calls) == 4  # once for each time that somebody moved something
+
+
+def test_a_variant_can_be_set_from_a_cell():
+    explorer = LedgerExplorer()
+    explorer.set(variant="densenet169", drop_rate=0.2)
+    assert explorer_config(explorer.values) == read_architecture("densenet169")
+    assert explorer.variant.value == "densenet169"
+    with pytest.raises(ConfigError, match=r"'densenet160': did you mean"):
+        explorer.set(variant="densenet160")
+
+
+@pytest.mark.parametrize("drop_rate", [-0.1, 1.0, 1.5])
+def test_a_probability_is_one(drop_rate):
+    with pytest.raises(ConfigError, match="expected 0 ≤ drop_rate < 1"):
+        ledger_view(drop_rate=drop_rate)
