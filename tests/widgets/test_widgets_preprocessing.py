@@ -1,13 +1,15 @@
 """The explorer of broken preprocessing: each control does what it says, and the network stays as it was."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
 
 from densekit.data.decoding import open_image
 from densekit.data.folder import open_folder
-from densekit.errors import ConfigError
+from densekit.data.scan import Sample
+from densekit.errors import ConfigError, DataError
 from densekit.files import sample_folder
 from densekit.model.architectures import DenseNetConfig
 from densekit.model.densenet import DenseNet
@@ -80,3 +82,47 @@ def test_without_a_front_end_the_function_says_the_same(pipeline):
     figure, text = pipeline.draw(size=64)
     assert text in preprocessing_explorer(pipeline).facts
     assert "64 px" in figure.alt_text
+
+
+def test_without_a_size_it_draws_the_one_of_the_head(pipeline):
+    assert pipeline.draw()[1] == pipeline.draw(size=64)[1]
+    assert "64 px" in pipeline.draw("left out, 0 to 1")[0].alt_text
+
+
+def test_a_last_picture_alone_is_measured_with_those_before_it(pipeline):
+    some = list(pipeline.samples)
+    pipeline.samples = [*some, *some, some[0]][:21]
+    assert len(pipeline.samples) == 21
+
+    preprocessing_explorer(pipeline).set(size=32, eval_mode=False)
+
+    pipeline = replace(pipeline, samples=some[:1])
+    with pytest.raises(DataError, match="train mode can't be measured with one picture"):
+        pipeline.measure(size=32, eval_mode=False)
+    assert pipeline.measure(size=32)[0] in (0.0, 1.0)
+
+
+def test_a_damaged_picture_is_left_out_and_told(pipeline, tmp_path):
+    whole = pipeline.draw()[1]
+    damaged = [tmp_path / f"{number}.png" for number in range(5)]
+    for path in damaged:
+        path.write_bytes(b"bad")
+    some = list(pipeline.samples)
+    mixed = [*some[:2], *(Sample(path, 3) for path in damaged), *some[2:]]
+    pipeline = replace(pipeline, samples=mixed)
+
+    text = preprocessing_explorer(pipeline).facts
+
+    assert whole in text
+    assert "left out, since they can't be read: 5 pictures" in text
+    assert "2.png: no image format" in text and "3.png" not in text and "and 2 more" in text
+
+
+@pytest.mark.parametrize("content", [None, b"bad"])
+def test_no_picture_at_all_is_told(pipeline, tmp_path, content):
+    samples = []
+    if content:
+        (tmp_path / "bad.png").write_bytes(content)
+        samples = [Sample(tmp_path / "bad.png", 0)]
+    with pytest.raises(DataError, match="there are no pictures to measure with: none"):
+        replace(pipeline, samples=samples).draw()
