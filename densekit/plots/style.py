@@ -107,7 +107,7 @@ def label_names(classes: Sequence[str], longest: int = 22) -> list[str]:
 
     Labels that would come out the same, long names or undrawable ones, get their class number in front.
     """
-    labels = [_shortened(drawable(name, number), longest) for number, name in enumerate(classes)]
+    labels = [shortened(drawable(name, number), longest) for number, name in enumerate(classes)]
     seen = Counter(labels)
     return [f"{number}: {label}" if seen[label] > 1 else label for number, label in enumerate(labels)]
 
@@ -139,7 +139,7 @@ def _drawable_character(letter: str) -> str:
     return ""
 
 
-def _shortened(label: str, longest: int) -> str:
+def shortened(label: str, longest: int) -> str:
     """Cut the middle out: names in one folder often differ only at their ends."""
     if len(label) <= longest:
         return label
