@@ -44,6 +44,7 @@ class DoctorView:
             path for problem in diagnosis.problems for path in (problem.path, problem.other) if path
         }
         options = [(_title(kind, problems), kind) for kind, problems in self._problems.items()]
+        self._unusable = {problem.path: problem for problem in diagnosis.problems if problem.left_out}
         self.kind = widgets.Dropdown(
             options=options or [("nothing was found", "")],
             description="Show",
@@ -78,9 +79,11 @@ class DoctorView:
         """Use what a problem names after all, or leave it out.
 
         Raises:
-            DensekitError: no problem names this path.
+            DensekitError: no problem names this path, or it can't be used.
         """
         path = self._found(Path(path))
+        if included and path in self._unusable:
+            raise DensekitError(f"it can't be used as it is: {self._unusable[path]}")
         self._out = self._out - {path} if included else self._out | {path}
         if path in self.boxes and self.boxes[path].value != included:
             self.boxes[path].value = included
@@ -142,6 +145,7 @@ class DoctorView:
         box = widgets.Checkbox(
             value=path not in self._out,
             description="use it",
+            disabled=path in self._unusable,
             indent=False,
             layout=widgets.Layout(width="max-content"),
         )
@@ -151,7 +155,8 @@ class DoctorView:
     def _tell(self) -> None:
         names = "".join(f"<li>{self._name(path)}</li>" for path in self.left_out)
         told = f"<b>{counted(len(self.left_out), 'file or folder', 'files and folders')} left out</b>"
-        self._told.value = f"{told}; nothing is changed on the disk.<ul>{names}</ul>"
+        copied = '<code>write_clean_copy("my_copy")</code> copies the rest'
+        self._told.value = f"{told}; nothing is changed on the disk, and {copied}.<ul>{names}</ul>"
 
     def _name(self, path: Path) -> str:
         """Return a path as HTML."""

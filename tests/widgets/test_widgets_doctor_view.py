@@ -166,3 +166,17 @@ def test_what_was_shown_before_is_closed(messy: Path) -> None:
     view.show("one-colour")
 
     assert all(part.comm is None for part in parts)
+
+
+def test_what_can_not_be_read_can_not_be_chosen(pictures: Path) -> None:
+    (pictures / "red" / "bad.png").write_bytes(b"nothing")
+    view = doctor_view(diagnose(pictures))
+    view.show("corrupt-image")
+    path = pictures / "red" / "bad.png"
+
+    assert view.boxes[path].disabled
+    with pytest.raises(
+        DensekitError, match=r"it can't be used as it is: .*bad\.png: no image format is recog"
+    ):
+        view.include(path)
+    assert view.left_out == (path,)
