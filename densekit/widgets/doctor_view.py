@@ -98,8 +98,7 @@ class DoctorView:
         Raises:
             DataError: the target can't be used, or no image is left to copy.
         """
-        chosen: dict[str, Any] = {"left_out": self.left_out}
-        return write_clean_copy(self.diagnosis, target, **chosen)
+        return write_clean_copy(self.diagnosis, target, left_out=self.left_out)
 
     def _found(self, path: Path) -> Path:
         """Return a path as the problems have it, where it may be given from the data folder on."""

@@ -505,8 +505,8 @@ for name, each in reports.items():
     print(f"{name}\n   shows at {shows}\n   look at  {look}")
 
 # %% [markdown]
-# Now hunt by yourself, among thirteen bugs. Choose one, predict the first red rung, and its ladder appears. Then set the
-# BatchNorms to *freshly made*: which bugs disappear? (One of the thirteen is no bug at all. We will meet it again.)
+# Now hunt by yourself, among thirteen bugs. Choose one, predict the first red rung, and its ladder appears. Then set
+# BatchNorms and classifier to *freshly made*: which bugs disappear? (One of the thirteen is no bug at all. We will meet it again.)
 
 # %% tags=["volatile"]
 from densekit.widgets.bug_hunt import bug_hunt

@@ -285,7 +285,8 @@ with reveal("kinds of errors in messy", len(kinds), quiet=True):
 # The folder comes with the truth about itself, so we can check the doctor, too. In a terminal it is called
 # `densekit doctor my_pictures`; with `--html report.html` it writes a page with the pictures.
 #
-# Below is the same as thumbnails. Choose a kind, and tick what you would use all the same. Nothing on the disk is touched.
+# Below is the same as thumbnails. Choose a kind, and tick what you would use all the same. Nothing on the disk is touched;
+# `view.write_clean_copy("my_copy")` would copy what is ticked, and everything that nothing is wrong with.
 
 # %% tags=["volatile"]
 from densekit.widgets.doctor_view import doctor_view

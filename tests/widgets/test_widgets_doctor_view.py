@@ -117,6 +117,16 @@ def test_of_a_picture_in_two_classes_either_can_be_kept(
         view.include(root / "blue" / "nowhere.png")
 
 
+def test_what_is_ticked_is_in_the_clean_copy_and_what_is_not_is_listed(pictures: Path) -> None:
+    shutil.copy(pictures / "blue" / "00.png", pictures / "red" / "copy.png")
+    view = doctor_view(diagnose(pictures))
+    view.include("blue/00.png")
+    clean = view.write_clean_copy(pictures.with_name("clean"))
+    assert (clean.folder / "blue" / "00.png").is_file()
+    assert not (clean.folder / "red" / "copy.png").exists()
+    assert "red/copy.png" in (clean.folder / "manifest.csv").read_text()
+
+
 def test_a_copy_stands_beside_what_it_is_a_copy_of(pictures: Path) -> None:
     shutil.copy(pictures / "red" / "00.png", pictures / "red" / "copy.png")
     view = doctor_view(diagnose(pictures))
