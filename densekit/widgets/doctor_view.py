@@ -27,8 +27,8 @@ from densekit.words import counted, shown
 class DoctorView:
     """A diagnosis with thumbnails, and what of it shall be left out.
 
-    At first that is what `--write-clean` leaves out: what can't be read, and copies that would spoil a result.
-    A picture that is the same as another one stands beside it, and either of the two can be chosen.
+    At first that is what `--write-clean` leaves out: what can't be read, and files that are there twice or in two
+    classes. A picture that is the same as another one stands beside it, and either of the two can be chosen.
 
     Args:
         diagnosis: what the doctor found.

@@ -305,7 +305,7 @@ for path in doctor_view(found).left_out[:8]:
 # ### Exercise 3: make the doctor content (15 min, medium)
 # Write `mend(folder)`. It gets a folder with three classes in `train` and `val`, in which something is damaged, something is a copy, and
 # something is misspelt. Afterwards `diagnose(folder).errors` is empty, and every good picture is still there. (The folder is a copy. On
-# your own, let the doctor write a clean copy and change nothing by hand.)
+# your own, let the doctor write a clean copy and change nothing by hand; only of pictures that look alike, you judge yourself.)
 
 
 # %%
