@@ -81,8 +81,15 @@ def _answer(
     if not seen:
         reasons = "\n".join(notes) or "no pictures were found"
         raise DensekitError(f"there is nothing to show: {reasons}")
-    captions = [_caption(each, names.get(each.path, each.path.name)) for each in seen]
+    called = names or _names_apart([each.path for each in seen])
+    captions = [_caption(each, called[each.path]) for each in seen]
     return _Answer(image_grid(list(seen.values()), captions, "What the classifier sees"), notes)
+
+
+def _names_apart(paths: Sequence[Path]) -> dict[Path, str]:
+    """Return the files' names; where several have the same one, as 'cat/0001.jpg', with their folders'."""
+    often = len({path.name for path in paths}) < len(paths)
+    return {path: f"{path.parent.name}/{path.name}" if often else path.name for path in paths}
 
 
 def _square(run: Run, path: Path) -> Image.Image | Problem:

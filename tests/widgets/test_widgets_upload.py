@@ -157,6 +157,13 @@ def test_whatever_stops_it_is_told_in_the_place_of_the_answer(run):
     assert html.startswith("<b>✗</b> the pictures can&#x27;t be answered ([Errno 17] File exists")
 
 
+def test_pictures_of_one_name_are_told_apart_by_their_folders(run, pictures):
+    same = [pictures / name / "00.png" for name in ("red", "blue")]
+    words = alt_text(answers(run, same))
+    assert "red/00.png" in words and "blue/00.png" in words
+    assert "red/00.png" not in alt_text(answers(run, same[:1]))
+
+
 def test_of_a_folder_the_first_pictures_are_classified_and_no_more(run, pictures, monkeypatch):
     for path in list((pictures / "red").iterdir()):
         shutil.copy(path, path.with_stem(f"{path.stem}_again"))
