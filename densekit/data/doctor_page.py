@@ -36,6 +36,8 @@ th:first-child, td:first-child { text-align: left; } thead { border-bottom: 1px 
 ul { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: 1rem; align-items: flex-start; }
 li { width: 10rem; overflow-wrap: anywhere; font-size: 85%; } li.text { width: 100%; }
 img { display: block; max-width: 100%; border: 1px solid #ccc; }
+li:has(img + img) { width: 21rem; }
+li:has(img + img) img { display: inline-block; width: 48%; margin-right: 1%; vertical-align: top; }
 h2.error { color: #a00; } h2.warning { color: #850; } code { font-size: 95%; }
 """
 
