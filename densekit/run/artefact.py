@@ -125,9 +125,10 @@ def load_artefact(path: Path | str) -> Artefact:
     try:
         shape = DenseNetConfig(**values["shape"])
         check_cut(shape, values["cut"])
-    except (ConfigError, TypeError) as error:
+        preprocessing = Preprocessing.from_dict(values["preprocessing"])
+    except (ConfigError, WeightsError, TypeError) as error:
         raise WeightsError(f"the classifier {path} can't be read: {error}") from error
-    classes, preprocessing = tuple(values["classes"]), Preprocessing.from_dict(values["preprocessing"])
+    classes = tuple(values["classes"])
     cut, backbone, architecture, weights = (
         values[key] for key in ("cut", "backbone_fingerprint", "architecture", "weights")
     )
