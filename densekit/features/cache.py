@@ -20,11 +20,8 @@ from densekit.errors import ConfigError
 from densekit.files import cache_folder, read_json, write_text
 
 _ABOUT = "about.json"
-_OURS = (
-    "*.safetensors",
-    ".*.partial",
-    _ABOUT,
-)  # in this order they go: what is left half deleted is a store still
+# In this order they go, so that what is left half deleted is a store still.
+_OURS = ("*.safetensors", ".*.partial", _ABOUT)
 _NAME = re.compile("[0-9a-f]{32}")
 _DEFAULT_GB = 5.0
 _GB = 10**9

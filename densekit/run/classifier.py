@@ -26,7 +26,7 @@ from densekit.evaluation.outcome import Outcome
 from densekit.evaluation.report import Report
 from densekit.features.extraction import Progress, extract, features_of, open_store
 from densekit.features.extractor import Extractor
-from densekit.files import expanded, read_text, real_path
+from densekit.files import expanded, named, read_text, real_path
 from densekit.model.cut import CLASSIFIER
 from densekit.model.densenet import DenseNet
 from densekit.model.zoo import build
@@ -34,7 +34,7 @@ from densekit.run.artefact import Artefact, attach, load_artefact, whole_network
 from densekit.run.folder import EVALUATION, HEAD, HISTORY, MODEL, SPLIT, Split, read_config
 from densekit.run.held_back import HeldBack, held_back
 from densekit.run.metrics import read_metrics
-from densekit.run.predictions import Predictions, found, named, ranked
+from densekit.run.predictions import Predictions, as_paths, found, ranked
 from densekit.run.reports import report_folder
 from densekit.training.validation import predict_logits
 from densekit.words import shown
@@ -153,7 +153,7 @@ class Run:
         """
         if not isinstance(top, int) or isinstance(top, bool) or top < 1:
             raise DataError(f"top is {top!r}: expected 1 or more classes to name for each picture")
-        return ranked(self.look_at(named(images)), top)
+        return ranked(self.look_at(as_paths(images)), top)
 
     def look_at(self, images: Sequence[Path]) -> Outcome:
         """Classify pictures of which no class is known (their labels are 0); nothing is kept of them."""
@@ -193,9 +193,7 @@ class Run:
         self, data: Path | str | None = None, split: str | None = None, progress: bool = False
     ) -> Evaluation:
         """Evaluate as `evaluate` does, with a progress bar if asked for; return everything that came out."""
-        if data == "":
-            raise DataError("the folder's name is empty: name a folder of images, or none for the run's own")
-        root = real_path(expanded(data)) if data is not None else self.config.data.folder
+        root = real_path(named(data)) if data is not None else self.config.data.folder
         split, (samples, missing, moved) = self._samples(root, data is None, split)
         with tqdm(total=len(samples), unit="image", disable=not progress, file=sys.stderr) as bar:
             outcome = self.outcome_of(samples, bar.update)

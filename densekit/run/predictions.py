@@ -9,7 +9,7 @@ from densekit.data.image_files import find_images
 from densekit.data.problems import Problem
 from densekit.errors import DataError
 from densekit.evaluation.outcome import Outcome
-from densekit.files import expanded
+from densekit.files import named
 from densekit.words import percent, shown
 
 
@@ -37,7 +37,7 @@ class Predictions:
         return "\n".join(map(str, (*self.made, *self.skipped)))
 
 
-def named(images: object) -> list[Path]:
+def as_paths(images: object) -> list[Path]:
     """Return the names of pictures as paths, from one or several.
 
     Raises:
@@ -51,9 +51,7 @@ def named(images: object) -> list[Path]:
                 f"a picture is given as {type(name).__name__}: expected the name of a file, or of a folder of "
                 "pictures; save what is in memory as a PNG first"
             )
-        if name == "":
-            raise DataError("a picture's name is empty: name a file, or a folder of pictures")
-    return [expanded(name) for name in names]
+    return [named(name) for name in names]
 
 
 def found(paths: Iterable[Path]) -> tuple[list[Path], list[Problem]]:

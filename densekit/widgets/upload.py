@@ -25,7 +25,7 @@ from densekit.plots import alt_text, describe, image_grid
 from densekit.plots.described import img
 from densekit.plots.style import drawn_text, shortened, styled
 from densekit.run.classifier import Run
-from densekit.run.predictions import Prediction, Predictions, found, named
+from densekit.run.predictions import Prediction, Predictions, as_paths, found
 from densekit.words import percent, shown
 
 _MOST = 20
@@ -49,7 +49,7 @@ def answers(run: Run, pictures: Path | str | Sequence[Path | str]) -> Figure:
         DataError: what is given names no file.
         DensekitError: none of the pictures can be read; the message says why.
     """
-    paths, problems = found(named(pictures))
+    paths, problems = found(as_paths(pictures))
     meant = [problem for problem in problems if problem.kind not in _NOT_MEANT or not paths]
     answer = _answer(run, paths[:_MOST], meant, total=len(paths))
     return _with_notes(answer.figure, answer.notes)
