@@ -30,6 +30,7 @@ from densekit.files import write_atomically
 from densekit.model.architectures import read_architecture
 from densekit.model.state_dicts import check_fit, read_weights_file
 from densekit.training.team import Team
+from workshop.distillation.adapters import fit_adapters
 from workshop.distillation.cache import open_cache
 from workshop.distillation.distil import (
     Classroom,
@@ -142,6 +143,8 @@ def _begun(plan: Plan, room: Classroom) -> State:
         room.team.average([filters])  # no process may begin with others, not even by rounding
     state = new_state(config, room.teacher, plan.recipe, room.compute, first_weights, filters, room.team)
     measure_standards(state, room)
+    if first_weights is not None:
+        fit_adapters(state, room)
     return state
 
 

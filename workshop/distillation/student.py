@@ -95,8 +95,8 @@ class Student(nn.Module):
         every = self.network.features.modules()
         return [one.weight for one in every if isinstance(one, nn.Conv2d) and one is not first]
 
-    def forward(self, images: Tensor) -> Answer:
-        """Look at normalised images, (N, 3, S, S), once, and answer all that is asked."""
+    def maps(self, images: Tensor) -> list[Tensor]:
+        """Look at normalised images, (N, 3, S, S); return what the adapters are given, from fine to coarse."""
         taps = []
         x = images
         stages: Any = self.network.features
@@ -108,10 +108,14 @@ class Student(nn.Module):
                 x = pool(conv(x))
             else:
                 x = stage(x)
-        last = F.relu(x)  # (N, 1024, S / 32, S / 32)
-        maps = [adapter(tap) for adapter, tap in zip(self.adapters, [*taps, last], strict=True)]
+        return [*taps, F.relu(x)]  # the last one: (N, 1024, S / 32, S / 32)
+
+    def forward(self, images: Tensor) -> Answer:
+        """Look at normalised images, (N, 3, S, S), once, and answer all that is asked."""
+        taps = self.maps(images)
+        maps = [adapter(tap) for adapter, tap in zip(self.adapters, taps, strict=True)]
         with torch.autocast(images.device.type, enabled=False):
-            embeddings = last.float().mean(dim=(2, 3))  # (N, 1024)
+            embeddings = taps[-1].float().mean(dim=(2, 3))  # (N, 1024)
             return Answer(maps, self.project(embeddings), self.network.classifier(embeddings))
 
 
@@ -140,7 +144,7 @@ def compare(answer: Answer, lesson: Lesson, standards: Standards, recipe: Recipe
     """
     pairs = list(enumerate(zip(answer.maps, lesson.maps, strict=True)))
     of_maps = [
-        F.smooth_l1_loss(mine.float(), _on_grid_of(mine, standards(theirs, number)))
+        F.smooth_l1_loss(mine.float(), on_grid_of(mine, standards(theirs, number)))
         for number, (mine, theirs) in pairs[-recipe.compared_maps :]
     ]
     wanted = standards(lesson.features, len(lesson.maps) - 1)
@@ -152,7 +156,7 @@ def compare(answer: Answer, lesson: Lesson, standards: Standards, recipe: Recipe
     return Losses(torch.stack(of_maps).sum(), (1 - cosine).mean(), divergence * recipe.temperature)
 
 
-def _on_grid_of(mine: Tensor, theirs: Tensor) -> Tensor:
+def on_grid_of(mine: Tensor, theirs: Tensor) -> Tensor:
     """Return the teacher's maps with as many positions as the student's."""
     height, width = mine.shape[-2:]
     if theirs.shape[-2:] == (height, width):
