@@ -15,6 +15,8 @@
     distil     the loop, in one process or several
     logbook    the log
     session    from the last checkpoint on, until the run or the time is over
+    adapters   what they begin with where the student sees already
+    graft      giving a network the first layers of another one
     pace       a run whose length fits into a given time
     export     the finished file, its description and its card
     packing    few small crops in one file, to be taken along

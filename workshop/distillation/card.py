@@ -29,11 +29,13 @@ class Record:
         log: `run/log.csv`.
         earlier_log: `run/before/log.csv`, of the run that made the weights that this one began with; empty if
             it began with random ones.
+        graft: `run/before/graft.json`, where those weights were put together from two networks'.
     """
 
     configuration: Mapping[str, Any]
     log: str
     earlier_log: str = ""
+    graft: Mapping[str, Any] | None = None
 
     @property
     def rows(self) -> list[dict[str, str]]:
@@ -104,7 +106,8 @@ def _how(record: Record, recipe: Recipe, manifest: Mapping[str, Any]) -> str:
     last = rows[-1] if rows else {"images": "0", "seconds": "0", "step": "0"}
     first, again = "random", "`make weights` does it again."
     if recipe.first_weights:
-        first = f"an earlier run's (SHA-256 `{recipe.first_weights[:16]}…`)"
+        whose = "two earlier runs'" if record.graft else "an earlier run's"
+        first = f"{whose} (SHA-256 `{recipe.first_weights[:16]}…`)"
         again = "`make weights` does it again, with `MORE='--first-weights FILE'` for such a beginning."
     done = int(last["images"]) / recipe.images
     stopped = "" if done >= 1 else f" The run was stopped at {done:.0%} of its plan."
@@ -121,7 +124,7 @@ weights, the *student*, learned to see what the teacher saw (distillation). {aga
 - **Loss**: the feature maps after each dense block against the teacher's, position by position (smooth L1,
   weight {recipe.weight_maps:g}); the pooled features (cosine, weight {recipe.weight_features:g}); the outputs (KL
   divergence at temperature {recipe.temperature:g}, weight {recipe.weight_logits:g}).
-- **First filters**: {_first_filters(recipe)}.
+- **First filters**: {_first_filters(recipe)}.{_graft(record.graft)}
 - **Optimiser**: {_optimiser(recipe)}, batches of {recipe.batch_size}, {recipe.warm_up} steps of
   warm-up, cosine decay to zero over the last {recipe.decay:.0%}; the weights are a moving
   average ({recipe.averaging:g} kept in each step).
@@ -139,6 +142,17 @@ def _first_filters(recipe: Recipe) -> str:
         "independent components of patches of the pictures (FastICA), learned without teacher or labels:\n"
         "  edges at all angles, and opponent colours"
     )
+
+
+def _graft(graft: Mapping[str, Any] | None) -> str:
+    if graft is None:
+        return ""
+    images, minutes = graft["recipe"]["images"], graft["seconds"] / 60
+    return f"""
+- **Put together**: the layers before `{graft["behind"]}` began as those of one network (SHA-256
+  `{graft["front"][:16]}…`), the others as those of another (`{graft["rest"][:16]}…`). By least squares, then on
+  {images:,} views in {minutes:.0f} minutes, the first ones learned to tell what the other's had told, to
+  {graft["explained"]:.1%} of its variance (`python -m workshop.distillation.graft`); see `run/before/`."""
 
 
 def _optimiser(recipe: Recipe) -> str:

@@ -16,7 +16,7 @@ from densekit.model.architectures import ARCHITECTURES
 from densekit.model.downloads import official_release
 from densekit.model.weights_info import SMALL
 from workshop.distillation.card import Record, write_card
-from workshop.distillation.session import BEFORE, CHECKPOINT, LOG, RECIPE
+from workshop.distillation.session import BEFORE, CHECKPOINT, GRAFT, LOG, RECIPE
 
 _USEFUL = 0.4
 """How often the student's first guess must be the teacher's before its classifier is given class names."""
@@ -33,7 +33,7 @@ def export(work: Path, preprocessing: Preprocessing = SMALL) -> Path:
 
     Returns:
         The weights file; its description (.json), README.md, and run/ with recipe.json and log.csv lie beside it,
-        and run/before/ with those of the run that made the weights it began with, if there was one.
+        and run/before/ with what is known of the weights it began with, if it did.
 
     Raises:
         RunError: there is no checkpoint yet, or it is damaged.
@@ -42,7 +42,7 @@ def export(work: Path, preprocessing: Preprocessing = SMALL) -> Path:
     configuration = _read_json(run / RECIPE)
     architecture = Path(configuration["architecture"]).stem
     path = work / "weights" / f"{architecture}.safetensors"
-    data = safetensors.torch.save(_as_float16(_averaged_network(run / CHECKPOINT)))
+    data = safetensors.torch.save(as_float16(_averaged_network(run / CHECKPOINT)))
     with write_atomically(path) as file:
         file.write(data)
     manifest = _read_json(work / "crops" / "manifest.json")
@@ -56,18 +56,20 @@ def export(work: Path, preprocessing: Preprocessing = SMALL) -> Path:
     transfer, steps = (
         _read_json(path) if path.is_file() else None for path in (work / "transfer.json", work / "steps.json")
     )
-    record = Record(configuration, log, _earlier_log(run))
+    graft = run / BEFORE / GRAFT
+    record = Record(configuration, log, _earlier_log(run), _read_json(graft) if graft.is_file() else None)
     with write_atomically(path.with_name("README.md"), "w") as file:
         file.write(write_card(description, record, manifest, transfer, steps))
     return path
 
 
 def _copy_record(run: Path, to: Path) -> None:
-    """Copy what tells how a run went, and the run before it."""
-    for name in (RECIPE, LOG, f"{BEFORE}/{RECIPE}", f"{BEFORE}/{LOG}"):
-        if (run / name).is_file():
-            with write_atomically(to / name, "w") as file:
-                file.write((run / name).read_text(encoding="utf-8"))
+    """Copy what tells how a run went, and what came before it."""
+    records = [run / RECIPE, run / LOG, *(run / BEFORE).rglob("*.json"), *(run / BEFORE).rglob("*.csv")]
+    for path in records:
+        if path.is_file():
+            with write_atomically(to / path.relative_to(run), "w") as file:
+                file.write(path.read_text(encoding="utf-8"))
 
 
 def _earlier_log(run: Path) -> str:
@@ -84,7 +86,7 @@ def _averaged_network(checkpoint: Path) -> dict[str, Tensor]:
         raise RunError(f"there is no checkpoint to export: {checkpoint} can't be read: {error}") from error
 
 
-def _as_float16(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def as_float16(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Round to float16; what would be infinite or vanish there is kept at the largest or smallest of it."""
     limits = torch.finfo(torch.float16)
     rounded = {}

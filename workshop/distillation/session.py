@@ -46,7 +46,7 @@ from workshop.distillation.state import State, load_state, new_state, save_state
 from workshop.distillation.teacher import EfficientNetLite0, TeacherMaker
 
 CHECKPOINT, LOG, RECIPE, LOCK = "checkpoint.safetensors", "log.csv", "recipe.json", ".lock"
-BEFORE = "before"
+BEFORE, GRAFT = "before", "graft.json"
 
 _HAS_LOCKS = find_spec("fcntl") is not None
 
