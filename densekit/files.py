@@ -26,6 +26,12 @@ def name_of(folder: Path) -> str:
     return name or str(folder)
 
 
+def place_without_room(path: Path) -> Path | None:
+    """Return what is in the way of a new file or folder: a place above it that takes none; None if nothing is."""
+    there = next(one for one in path.absolute().parents if os.path.lexists(one))
+    return None if there.is_dir() and os.access(there, os.W_OK) else there
+
+
 @contextmanager
 def write_atomically(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
     r"""Open a file that appears under its name complete, or not at all.

@@ -83,6 +83,18 @@ class TestTraining:
         assert "left out" in answer.err
         assert "00.png" in answer.err
 
+    @pytest.mark.filterwarnings("default")
+    def test_a_cache_that_takes_nothing_is_told_in_one_plain_line(
+        self, densekit: Command, training: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "taken").write_text("a file")
+        monkeypatch.setenv("DENSEKIT_CACHE", str(tmp_path / "taken"))
+        answer = densekit(*training)
+        assert answer.status == 0
+        (told,) = [line for line in answer.err.splitlines() if "can't be kept" in line]
+        assert told.startswith("densekit: features can't be kept in ")
+        assert "UserWarning" not in answer.err and "warnings.warn" not in answer.err
+
     def test_resuming_a_complete_run_tells_it_again(
         self, densekit: Command, training: list[str], tmp_path: Path
     ) -> None:
@@ -195,6 +207,21 @@ class TestUsingARun:
         assert (answer.status, answer.out) == (2, "")
         assert "name is empty" in answer.err
 
+    @pytest.mark.parametrize("address", ["https://example.org/red.png", "HTTP://example.org/red.png"])
+    def test_an_address_is_not_taken_for_a_file(self, densekit: Command, run: Path, address: str) -> None:
+        answer = densekit("predict", run, address)
+        assert answer.status == 2
+        assert f"{address} is an address, and nothing is fetched from there" in answer.err
+
+    def test_a_bar_counts_every_picture_read_or_not(
+        self, densekit: Command, run: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (pictures / "red" / "00.png").write_bytes(b"no picture")
+        monkeypatch.setattr("densekit.cli.classifier.in_terminal", lambda: True)
+        answer = densekit("predict", run, pictures / "red")
+        assert answer.out.count("\n") == 11
+        assert "12/12" in answer.err
+
     def test_whoever_stops_it_is_told_so(
         self, densekit: Command, run: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -284,6 +311,23 @@ class TestDoctor:
         assert "one in the other: name a page outside of the copy" in answer.err
         assert sorted(tmp_path.iterdir()) == before
 
+    @pytest.mark.parametrize("option", ["--html", "--write-clean"])
+    def test_a_place_that_takes_nothing_is_refused_before_the_work(
+        self, densekit: Command, pictures: Path, tmp_path: Path, option: str
+    ) -> None:
+        (tmp_path / "taken").write_text("a file")
+        answer = densekit("doctor", pictures, option, tmp_path / "taken" / "new")
+        assert (answer.status, answer.out) == (2, "")
+        assert f"can be made in {tmp_path / 'taken'}: name another place" in answer.err
+
+    def test_the_present_folder_is_told_by_its_name(
+        self, densekit: Command, pictures: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(pictures)
+        assert densekit("doctor", ".").out.startswith("pictures: 3 classes\n")
+        monkeypatch.chdir(pictures / "red")
+        assert densekit("doctor", "..").out.startswith("pictures: 3 classes\n")
+
     @pytest.mark.parametrize("option", ["", "--html", "--write-clean"])
     @pytest.mark.parametrize("name", ["~nobody-is-called-so/x", "loop/x", ""])
     def test_a_name_that_leads_nowhere_is_one_message(
@@ -335,6 +379,14 @@ class TestWeightsAndParity:
         assert "published as embedded densenet121" in answer.out
         copy.write_bytes(b"nothing")
         assert densekit("weights", "verify", copy).status == 2
+
+    def test_a_file_is_held_against_the_architecture_that_is_asked_for(self, densekit: Command) -> None:
+        path = known_weights()[0].path
+        assert densekit("weights", "verify", path, "--arch", "121").status == 0
+        answer = densekit("weights", "verify", path, "--arch", "169")
+        assert (answer.status, answer.out) == (2, "")
+        assert "they fit densenet121: ask for that" in answer.err
+        assert "'densenet12'" in densekit("weights", "verify", path, "--arch", "12").err
 
     def test_weights_that_are_not_known_are_refused(self, densekit: Command) -> None:
         answer = densekit("weights", "verify", "embeded")

@@ -7,7 +7,9 @@ else. What takes long to import is imported by the command that needs it.
 
 import os
 import sys
-from typing import Annotated, NoReturn
+import warnings
+from pathlib import Path
+from typing import Annotated, NoReturn, TextIO
 
 import typer
 
@@ -19,6 +21,9 @@ from densekit.cli.output import group, note, say_in_any_terminal, what_the_syste
 from densekit.cli.runs import compare, lr_find
 from densekit.cli.weights import weights
 from densekit.errors import DensekitError
+
+_PACKAGE = Path(__file__).parents[1]
+_warn_as_python_does = warnings.showwarning
 
 app = group("From a folder of pictures to a trained, tested image classifier.")
 
@@ -51,6 +56,7 @@ app.add_typer(weights, name="weights")
 def main() -> NoReturn:
     """Run the command line; a mistake of the caller's ends in one message and never in a traceback."""
     say_in_any_terminal()
+    warnings.showwarning = _say_plainly
     status = _status()
     if os.environ.get("WORLD_SIZE", "1") not in ("", "1"):
         # One of several processes, whose threads for talking to each other don't always survive an orderly end of
@@ -59,6 +65,21 @@ def main() -> NoReturn:
         sys.stderr.flush()
         os._exit(status)
     sys.exit(status)
+
+
+def _say_plainly(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Put a warning of this package's in one plain line: a learner has no use for a line of its source."""
+    if category is UserWarning and Path(filename).is_relative_to(_PACKAGE):
+        note(f"densekit: {message}")
+    else:
+        _warn_as_python_does(message, category, filename, lineno, file, line)
 
 
 def _status() -> int:

@@ -125,7 +125,7 @@ def predict(
     """Say what is on pictures."""
     from densekit.run import load_run
 
-    predictions = load_run(run).predict(images, top)
+    predictions = load_run(run).predict(images, top, progress=in_terminal())
     for problem in predictions.skipped:
         note(str(problem))
     if as_json:

@@ -22,9 +22,9 @@ _REMEDIES = {
 }
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-Architecture = Annotated[
-    str, typer.Option("--arch", help="densenet121, 161, 169 or 201, or the number alone.")
-]
+_OF_A_NETWORK = typer.Option("--arch", help="densenet121, 161, 169 or 201, or the number alone.")
+Architecture = Annotated[str, _OF_A_NETWORK]
+AnyArchitecture = Annotated[str | None, _OF_A_NETWORK]
 
 
 def group(text: str) -> typer.Typer:

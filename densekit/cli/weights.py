@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from densekit.cli.output import Architecture, Json, full_name, group, print_json
+from densekit.cli.output import AnyArchitecture, Architecture, Json, full_name, group, print_json
 from densekit.words import shown
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def weights_fetch(
 @weights.command("verify")
 def weights_verify(
     name: Annotated[str, typer.Argument(help="embedded, imagenet, or a file.")] = "embedded",
-    architecture: Architecture = "densenet121",
+    architecture: AnyArchitecture = None,
     as_json: Json = False,
 ) -> None:
     """Compute the SHA-256 of weights anew and compare it with the published one; or say what a file holds."""
@@ -52,9 +52,10 @@ def weights_verify(
     path = expanded(name)
     try:
         if path.suffix in SUFFIXES or path.is_file():
-            _tell_examined(examine_weights(path), as_json)
+            asked_for = full_name(architecture) if architecture else None
+            _tell_examined(examine_weights(path, asked_for), as_json)
             return
-        verified = verify_weights(name, full_name(architecture))
+        verified = verify_weights(name, full_name(architecture or "densenet121"))
     except FingerprintError as error:
         if as_json:
             print_json({"ok": False, "problem": str(error)})

@@ -25,7 +25,7 @@ from densekit.data.outside import check_outside
 from densekit.data.problems import Problem, name_below
 from densekit.data.scan import scan_folder
 from densekit.errors import DataError
-from densekit.files import named, real_path, write_text
+from densekit.files import named, place_without_room, real_path, write_text
 from densekit.words import shown
 
 MANIFEST = "manifest.csv"
@@ -69,6 +69,8 @@ def check_target(target: Path, root: Path, images: Iterable[Path]) -> None:
     real = real_path(target)
     if real.is_dir() and not set(real.iterdir()) <= set(_unfinished_copies(real, real.name)):
         raise DataError(f"{target} is not empty: name a new folder for the clean copy, or empty that one")
+    if there := place_without_room(real):
+        raise DataError(f"no folder can be made in {there}: name another place for the clean copy")
 
 
 def write_clean_copy(

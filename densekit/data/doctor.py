@@ -26,6 +26,7 @@ from densekit.data.quality import poor_quality
 from densekit.data.repeated import repeated
 from densekit.data.scan import Scan, scan_folder
 from densekit.errors import ConfigError
+from densekit.files import name_of
 from densekit.tables import text_table
 from densekit.threads import usable_cores
 from densekit.words import shown
@@ -189,7 +190,9 @@ def _count(scan: Scan, readable: Sequence[Place]) -> dict[str, dict[str, int]]:
 
 
 def _report(diagnosis: Diagnosis) -> Iterator[str]:
-    yield f"{shown(diagnosis.root)}: {_many(len(diagnosis.classes), 'class', 'classes')}"
+    root = diagnosis.root
+    place = name_of(root) if root.name in ("", "..") else root  # '.' would tell nobody where it was
+    yield f"{shown(place)}: {_many(len(diagnosis.classes), 'class', 'classes')}"
     yield from _count_table(diagnosis.counts, diagnosis.classes)
     if diagnosis.ok:
         yield "No problems found."

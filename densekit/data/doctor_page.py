@@ -20,7 +20,7 @@ from densekit.data.outside import check_outside
 from densekit.data.problems import KINDS, Problem, name_below
 from densekit.data.repeated import LOOKS_ALIKE
 from densekit.errors import DataError
-from densekit.files import name_of, named, real_path, write_text
+from densekit.files import name_of, named, place_without_room, real_path, write_text
 from densekit.words import counted, shown
 
 PICTURES = 24
@@ -60,6 +60,8 @@ def check_page(path: Path, root: Path, images: Iterable[Path]) -> None:
         raise DataError(f"{path} is no file, but a pipe, socket or device: name a file for the page")
     if path.is_file() and not _is_page(path):
         raise DataError(f"{path} is there already, and is no page of the doctor's: name another file")
+    if there := place_without_room(real_path(path)):
+        raise DataError(f"no file can be made in {there}: name another place for the page")
 
 
 def _is_page(path: Path) -> bool:

@@ -91,17 +91,24 @@ class Examined:
         return {**asdict(self), "path": str(self.path)}
 
 
-def examine_weights(path: Path) -> Examined:
+def examine_weights(path: Path, architecture: str | None = None) -> Examined:
     """Read a file of weights, and say what it is.
 
+    Args:
+        path: the file.
+        architecture: what it shall fit; any DenseNet that has a name will do if not given.
+
     Raises:
-        WeightsError: it can't be read, or holds the weights of no DenseNet.
+        WeightsError: it can't be read, or holds the weights of no DenseNet, or not of the one asked for.
+        ConfigError: no architecture has this name.
         FingerprintError: it is called after another SHA-256, as torch's files are.
     """
     file = read_weights_file(path)
     fits = tuple(name for name in ARCHITECTURES if fits_architecture(file.tensors, name))
-    if not fits:
-        check_fit(file.tensors, read_architecture(ARCHITECTURES[0]), ARCHITECTURES[0], path)
+    if architecture or not fits:
+        wanted = architecture or ARCHITECTURES[0]
+        check_fit(file.tensors, read_architecture(wanted), wanted, path)
+        fits = fits or (wanted,)  # it has no name of its own: a network in a JSON file
     if (named := _NAMED.search(path.stem)) and not file.sha256.startswith(named[1]):
         raise FingerprintError(
             f"{path} is called after its SHA-256, which should begin with {named[1]}, but it is {file.sha256}: "

@@ -141,31 +141,37 @@ class Run:
         """The report on the best validation."""
         return read_report(self.folder / EVALUATION)
 
-    def predict(self, images: Iterable[Path | str] | Path | str, top: int = 3) -> Predictions:
+    def predict(
+        self, images: Iterable[Path | str] | Path | str, top: int = 3, progress: bool = False
+    ) -> Predictions:
         """Classify pictures; those that can't be read are listed in `skipped`.
 
         Args:
             images: the files, or one file; of a folder all pictures in it.
             top: how many classes to name for each, the likeliest first; 1 or more.
+            progress: draw a progress bar on standard error.
 
         Raises:
             DataError: `top` is no whole number from 1 on, or what is given names no file.
         """
         if not isinstance(top, int) or isinstance(top, bool) or top < 1:
             raise DataError(f"top is {top!r}: expected 1 or more classes to name for each picture")
-        return ranked(self.look_at(as_paths(images)), top)
+        return ranked(self.look_at(as_paths(images), progress), top)
 
-    def look_at(self, images: Sequence[Path]) -> Outcome:
+    def look_at(self, images: Sequence[Path], progress: bool = False) -> Outcome:
         """Classify pictures of which no class is known (their labels are 0); nothing is kept of them."""
         samples: list[Sample] = []
         logits = [torch.empty(0, len(self.classes))]
         paths, skipped = found(images)
         wanted = [Sample(path, 0) for path in paths]
+        is_no_file = len(skipped)
         batches = load_images(wanted, self.network.preprocessing, report=skipped.append)
-        with closing(batches):
+        bar = tqdm(total=len(wanted), unit="image", disable=not progress, file=sys.stderr)
+        with bar, closing(batches):
             for batch in batches:
                 logits.append(self._classified(self.extractor(batch.pixels)))
                 samples += batch.samples
+                bar.update(len(samples) + len(skipped) - is_no_file - bar.n)
         labels = torch.zeros(len(samples), dtype=torch.int64)
         return Outcome(self.classes, tuple(samples), labels, torch.cat(logits), tuple(skipped))
 

@@ -1,5 +1,6 @@
 """What a classifier says of single pictures, the likeliest classes first."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from os import PathLike
@@ -11,6 +12,8 @@ from densekit.errors import DataError
 from densekit.evaluation.outcome import Outcome
 from densekit.files import named
 from densekit.words import percent, shown
+
+_ADDRESS = re.compile(r"(https?|ftp|s3|gs)://", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ def as_paths(images: object) -> list[Path]:
     """Return the names of pictures as paths, from one or several.
 
     Raises:
-        DataError: one is empty, or is no name at all.
+        DataError: one is empty, is an address, or is no name at all.
     """
     several = images if isinstance(images, Iterable) and not isinstance(images, str | PathLike) else [images]
     names = list(several)
@@ -50,6 +53,10 @@ def as_paths(images: object) -> list[Path]:
             raise DataError(
                 f"a picture is given as {type(name).__name__}: expected the name of a file, or of a folder of "
                 "pictures; save what is in memory as a PNG first"
+            )
+        if isinstance(name, str) and _ADDRESS.match(name):
+            raise DataError(
+                f"{name} is an address, and nothing is fetched from there: save the picture, and name its file"
             )
     return [named(name) for name in names]
 

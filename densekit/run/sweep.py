@@ -8,7 +8,7 @@ from typing import Any
 
 from densekit.config import RunConfig
 from densekit.errors import ConfigError, one_line
-from densekit.files import expanded, real_path, write_atomically
+from densekit.files import expanded, place_without_room, real_path, write_atomically
 from densekit.run.remarks import remark_on_stderr
 from densekit.run.session import Session
 from densekit.run.trainer import resolve
@@ -88,8 +88,7 @@ def check_curve(path: Path, data: Path) -> None:
         )
     if path.suffix.lower() != ".png":
         raise ConfigError(f"the curve is drawn as a PNG: name a file such as {path.with_suffix('.png')}")
-    there = next(one for one in path.absolute().parents if os.path.lexists(one))
-    if not there.is_dir() or not os.access(there, os.W_OK):
+    if there := place_without_room(path):
         raise ConfigError(f"no file can be made in {there}: name another place for the curve")
 
 
