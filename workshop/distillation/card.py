@@ -29,7 +29,8 @@ class Record:
         log: `run/log.csv`.
         earlier_log: `run/before/log.csv`, of the run that made the weights that this one began with; empty if
             it began with random ones.
-        graft: `run/before/graft.json`, where those weights were put together from two networks'.
+        graft: the last `graft.json` below `run/before/`: those weights, or the ones that they began with, were
+            put together from two networks'.
     """
 
     configuration: Mapping[str, Any]
@@ -106,7 +107,8 @@ def _how(record: Record, recipe: Recipe, manifest: Mapping[str, Any]) -> str:
     last = rows[-1] if rows else {"images": "0", "seconds": "0", "step": "0"}
     first, again = "random", "`make weights` does it again."
     if recipe.first_weights:
-        whose = "two earlier runs'" if record.graft else "an earlier run's"
+        is_put_together = record.graft and not record.earlier_log
+        whose = "two earlier runs'" if is_put_together else "an earlier run's"
         first = f"{whose} (SHA-256 `{recipe.first_weights[:16]}…`)"
         again = "`make weights` does it again, with `MORE='--first-weights FILE'` for such a beginning."
     done = int(last["images"]) / recipe.images

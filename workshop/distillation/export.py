@@ -56,8 +56,7 @@ def export(work: Path, preprocessing: Preprocessing = SMALL) -> Path:
     transfer, steps = (
         _read_json(path) if path.is_file() else None for path in (work / "transfer.json", work / "steps.json")
     )
-    graft = run / BEFORE / GRAFT
-    record = Record(configuration, log, _earlier_log(run), _read_json(graft) if graft.is_file() else None)
+    record = Record(configuration, log, _earlier_log(run), _graft(run))
     with write_atomically(path.with_name("README.md"), "w") as file:
         file.write(write_card(description, record, manifest, transfer, steps))
     return path
@@ -75,6 +74,12 @@ def _copy_record(run: Path, to: Path) -> None:
 def _earlier_log(run: Path) -> str:
     path = run / BEFORE / LOG
     return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+def _graft(run: Path) -> dict[str, Any] | None:
+    """Return the record of the last graft among what came before a run; None if there was none."""
+    found = sorted((run / BEFORE).rglob(GRAFT), key=lambda path: len(path.parts))
+    return _read_json(found[0]) if found else None
 
 
 def _averaged_network(checkpoint: Path) -> dict[str, Tensor]:

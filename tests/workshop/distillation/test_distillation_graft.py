@@ -143,3 +143,20 @@ def test_weights_of_another_network_and_files_that_are_not_there_are_refused(
     assert "don't fit" in capsys.readouterr().err
     assert command(work, {**files, "rest": work / "nobody.safetensors"}) == 2
     assert "nobody.safetensors" in capsys.readouterr().err
+
+
+def test_a_run_after_that_one_still_tells_of_it(work: Path, files: dict[str, Path], tmp_path: Path) -> None:
+    assert command(work, files) == 0
+    begun = work / "graft" / "tiny.safetensors"
+    for name in ("first", "second"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "crops").symlink_to(work / "crops")
+        (folder / "tiny.json").write_text((work / "tiny.json").read_text())
+        sha256 = hashlib.sha256(begun.read_bytes()).hexdigest()
+        train(ALONE, plan(folder, recipe(images=8, first_weights=sha256), first_weights=begun))
+        begun = export(folder)
+    card = begun.with_name("README.md").read_text()
+    assert f"began with an earlier run's (SHA-256 `{sha256[:16]}…`)" in card
+    assert "the layers before `denseblock2` began as those of one network" in card
+    assert (begun.parent / "run" / BEFORE / BEFORE / GRAFT).is_file()
