@@ -28,8 +28,11 @@ def name_of(folder: Path) -> str:
 
 def place_without_room(path: Path) -> Path | None:
     """Return what is in the way of a new file or folder: a place above it that takes none; None if nothing is."""
-    there = next(one for one in path.absolute().parents if os.path.lexists(one))
-    return None if there.is_dir() and os.access(there, os.W_OK) else there
+    above = path.absolute().parents
+    there = next(
+        (one for one in above if os.path.lexists(one)), path.absolute().parent
+    )  # a drive may be missing
+    return None if there.is_dir() and os.access(there, os.W_OK | os.X_OK) else there
 
 
 @contextmanager

@@ -207,7 +207,9 @@ class TestUsingARun:
         assert (answer.status, answer.out) == (2, "")
         assert "name is empty" in answer.err
 
-    @pytest.mark.parametrize("address", ["https://example.org/red.png", "HTTP://example.org/red.png"])
+    @pytest.mark.parametrize(
+        "address", ["https://example.org/red.png", "HTTP://example.org/red.png", "file:///red.png"]
+    )
     def test_an_address_is_not_taken_for_a_file(self, densekit: Command, run: Path, address: str) -> None:
         answer = densekit("predict", run, address)
         assert answer.status == 2
@@ -217,9 +219,10 @@ class TestUsingARun:
         self, densekit: Command, run: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         (pictures / "red" / "00.png").write_bytes(b"no picture")
+        (pictures / "red" / "11.png").write_bytes(b"no picture")  # the last one, after which no batch comes
         monkeypatch.setattr("densekit.cli.classifier.in_terminal", lambda: True)
         answer = densekit("predict", run, pictures / "red")
-        assert answer.out.count("\n") == 11
+        assert answer.out.count("\n") == 10
         assert "12/12" in answer.err
 
     def test_whoever_stops_it_is_told_so(
@@ -319,6 +322,17 @@ class TestDoctor:
         answer = densekit("doctor", pictures, option, tmp_path / "taken" / "new")
         assert (answer.status, answer.out) == (2, "")
         assert f"can be made in {tmp_path / 'taken'}: name another place" in answer.err
+
+    def test_an_empty_folder_is_filled_although_the_one_above_it_takes_nothing(
+        self, densekit: Command, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "mnt" / "disk").mkdir(parents=True)
+        usual = os.access
+        takes = lambda path, mode: Path(path) != tmp_path / "mnt" and usual(path, mode)  # noqa: E731
+        monkeypatch.setattr("os.access", takes)  # root may write anywhere
+        assert densekit("doctor", pictures, "--write-clean", tmp_path / "mnt" / "disk").status == 0
+        answer = densekit("doctor", pictures, "--write-clean", tmp_path / "mnt" / "new")
+        assert (answer.status, answer.out) == (2, "")
 
     def test_the_present_folder_is_told_by_its_name(
         self, densekit: Command, pictures: Path, monkeypatch: pytest.MonkeyPatch

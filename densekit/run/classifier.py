@@ -172,6 +172,7 @@ class Run:
                 logits.append(self._classified(self.extractor(batch.pixels)))
                 samples += batch.samples
                 bar.update(len(samples) + len(skipped) - is_no_file - bar.n)
+            bar.update(len(wanted) - bar.n)  # those at the end that can't be read come with no batch
         labels = torch.zeros(len(samples), dtype=torch.int64)
         return Outcome(self.classes, tuple(samples), labels, torch.cat(logits), tuple(skipped))
 

@@ -1,5 +1,6 @@
 """What a classifier says of single pictures, the likeliest classes first."""
 
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from densekit.evaluation.outcome import Outcome
 from densekit.files import named
 from densekit.words import percent, shown
 
-_ADDRESS = re.compile(r"(https?|ftp|s3|gs)://", re.IGNORECASE)
+_ADDRESS = re.compile(r"(https?|ftp|file|s3|gs):/", re.IGNORECASE)  # a Path has one slash of the two left
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,10 @@ def as_paths(images: object) -> list[Path]:
                 f"a picture is given as {type(name).__name__}: expected the name of a file, or of a folder of "
                 "pictures; save what is in memory as a PNG first"
             )
-        if isinstance(name, str) and _ADDRESS.match(name):
+        if _ADDRESS.match(os.fspath(name)):
             raise DataError(
-                f"{name} is an address, and nothing is fetched from there: save the picture, and name its file"
+                f"{name} is an address, and nothing is fetched from there: name the file itself, or save the "
+                "picture and name that"
             )
     return [named(name) for name in names]
 

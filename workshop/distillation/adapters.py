@@ -19,37 +19,40 @@ from workshop.distillation.views import batch_at, generator_for, make_views
 _VIEWS = 2048
 _AT_ONCE = 32
 _ADAPTERS_STEP = 2**31 + 2  # a step that no run reaches: its views are those for the adapters
-_RIDGE = 3e-3  # part of the mean variance that is added to each: without it, rare directions would decide
+_RIDGE = 3e-3  # part of the mean square that is added to each: without it, rare directions would decide
+_SMALLEST_RIDGE = 1e-12  # values that are all zero must not stop it
 
 
 class LeastSquares:
-    """The linear map, with a constant, that tells some values from others best.
+    """The linear map that tells some values from others best.
 
     Args:
         given: how many values it tells from.
         wanted: how many it tells.
+        constant: whether it adds a constant to each; if not, the best map is another one.
     """
 
-    def __init__(self, given: int, wanted: int) -> None:
+    def __init__(self, given: int, wanted: int, constant: bool = True) -> None:
+        self.always = float(constant)
         self.squares = torch.zeros(given + 1, given + 1, dtype=torch.float64)
         self.products = torch.zeros(given + 1, wanted, dtype=torch.float64)
 
     def read(self, given: Tensor, wanted: Tensor) -> None:
         """Take in maps: (N, C, H, W) to tell from, and (N, D, H, W) to tell, position by position."""
         rows = given.movedim(1, -1).flatten(0, -2).cpu().double()  # (N · H · W, C)
-        rows = torch.cat([rows, torch.ones(len(rows), 1, dtype=torch.float64)], dim=1)
+        rows = torch.cat([rows, torch.full((len(rows), 1), self.always, dtype=torch.float64)], dim=1)
         self.squares += rows.T @ rows
         self.products += rows.T @ wanted.movedim(1, -1).flatten(0, -2).cpu().double()
 
     def solve(self, ridge: float) -> tuple[Tensor, Tensor]:
-        """Return weights, (wanted, given), and constants, (wanted,).
+        """Return weights, (wanted, given), and constants, (wanted,), which are zeros where none are wanted.
 
         Args:
             ridge: how strongly large weights are avoided, as a part of the mean square of the given values.
         """
         added = self.squares.diagonal().clone()
-        added[:-1] = ridge * added[:-1].mean()
-        added[-1] = 0  # the constant may be as large as it is
+        added[:-1] = max(ridge * added[:-1].mean().item(), _SMALLEST_RIDGE)
+        added[-1] = 1 - self.always  # the constant may be as large as it is
         found = torch.linalg.solve(self.squares + torch.diag(added), self.products)
         return found[:-1].T.float(), found[-1].float()
 
@@ -73,11 +76,12 @@ def fit_adapters(state: State, room: Classroom) -> None:
         maps = student.maps(as_seen(views, stage.size))
         for number, (fit, mine, theirs) in enumerate(zip(fits, maps, lesson.maps, strict=True)):
             fit.read(mine.float(), on_grid_of(mine, state.standards(theirs, number)))
-    for adapter, fit in zip(adapters, fits, strict=True):
-        weight, bias = fit.solve(_RIDGE)
-        adapter.weight.copy_(weight.view_as(adapter.weight))
-        adapter.bias.copy_(bias)  # type: ignore[union-attr]
-    # The pooled features are the mean of the last maps, and so are their predictions.
-    student.project.load_state_dict({"weight": weight, "bias": bias})
+    solved = [fit.solve(_RIDGE) for fit in fits]
+    for adapter, (weight, bias) in zip(adapters, solved, strict=True):
+        adapter.load_state_dict({"weight": weight.view_as(adapter.weight), "bias": bias})
+    # The pooled features are the mean of the last maps, so the mean of their predictions predicts them. Fitted
+    # on their own, they would have one example a view, which is too few for a thousand values.
+    last_weight, last_bias = solved[-1]
+    student.project.load_state_dict({"weight": last_weight, "bias": last_bias})
     room.team.average([*student.state_dict().values()])  # no process may begin with others, even by rounding
     state.averaged.load_state_dict(student.state_dict())

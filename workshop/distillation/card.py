@@ -153,8 +153,9 @@ def _graft(graft: Mapping[str, Any] | None) -> str:
     return f"""
 - **Put together**: the layers before `{graft["behind"]}` began as those of one network (SHA-256
   `{graft["front"][:16]}…`), the others as those of another (`{graft["rest"][:16]}…`). By least squares, then on
-  {images:,} views in {minutes:.0f} minutes, the first ones learned to tell what the other's had told, to
-  {graft["explained"]:.1%} of its variance (`python -m workshop.distillation.graft`); see `run/before/`."""
+  {images:,} views in {minutes:.0f} minutes, the first ones learned to tell what the other's had told:
+  {graft["explained"]:.1%} of the variance of its maps (`python -m workshop.distillation.graft`); see
+  `run/before/`."""
 
 
 def _optimiser(recipe: Recipe) -> str:

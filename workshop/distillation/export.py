@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from densekit.model.architectures import ARCHITECTURES
 from densekit.model.downloads import official_release
 from densekit.model.weights_info import SMALL
 from workshop.distillation.card import Record, write_card
-from workshop.distillation.session import BEFORE, CHECKPOINT, GRAFT, LOG, RECIPE
+from workshop.distillation.session import BEFORE, CHECKPOINT, GRAFT, LOG, RECIPE, copy_records
 
 _USEFUL = 0.4
 """How often the student's first guess must be the teacher's before its classifier is given class names."""
@@ -64,11 +65,8 @@ def export(work: Path, preprocessing: Preprocessing = SMALL) -> Path:
 
 def _copy_record(run: Path, to: Path) -> None:
     """Copy what tells how a run went, and what came before it."""
-    records = [run / RECIPE, run / LOG, *(run / BEFORE).rglob("*.json"), *(run / BEFORE).rglob("*.csv")]
-    for path in records:
-        if path.is_file():
-            with write_atomically(to / path.relative_to(run), "w") as file:
-                file.write(path.read_text(encoding="utf-8"))
+    shutil.rmtree(to / BEFORE, ignore_errors=True)  # of an earlier run here: it would be taken for this one's
+    copy_records(run, to)
 
 
 def _earlier_log(run: Path) -> str:

@@ -19,8 +19,9 @@ the work folder already.
 """
 
 import argparse
+import hashlib
 import math
-import shutil
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,8 +37,8 @@ from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from densekit.devices import choose_compute
-from densekit.errors import ConfigError, DensekitError, TrainingError
-from densekit.files import write_atomically, write_json
+from densekit.errors import ConfigError, DensekitError, TrainingError, WeightsError
+from densekit.files import place_without_room, real_path, write_atomically, write_json
 from densekit.model.architectures import read_architecture
 from densekit.model.cut import frozen_modules
 from densekit.model.densenet import DenseNet, Transition
@@ -47,7 +48,7 @@ from workshop.distillation.cache import CropCache, open_cache
 from workshop.distillation.distil import as_seen
 from workshop.distillation.export import as_float16
 from workshop.distillation.muon import Muon
-from workshop.distillation.session import GRAFT
+from workshop.distillation.session import GRAFT, copy_records
 from workshop.distillation.settings import Recipe, Stage, make_recipe, rate_part_at, stage_at
 from workshop.distillation.views import batch_at, generator_for, make_views
 
@@ -94,7 +95,7 @@ class Graft:
 
     Args:
         front: the network whose first layers are taken; they are changed in place.
-        rest: the network that gets them; it is not changed until `joined` is called.
+        rest: the network that gets them; its first layers are frozen and stay as they are until `joined`.
         cache: the crops to look at.
         recipe: what the views are like, and how fast to learn.
     """
@@ -113,7 +114,7 @@ class Graft:
         assert isinstance(transition, Transition)
         norm, relu, convolution, pool = transition.children()
         assert isinstance(convolution, nn.Conv2d)
-        squares = LeastSquares(convolution.in_channels, convolution.out_channels)
+        squares = LeastSquares(convolution.in_channels, convolution.out_channels, constant=False)
         generator = generator_for(self.recipe.seed, _FIT_STEP, 0)
         numbers = batch_at(self.to_learn, 0, min(_FITTED_ON, len(self.to_learn)), self.recipe.seed)
         stage = self.recipe.stages[-1]
@@ -123,7 +124,6 @@ class Graft:
                 images = self._views(part, stage, generator)
                 # Averages of mixtures are mixtures of averages, so pooling may come before the convolution.
                 squares.read(pool(relu(norm(self.new[:-1](images)))), self.old(images))
-            # No constant: a BatchNorm reads whatever comes from here, and takes the mean away.
             convolution.weight.copy_(squares.solve(_RIDGE)[0].view_as(convolution.weight))
         self.new.train()
 
@@ -171,7 +171,7 @@ class Graft:
         """Return the network that got the new layers: the one that was given, changed in place."""
         for old, new in zip(self.old, self.new, strict=True):
             old.load_state_dict(new.state_dict())
-        return self.rest
+        return self.rest.requires_grad_(True)
 
     def _optimizers(self) -> list[torch.optim.Optimizer]:
         first, *hidden = [one.weight for one in self.new.modules() if isinstance(one, nn.Conv2d)]
@@ -211,20 +211,22 @@ def first_layers(network: DenseNet) -> nn.Sequential:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; return 0 if all is well, 2 if it can't be done."""
+    """Run the command; return 0 if all is well, 2 if it can't be done, 130 if it was interrupted."""
     options = _parser().parse_args(arguments)
     try:
         print(f"weights and record: {make_graft(options)}")
-    except DensekitError as error:
+    except (DensekitError, OSError) as error:
         print(f"Error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("Stopped; nothing is written.", file=sys.stderr)
+        return 130
     return 0
 
 
 def make_graft(options: argparse.Namespace) -> Path:
     """Do what the command was asked for; return the weights file."""
-    if options.out.exists():
-        raise ConfigError(f"{options.out} exists already: give a folder that does not, --out DIR")
+    _check(options)
     recipe = make_recipe(**(RECIPE.model_dump() | {"images": options.images}))
     front, rest = (_network(path, options.architecture) for path in (options.front, options.rest))
     cache = open_cache(options.work / "crops")
@@ -244,15 +246,33 @@ def make_graft(options: argparse.Namespace) -> Path:
         "crops": cache.identity,
         "explained_by_least_squares": round(fitted.explained, 4),
         "explained": round(learned.explained, 4),
+        "explained_of_the_worst": round(learned.worst, 4),
         "seconds": round(seconds),
     }
     return _write(options, graft.joined(), record)
 
 
+def _check(options: argparse.Namespace) -> None:
+    """Refuse before the work what would fail after it."""
+    if os.path.lexists(options.out):
+        raise ConfigError(f"{options.out} exists already: give a folder that does not, --out DIR")
+    if there := place_without_room(options.out):
+        raise ConfigError(f"no folder can be made in {there}: give another place, --out DIR")
+    for path in (options.front, options.rest):
+        if real_path(options.out).is_relative_to(real_path(path.parent / "run")):
+            raise ConfigError(f"{options.out} lies in the record of {path}: give another place, --out DIR")
+    if real_path(options.front) == real_path(options.rest):
+        raise ConfigError("--front and --rest are one file: its first layers are there already")
+
+
 def _network(path: Path, architecture: str) -> DenseNet:
     config = read_architecture(architecture)
+    if len(config.stages) < 2:
+        raise ConfigError(f"{architecture} has one dense block: a graft ends before the second one")
     tensors = read_weights_file(path).tensors
     check_fit(tensors, config, architecture, path)
+    if "classifier.bias" not in tensors:
+        raise WeightsError(f"{path} has no classifier: give the weights of a whole network")
     network = DenseNet(config, len(tensors["classifier.bias"]))
     network.load_state_dict(tensors)
     choose_compute("cpu", "fp32").place(network)
@@ -261,14 +281,13 @@ def _network(path: Path, architecture: str) -> DenseNet:
 
 def _write(options: argparse.Namespace, network: DenseNet, record: dict[str, Any]) -> Path:
     """Write weights and record; what is known of the two networks is kept beside it."""
-    for name in ("front", "rest"):
-        earlier = getattr(options, name).parent / "run"
-        if earlier.is_dir():
-            shutil.copytree(earlier, options.out / "run" / name)
-    write_json(options.out / "run" / GRAFT, record)
     path: Path = options.out / f"{Path(options.architecture).stem}.safetensors"
+    data = safetensors.torch.save(as_float16(network.state_dict()))
     with write_atomically(path) as file:
-        file.write(safetensors.torch.save(as_float16(network.state_dict())))
+        file.write(data)
+    write_json(options.out / "run" / GRAFT, {**record, "result": hashlib.sha256(data).hexdigest()})
+    for name in ("front", "rest"):
+        copy_records(getattr(options, name).parent / "run", options.out / "run" / name)
     return path
 
 

@@ -4,7 +4,7 @@ The work folder holds
 
     crops/         the crop cache
     packages/      what it was cut from; may be deleted
-    run/           recipe.json, checkpoint.safetensors, log.csv; before/ with those of the run that it follows
+    run/           recipe.json, checkpoint.safetensors, log.csv; before/ with the records of what it follows
     weights/       the result, once there is a checkpoint: weights, description, card
 """
 
@@ -172,8 +172,15 @@ def _keep_before(plan: Plan) -> None:
     shutil.rmtree(plan.folder / BEFORE, ignore_errors=True)
     if plan.recipe.first_weights and plan.first_weights is not None:
         earlier = plan.first_weights.parent / "run"
-        if earlier.is_dir():
-            shutil.copytree(earlier, plan.folder / BEFORE)
+        copy_records(earlier, plan.folder / BEFORE)
+
+
+def copy_records(folder: Path, to: Path) -> None:
+    """Copy what tells how weights were made: every .json and .csv below a folder, and no checkpoint."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.suffix in (".json", ".csv"):
+            with write_atomically(to / path.relative_to(folder), "w") as file:
+                file.write(path.read_text(encoding="utf-8"))
 
 
 def read_recipe(work: Path) -> Recipe | None:

@@ -38,6 +38,26 @@ def test_a_value_that_never_changes_is_no_obstacle_and_large_weights_are_avoided
     assert constant.item() == pytest.approx(100, rel=1e-4)  # the constant is not pulled towards zero
 
 
+def test_values_that_are_all_zero_tell_the_mean_and_nothing_else() -> None:
+    fit = LeastSquares(3, 1)
+    fit.read(torch.zeros(4, 3, 2, 2), torch.full((4, 1, 2, 2), 5.0))
+    weight, constant = fit.solve(ridge=1e-3)
+    assert weight.abs().max() == 0
+    assert constant.item() == pytest.approx(5)
+
+
+def test_without_a_constant_the_best_map_is_another_one() -> None:
+    given = torch.rand(8, 2, 4, 4, generator=torch.Generator().manual_seed(3)) + 1
+    wanted = 2 * given[:, :1] + 3
+    fit = LeastSquares(2, 1, constant=False)
+    fit.read(given, wanted)
+    weight, constant = fit.solve(ridge=0)
+    rows = given.movedim(1, -1).reshape(-1, 2)
+    expected = torch.linalg.lstsq(rows, wanted.reshape(-1, 1)).solution
+    assert torch.allclose(weight[0], expected[:, 0], atol=1e-4)
+    assert constant.item() == 0
+
+
 @pytest.fixture
 def room(tmp_path: Path) -> Classroom:
     compute = choose_compute("cpu", "fp32")

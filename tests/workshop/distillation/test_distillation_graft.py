@@ -104,7 +104,9 @@ def test_the_command_writes_weights_and_what_was_done(work: Path, files: dict[st
     record = json.loads((work / "graft" / "run" / GRAFT).read_text())
     assert record["front"] == hashlib.sha256(files["front"].read_bytes()).hexdigest()
     assert record["recipe"]["images"] == 32
-    assert record["explained"] <= 1
+    assert record["result"] == hashlib.sha256((work / "graft" / "tiny.safetensors").read_bytes()).hexdigest()
+    assert 0.5 < record["explained_by_least_squares"] < 1  # of other layers as they are: less than nothing
+    assert 0 < record["explained"] < 1
     assert (work / "graft" / "run" / "front" / "recipe.json").is_file()
 
 
@@ -160,3 +162,26 @@ def test_a_run_after_that_one_still_tells_of_it(work: Path, files: dict[str, Pat
     assert f"began with an earlier run's (SHA-256 `{sha256[:16]}…`)" in card
     assert "the layers before `denseblock2` began as those of one network" in card
     assert (begun.parent / "run" / BEFORE / BEFORE / GRAFT).is_file()
+
+
+def refused(work: Path, files: dict[str, Path], capsys: pytest.CaptureFixture[str], *more: str) -> str:
+    assert command(work, files, *more) == 2
+    assert not list(work.rglob(GRAFT))
+    return capsys.readouterr().err
+
+
+def test_what_would_fail_after_the_work_is_refused_before_it(
+    work: Path, files: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (work / "taken").write_text("a file")
+    assert "no folder can be made in" in refused(work, files, capsys, "--out", str(work / "taken" / "new"))
+    inside = files["front"].parent / "run" / "new"
+    assert "lies in the record of" in refused(work, files, capsys, "--out", str(inside))
+    assert "are one file" in refused(work, {**files, "rest": files["front"]}, capsys)
+    assert "images: Input should be greater than" in refused(work, files, capsys, "--images", "0")
+    headless = {name: one for name, one in network(2).state_dict().items() if "classifier" not in name}
+    save_file(headless, work / "rest" / "headless.safetensors")
+    without = {**files, "rest": work / "rest" / "headless.safetensors"}
+    assert "has no classifier" in refused(work, without, capsys)
+    (work / "one.json").write_text(json.dumps({**TINY, "block_config": [1]}))
+    assert "one dense block" in refused(work, files, capsys, "--architecture", str(work / "one.json"))

@@ -11,13 +11,16 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny_distillation import BrokenTeacher, plan, recipe, work_folder
+from tiny_distillation import BrokenTeacher, TinyTeacher, plan, recipe, work_folder
 
 from densekit.errors import DataError, RunError, TrainingError, WeightsError
+from densekit.model.architectures import read_architecture
+from densekit.model.weights import seeded
 from densekit.training.checkpoint import below
 from densekit.training.team import ALONE
 from workshop.distillation.export import export
 from workshop.distillation.session import BEFORE, CHECKPOINT, LOG, Plan, _claimed, read_recipe, train
+from workshop.distillation.student import Student
 
 
 @pytest.fixture
@@ -210,6 +213,10 @@ def test_a_run_can_begin_with_the_weights_of_an_earlier_one_and_keeps_its_record
     for name, tensor in load_file(earlier).items():
         if name.endswith(("weight", "bias")):
             assert torch.allclose(tensor.float(), begun[name], atol=1e-6), name
+    with seeded(0):
+        random = Student(read_architecture(str(work / "tiny.json")), TinyTeacher.map_channels, 7).adapters
+    fitted = below("student.adapters.", load_file(other / "run" / CHECKPOINT))
+    assert all((fitted[name] - one).abs().max() > 0.1 for name, one in random.state_dict().items())
     assert (other / "run" / BEFORE / LOG).read_text() == (work / "run" / LOG).read_text()
     card = export(other).with_name("README.md").read_text()
     assert f"began with an earlier run's (SHA-256 `{sha256(earlier)[:16]}…`)" in card
