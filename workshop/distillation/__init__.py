@@ -16,7 +16,8 @@
     logbook    the log
     session    from the last checkpoint on, until the run or the time is over
     adapters   what they begin with where the student sees already
-    graft      giving a network the first layers of another one
+    front      first layers that learn to tell what other ones told
+    graft      giving a network the first layers of another one: the command
     pace       a run whose length fits into a given time
     export     the finished file, its description and its card
     packing    few small crops in one file, to be taken along

@@ -23,191 +23,24 @@ import hashlib
 import math
 import os
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import numpy as np
 import safetensors.torch
-import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from densekit.devices import choose_compute
-from densekit.errors import ConfigError, DensekitError, TrainingError, WeightsError
+from densekit.errors import ConfigError, DensekitError, WeightsError
 from densekit.files import place_without_room, real_path, write_atomically, write_json
 from densekit.model.architectures import read_architecture
-from densekit.model.cut import frozen_modules
-from densekit.model.densenet import DenseNet, Transition
+from densekit.model.densenet import DenseNet
 from densekit.model.state_dicts import check_fit, read_weights_file
-from workshop.distillation.adapters import LeastSquares
-from workshop.distillation.cache import CropCache, open_cache
-from workshop.distillation.distil import as_seen
+from workshop.distillation.cache import open_cache
 from workshop.distillation.export import as_float16
-from workshop.distillation.muon import Muon
+from workshop.distillation.front import BEHIND, RECIPE, Graft
 from workshop.distillation.session import GRAFT, copy_records
-from workshop.distillation.settings import Recipe, Stage, make_recipe, rate_part_at, stage_at
-from workshop.distillation.views import batch_at, generator_for, make_views
-
-BEHIND = "denseblock2"
-"""The first module that stays; the new layers are those before it."""
-
-RECIPE = make_recipe(
-    images=24_000,
-    batch_size=16,
-    stages=(
-        Stage(size=64, teacher_size=128, share=0.35),
-        Stage(size=96, teacher_size=128, share=0.35),
-        Stage(size=128, teacher_size=128, share=0.30),
-    ),
-    learning_rate=1e-3,
-    muon_learning_rate=0.01,
-    weight_decay=0.0,
-    warm_up=50,
-    decay=1.0,
-)
-"""What the new layers follow. Their teacher are the old ones, so only what concerns views and rates counts."""
-
-_FITTED_ON = 960  # views, for the least squares
-_EXAMINED_ON = 256
-_FIT_STEP = 2**31 + 3  # a step that no run reaches: its views are those for the least squares
-_RIDGE = 1e-6
-
-
-@dataclass(frozen=True)
-class Likeness:
-    """How far the new layers tell what the old ones told, on pictures kept for measuring.
-
-    Args:
-        explained: part of the variance of the old maps, mean over the channels; 1 if they are equal.
-        worst: the same of the channel that is told worst.
-    """
-
-    explained: float
-    worst: float
-
-
-class Graft:
-    """The layers that are replaced, and those that take their place.
-
-    Args:
-        front: the network whose first layers are taken; they are changed in place.
-        rest: the network that gets them; its first layers are frozen and stay as they are until `joined`.
-        cache: the crops to look at.
-        recipe: what the views are like, and how fast to learn.
-    """
-
-    def __init__(self, front: DenseNet, rest: DenseNet, cache: CropCache, recipe: Recipe = RECIPE) -> None:
-        self.cache, self.recipe, self.rest = cache, recipe, rest
-        self.new, self.old = first_layers(front).train(), first_layers(rest).eval().requires_grad_(False)
-        self.to_learn, self.kept = cache.split()
-        self.pictures = list(self._examined())
-        maps = torch.cat([self.old(images).transpose(0, 1).flatten(1) for images in self.pictures], dim=1)
-        self.mean, self.std = (one.view(1, -1, 1, 1) for one in (maps.mean(dim=1), maps.std(dim=1) + 1e-3))
-
-    def fit(self) -> None:
-        """Set the new transition's convolution to the mixture of its maps that is nearest to the old ones."""
-        transition = self.new[-1]
-        assert isinstance(transition, Transition)
-        norm, relu, convolution, pool = transition.children()
-        assert isinstance(convolution, nn.Conv2d)
-        squares = LeastSquares(convolution.in_channels, convolution.out_channels, constant=False)
-        generator = generator_for(self.recipe.seed, _FIT_STEP, 0)
-        numbers = batch_at(self.to_learn, 0, min(_FITTED_ON, len(self.to_learn)), self.recipe.seed)
-        stage = self.recipe.stages[-1]
-        self.new.eval()
-        with torch.no_grad():
-            for part in np.array_split(numbers, math.ceil(len(numbers) / self.recipe.batch_size)):
-                images = self._views(part, stage, generator)
-                # Averages of mixtures are mixtures of averages, so pooling may come before the convolution.
-                squares.read(pool(relu(norm(self.new[:-1](images)))), self.old(images))
-            convolution.weight.copy_(squares.solve(_RIDGE)[0].view_as(convolution.weight))
-        self.new.train()
-
-    def learn(self) -> Iterator[float]:
-        """Teach all new layers, yielding the loss of each step.
-
-        Raises:
-            TrainingError: the loss is no number any more.
-        """
-        recipe, optimizers = self.recipe, self._optimizers()
-        images = step = 0
-        while images < recipe.images:
-            part = rate_part_at(step, images, recipe)
-            for group in (group for optimizer in optimizers for group in optimizer.param_groups):
-                group["lr"] = part * group["initial_lr"]
-            crops = batch_at(self.to_learn, images, recipe.batch_size, recipe.seed)
-            views = self._views(crops, stage_at(images, recipe), generator_for(recipe.seed, step, 0))
-            loss = F.smooth_l1_loss(self.new(views) / self.std, self.old(views) / self.std)
-            if not torch.isfinite(loss):
-                raise TrainingError(
-                    f"the loss is {loss.item()} at step {step + 1}: take a lower learning rate"
-                )
-            for optimizer in optimizers:
-                optimizer.zero_grad()
-            loss.backward()
-            for optimizer in optimizers:
-                optimizer.step()
-            step, images = step + 1, images + recipe.batch_size
-            yield loss.item()
-
-    @torch.no_grad()
-    def examine(self) -> Likeness:
-        """Compare new and old maps on the pictures kept for measuring."""
-        self.new.eval()
-        missed = spread = torch.zeros(())
-        for images in self.pictures:
-            old = self.old(images)
-            missed = missed + (self.new(images) - old).square().sum(dim=(0, 2, 3))
-            spread = spread + (old - self.mean).square().sum(dim=(0, 2, 3))
-        self.new.train()
-        explained = 1 - missed / spread.clamp_min(1e-12)
-        return Likeness(explained.mean().item(), explained.min().item())
-
-    def joined(self) -> DenseNet:
-        """Return the network that got the new layers: the one that was given, changed in place."""
-        for old, new in zip(self.old, self.new, strict=True):
-            old.load_state_dict(new.state_dict())
-        return self.rest.requires_grad_(True)
-
-    def _optimizers(self) -> list[torch.optim.Optimizer]:
-        first, *hidden = [one.weight for one in self.new.modules() if isinstance(one, nn.Conv2d)]
-        *hidden, last = (
-            hidden  # the last one's size counts, since it has to meet the old maps: Muon keeps sizes
-        )
-        norms = [one for one in self.new.parameters() if one.dim() == 1]
-        optimizers = [
-            Muon(hidden, self.recipe.muon_learning_rate),
-            torch.optim.AdamW(
-                [first, last, *norms], self.recipe.learning_rate, betas=(0.9, 0.98), weight_decay=0.0
-            ),
-        ]
-        for group in (group for optimizer in optimizers for group in optimizer.param_groups):
-            group["initial_lr"] = group["lr"]
-        return optimizers
-
-    def _views(self, numbers: np.ndarray, stage: Stage, generator: torch.Generator) -> Tensor:
-        views = make_views(self._crops(numbers), stage.teacher_size, self.recipe, generator)
-        return as_seen(views, stage.size)
-
-    def _examined(self) -> Iterator[Tensor]:
-        most = min(_EXAMINED_ON, len(self.kept))
-        chosen = self.kept[np.linspace(0, len(self.kept) - 1, most).round().astype(int)]
-        size = self.recipe.stages[-1].size
-        for numbers in np.array_split(chosen, max(1, most // 32)):
-            crops = self._crops(numbers).float() / 255
-            yield as_seen(F.interpolate(crops, size=size, mode="bilinear", antialias=True), size)
-
-    def _crops(self, numbers: np.ndarray) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(self.cache.pixels[numbers]))
-
-
-def first_layers(network: DenseNet) -> nn.Sequential:
-    """Return the modules before the second dense block, the ones of the network itself."""
-    return nn.Sequential(*frozen_modules(network, BEHIND).values())
+from workshop.distillation.settings import make_recipe
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -2,12 +2,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_distillation import TINY, TinyTeacher, recipe, work_folder
+from tiny_distillation import TINY, classroom
 
-from densekit.devices import choose_compute
 from densekit.model.architectures import DenseNetConfig
 from workshop.distillation.adapters import LeastSquares, fit_adapters
-from workshop.distillation.cache import open_cache
 from workshop.distillation.distil import Classroom, as_seen, measure_standards
 from workshop.distillation.settings import Recipe
 from workshop.distillation.state import State, new_state
@@ -60,10 +58,7 @@ def test_without_a_constant_the_best_map_is_another_one() -> None:
 
 @pytest.fixture
 def room(tmp_path: Path) -> Classroom:
-    compute = choose_compute("cpu", "fp32")
-    return Classroom(
-        open_cache(work_folder(tmp_path / "work") / "crops"), TinyTeacher(compute), recipe(), compute
-    )
+    return classroom(tmp_path / "work")
 
 
 def begun(room: Classroom) -> State:

@@ -4,10 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_distillation import TinyTeacher, recipe, work_folder
+from tiny_distillation import classroom
 
-from densekit.devices import choose_compute
-from workshop.distillation.cache import open_cache
 from workshop.distillation.distil import Classroom
 from workshop.distillation.first_filters import first_filters, independent_components
 
@@ -47,10 +45,7 @@ def test_rounding_in_the_patches_changes_neither_order_nor_sign() -> None:
 
 @pytest.fixture
 def room(tmp_path: Path) -> Classroom:
-    compute = choose_compute("cpu", "fp32")
-    return Classroom(
-        open_cache(work_folder(tmp_path / "work") / "crops"), TinyTeacher(compute), recipe(), compute
-    )
+    return classroom(tmp_path / "work")
 
 
 def test_every_filter_has_the_size_of_random_ones_and_is_the_same_again(room: Classroom) -> None:

@@ -13,7 +13,8 @@ from densekit.model.weights import seeded
 from densekit.training.team import ALONE
 from workshop.distillation.cache import CropCache, open_cache
 from workshop.distillation.export import export
-from workshop.distillation.graft import Graft, main
+from workshop.distillation.front import Graft
+from workshop.distillation.graft import main
 from workshop.distillation.session import BEFORE, GRAFT, train
 from workshop.distillation.settings import Recipe
 

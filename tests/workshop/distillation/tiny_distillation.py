@@ -11,9 +11,10 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from densekit.devices import Compute
+from densekit.devices import Compute, choose_compute
 from densekit.training.team import Team
-from workshop.distillation.cache import build_cache
+from workshop.distillation.cache import build_cache, open_cache
+from workshop.distillation.distil import Classroom
 from workshop.distillation.packages import Package
 from workshop.distillation.session import Plan, train
 from workshop.distillation.settings import Recipe, Stage, make_recipe
@@ -77,6 +78,12 @@ def work_folder(folder: Path) -> Path:
     build_cache(folder / "crops", [Source(package.name, "pictures")], [package], 140, progress=False)
     (folder / "tiny.json").write_text(json.dumps(TINY))
     return folder
+
+
+def classroom(work: Path) -> Classroom:
+    """Return what stays the same over a run in a work folder that `work_folder` makes."""
+    compute = choose_compute("cpu", "fp32")
+    return Classroom(open_cache(work_folder(work) / "crops"), TinyTeacher(compute), recipe(), compute)
 
 
 def plan(work: Path, the_recipe: Recipe | None = None, **values: object) -> Plan:
