@@ -26,12 +26,15 @@ def name_of(folder: Path) -> str:
     return name or str(folder)
 
 
-def place_without_room(path: Path) -> Path | None:
-    """Return what is in the way of a new file or folder: a place above it that takes none; None if nothing is."""
-    above = path.absolute().parents
+def place_without_room(folder: Path) -> Path | None:
+    """Return the place that takes nothing new: a folder, or what stands above one that is yet to be made.
+
+    None if something can be made there.
+    """
+    places = (folder.absolute(), *folder.absolute().parents)
     there = next(
-        (one for one in above if os.path.lexists(one)), path.absolute().parent
-    )  # a drive may be missing
+        (one for one in places if os.path.lexists(one)), folder
+    )  # of a drive that is missing, none is
     return None if there.is_dir() and os.access(there, os.W_OK | os.X_OK) else there
 
 

@@ -69,8 +69,7 @@ def check_target(target: Path, root: Path, images: Iterable[Path]) -> None:
     real = real_path(target)
     if real.is_dir() and not set(real.iterdir()) <= set(_unfinished_copies(real, real.name)):
         raise DataError(f"{target} is not empty: name a new folder for the clean copy, or empty that one")
-    # An empty folder is filled where it is, and what is above it need not take anything.
-    if there := place_without_room(real / "a class" if real.is_dir() else real):
+    if there := place_without_room(real):  # an empty folder is filled where it is
         raise DataError(f"no folder can be made in {there}: name another place for the clean copy")
 
 

@@ -60,7 +60,7 @@ def check_page(path: Path, root: Path, images: Iterable[Path]) -> None:
         raise DataError(f"{path} is no file, but a pipe, socket or device: name a file for the page")
     if path.is_file() and not _is_page(path):
         raise DataError(f"{path} is there already, and is no page of the doctor's: name another file")
-    if there := place_without_room(real_path(path)):
+    if there := place_without_room(real_path(path).parent):
         raise DataError(f"no file can be made in {there}: name another place for the page")
 
 

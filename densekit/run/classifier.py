@@ -164,15 +164,14 @@ class Run:
         logits = [torch.empty(0, len(self.classes))]
         paths, skipped = found(images)
         wanted = [Sample(path, 0) for path in paths]
-        is_no_file = len(skipped)
         batches = load_images(wanted, self.network.preprocessing, report=skipped.append)
         bar = tqdm(total=len(wanted), unit="image", disable=not progress, file=sys.stderr)
         with bar, closing(batches):
             for batch in batches:
                 logits.append(self._classified(self.extractor(batch.pixels)))
                 samples += batch.samples
-                bar.update(len(samples) + len(skipped) - is_no_file - bar.n)
-            bar.update(len(wanted) - bar.n)  # those at the end that can't be read come with no batch
+                bar.update(len(batch.samples))
+            bar.update(len(wanted) - bar.n)  # what can't be read comes with no batch
         labels = torch.zeros(len(samples), dtype=torch.int64)
         return Outcome(self.classes, tuple(samples), labels, torch.cat(logits), tuple(skipped))
 

@@ -88,7 +88,7 @@ def check_curve(path: Path, data: Path) -> None:
         )
     if path.suffix.lower() != ".png":
         raise ConfigError(f"the curve is drawn as a PNG: name a file such as {path.with_suffix('.png')}")
-    if there := place_without_room(path):
+    if there := place_without_room(path.parent):
         raise ConfigError(f"no file can be made in {there}: name another place for the curve")
 
 

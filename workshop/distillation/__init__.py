@@ -11,11 +11,12 @@
     settings   the recipe, and what follows from it for each moment
     first_filters  what the first convolution begins with: independent components of the pictures
     muon       the optimiser of the hidden convolutions
+    optimizers Muon and AdamW as a recipe wants them, and their rates
+    adapters   what the adapters begin with where the student sees already: least squares
     state      everything that a run needs to go on, and its file
     distil     the loop, in one process or several
     logbook    the log
     session    from the last checkpoint on, until the run or the time is over
-    adapters   what they begin with where the student sees already
     front      first layers that learn to tell what other ones told
     graft      giving a network the first layers of another one: the command
     pace       a run whose length fits into a given time

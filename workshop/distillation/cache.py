@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from tqdm.auto import tqdm
 
 from densekit.errors import DataError
@@ -59,6 +61,16 @@ class CropCache:
         """
         held_out = self.pictures % _HELD_OUT_OF == _HELD_OUT_OF - 1
         return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+    def kept_for_measuring(self, most: int) -> list[NDArray[np.int64]]:
+        """Return the numbers of up to so many crops to measure on, evenly chosen, in batches of about 32."""
+        _, kept = self.split()
+        chosen = np.linspace(0, len(kept) - 1, min(most, len(kept))).round().astype(int)
+        return np.array_split(kept[chosen], max(1, len(chosen) // 32))
+
+    def crops(self, numbers: NDArray[np.int64]) -> Tensor:
+        """Read crops from the disk, uint8 (N, 3, SIZE, SIZE)."""
+        return torch.from_numpy(np.ascontiguousarray(self.pixels[numbers]))
 
 
 def build_cache(

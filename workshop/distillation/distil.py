@@ -19,11 +19,12 @@ from densekit.devices import Compute
 from densekit.errors import TrainingError
 from densekit.training.team import ALONE, Team
 from workshop.distillation.cache import CropCache
+from workshop.distillation.optimizers import set_rates
 from workshop.distillation.settings import Recipe, rate_part_at, stage_at
 from workshop.distillation.state import State
 from workshop.distillation.student import compare
 from workshop.distillation.teacher import Lesson, Teacher
-from workshop.distillation.views import batch_at, generator_for, make_views
+from workshop.distillation.views import batch_at, generator_for, make_views, whole_views
 
 _LONGEST_GRADIENT = 5.0
 _MEASURED_ON = 512  # views that the standards are measured on
@@ -83,7 +84,7 @@ class Classroom:
         """Return crops on the device, uint8 (N, 3, SIZE, SIZE)."""
         if self.held is not None:
             return self.held[self.compute.send(torch.from_numpy(numbers))]
-        return self.compute.send(torch.from_numpy(np.ascontiguousarray(self.cache.pixels[numbers])))
+        return self.compute.send(self.cache.crops(numbers))
 
 
 def measure_standards(state: State, room: Classroom) -> None:
@@ -129,8 +130,7 @@ def _step(state: State, room: Classroom, crops: Tensor) -> tuple[int, float, flo
     recipe, counters = room.recipe, state.counters
     stage = stage_at(counters.images, recipe)
     part = rate_part_at(counters.step, counters.images, recipe)
-    for group in (group for optimizer in state.optimizers for group in optimizer.param_groups):
-        group["lr"] = part * group["initial_lr"]
+    set_rates(state.optimizers, part)
     generator = generator_for(recipe.seed, counters.step, room.team.rank)
     views = make_views(crops, stage.teacher_size, recipe, generator)  # (N, 3, T, T)
     lesson = room.teacher(views)
@@ -198,14 +198,10 @@ class Examination:
     """
 
     def __init__(self, room: Classroom, size: int = 128, most: int = 512) -> None:
-        _, kept = room.cache.split()
-        chosen = np.linspace(0, len(kept) - 1, min(most, len(kept))).round().astype(int)
         self.room, self.size = room, size
         self.batches: list[tuple[Tensor, Lesson]] = []
-        for numbers in np.array_split(kept[chosen], max(1, len(chosen) // 32)):
-            views = F.interpolate(
-                room.crops(numbers).float() / 255, size=size, mode="bilinear", antialias=True
-            )
+        for numbers in room.cache.kept_for_measuring(most):
+            views = whole_views(room.crops(numbers), size)
             self.batches.append((as_seen(views, size), room.teacher(views)))
 
     @torch.no_grad()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -19,9 +20,9 @@ from densekit.model.densenet import DenseNet, Transition
 from workshop.distillation.adapters import LeastSquares
 from workshop.distillation.cache import CropCache
 from workshop.distillation.distil import as_seen
-from workshop.distillation.muon import Muon
+from workshop.distillation.optimizers import Optimizers, make_optimizers, set_rates
 from workshop.distillation.settings import Recipe, Stage, make_recipe, rate_part_at, stage_at
-from workshop.distillation.views import batch_at, generator_for, make_views
+from workshop.distillation.views import batch_at, generator_for, make_views, whole_views
 
 BEHIND = "denseblock2"
 """The first module that stays; the new layers are those before it."""
@@ -74,8 +75,10 @@ class Graft:
     def __init__(self, front: DenseNet, rest: DenseNet, cache: CropCache, recipe: Recipe = RECIPE) -> None:
         self.cache, self.recipe, self.rest = cache, recipe, rest
         self.new, self.old = first_layers(front).train(), first_layers(rest).eval().requires_grad_(False)
-        self.to_learn, self.kept = cache.split()
-        self.pictures = list(self._examined())
+        self.to_learn, _ = cache.split()
+        size = recipe.stages[-1].size
+        numbers = cache.kept_for_measuring(_EXAMINED_ON)
+        self.pictures = [as_seen(whole_views(cache.crops(one), size), size) for one in numbers]
         maps = torch.cat([self.old(images).transpose(0, 1).flatten(1) for images in self.pictures], dim=1)
         self.mean, self.std = (one.view(1, -1, 1, 1) for one in (maps.mean(dim=1), maps.std(dim=1) + 1e-3))
 
@@ -107,9 +110,7 @@ class Graft:
         recipe, optimizers = self.recipe, self._optimizers()
         images = step = 0
         while images < recipe.images:
-            part = rate_part_at(step, images, recipe)
-            for group in (group for optimizer in optimizers for group in optimizer.param_groups):
-                group["lr"] = part * group["initial_lr"]
+            set_rates(optimizers, rate_part_at(step, images, recipe))
             crops = batch_at(self.to_learn, images, recipe.batch_size, recipe.seed)
             views = self._views(crops, stage_at(images, recipe), generator_for(recipe.seed, step, 0))
             loss = F.smooth_l1_loss(self.new(views) / self.std, self.old(views) / self.std)
@@ -144,36 +145,16 @@ class Graft:
             old.load_state_dict(new.state_dict())
         return self.rest.requires_grad_(True)
 
-    def _optimizers(self) -> list[torch.optim.Optimizer]:
-        first, *hidden = [one.weight for one in self.new.modules() if isinstance(one, nn.Conv2d)]
-        *hidden, last = (
-            hidden  # the last one's size counts, since it has to meet the old maps: Muon keeps sizes
-        )
+    def _optimizers(self) -> Optimizers:
+        convolutions = [one.weight for one in self.new.modules() if isinstance(one, nn.Conv2d)]
+        # Muon keeps sizes, and that of the last one counts, since it has to meet the old maps.
+        first, *hidden, last = convolutions
         norms = [one for one in self.new.parameters() if one.dim() == 1]
-        optimizers = [
-            Muon(hidden, self.recipe.muon_learning_rate),
-            torch.optim.AdamW(
-                [first, last, *norms], self.recipe.learning_rate, betas=(0.9, 0.98), weight_decay=0.0
-            ),
-        ]
-        for group in (group for optimizer in optimizers for group in optimizer.param_groups):
-            group["initial_lr"] = group["lr"]
-        return optimizers
+        return make_optimizers(hidden, [first, last, *norms], self.recipe)
 
-    def _views(self, numbers: np.ndarray, stage: Stage, generator: torch.Generator) -> Tensor:
-        views = make_views(self._crops(numbers), stage.teacher_size, self.recipe, generator)
+    def _views(self, numbers: NDArray[np.int64], stage: Stage, generator: torch.Generator) -> Tensor:
+        views = make_views(self.cache.crops(numbers), stage.teacher_size, self.recipe, generator)
         return as_seen(views, stage.size)
-
-    def _examined(self) -> Iterator[Tensor]:
-        most = min(_EXAMINED_ON, len(self.kept))
-        chosen = self.kept[np.linspace(0, len(self.kept) - 1, most).round().astype(int)]
-        size = self.recipe.stages[-1].size
-        for numbers in np.array_split(chosen, max(1, most // 32)):
-            crops = self._crops(numbers).float() / 255
-            yield as_seen(F.interpolate(crops, size=size, mode="bilinear", antialias=True), size)
-
-    def _crops(self, numbers: np.ndarray) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(self.cache.pixels[numbers]))
 
 
 def first_layers(network: DenseNet) -> nn.Sequential:

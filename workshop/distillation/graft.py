@@ -61,7 +61,8 @@ def make_graft(options: argparse.Namespace) -> Path:
     """Do what the command was asked for; return the weights file."""
     _check(options)
     recipe = make_recipe(**(RECIPE.model_dump() | {"images": options.images}))
-    front, rest = (_network(path, options.architecture) for path in (options.front, options.rest))
+    front, of_front = _network(options.front, options.architecture)
+    rest, of_rest = _network(options.rest, options.architecture)
     cache = open_cache(options.work / "crops")
     graft = Graft(front, rest, cache, recipe)
     began = perf_counter()
@@ -72,8 +73,8 @@ def make_graft(options: argparse.Namespace) -> Path:
         bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
     learned, seconds = graft.examine(), perf_counter() - began
     record: dict[str, Any] = {
-        "front": read_weights_file(options.front).sha256,
-        "rest": read_weights_file(options.rest).sha256,
+        "front": of_front,
+        "rest": of_rest,
         "behind": BEHIND,
         "recipe": recipe.model_dump(mode="json"),
         "crops": cache.identity,
@@ -89,7 +90,7 @@ def _check(options: argparse.Namespace) -> None:
     """Refuse before the work what would fail after it."""
     if os.path.lexists(options.out):
         raise ConfigError(f"{options.out} exists already: give a folder that does not, --out DIR")
-    if there := place_without_room(options.out):
+    if there := place_without_room(options.out.parent):
         raise ConfigError(f"no folder can be made in {there}: give another place, --out DIR")
     for path in (options.front, options.rest):
         if real_path(options.out).is_relative_to(real_path(path.parent / "run")):
@@ -98,18 +99,19 @@ def _check(options: argparse.Namespace) -> None:
         raise ConfigError("--front and --rest are one file: its first layers are there already")
 
 
-def _network(path: Path, architecture: str) -> DenseNet:
+def _network(path: Path, architecture: str) -> tuple[DenseNet, str]:
+    """Return the network whose weights are in a file, and the file's SHA-256."""
     config = read_architecture(architecture)
     if len(config.stages) < 2:
         raise ConfigError(f"{architecture} has one dense block: a graft ends before the second one")
-    tensors = read_weights_file(path).tensors
+    tensors, _, sha256, _ = read_weights_file(path)
     check_fit(tensors, config, architecture, path)
     if "classifier.bias" not in tensors:
         raise WeightsError(f"{path} has no classifier: give the weights of a whole network")
     network = DenseNet(config, len(tensors["classifier.bias"]))
     network.load_state_dict(tensors)
     choose_compute("cpu", "fp32").place(network)
-    return network
+    return network, sha256
 
 
 def _write(options: argparse.Namespace, network: DenseNet, record: dict[str, Any]) -> Path:

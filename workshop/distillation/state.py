@@ -19,7 +19,7 @@ from densekit.model.weights import seeded
 from densekit.tensor_files import UnreadableError, read_tensors, write_tensors
 from densekit.training.checkpoint import below, join_optimizer, lay_out_alike, split_optimizer
 from densekit.training.team import ALONE, Team
-from workshop.distillation.muon import Muon
+from workshop.distillation.optimizers import Optimizers, make_optimizers
 from workshop.distillation.settings import Recipe
 from workshop.distillation.student import Standards, Student
 from workshop.distillation.teacher import Teacher
@@ -57,7 +57,7 @@ class State:
     student: Student
     averaged: Student
     standards: Standards
-    optimizers: tuple[torch.optim.Optimizer, ...]
+    optimizers: Optimizers
     counters: Counters
 
     @torch.no_grad()
@@ -157,23 +157,9 @@ def _modules(state: State) -> dict[str, nn.Module]:
     return {"student": state.student, "averaged": state.averaged, "standards": state.standards}
 
 
-def _optimizers(
-    student: Student, recipe: Recipe, compute: Compute, team: Team
-) -> tuple[torch.optim.Optimizer, ...]:
-    """Return AdamW, and before it Muon for the hidden convolutions if the recipe wants it.
-
-    Each group has its highest learning rate as `initial_lr`.
-    """
+def _optimizers(student: Student, recipe: Recipe, compute: Compute, team: Team) -> Optimizers:
+    """Return AdamW for everything, or for what Muon leaves if the recipe wants Muon."""
     hidden = student.hidden_convolutions() if recipe.optimizer == "muon" else []
     known = {id(one) for one in hidden}
     others = [one for one in student.parameters() if id(one) not in known]
-    groups = [
-        {"params": [one for one in others if one.dim() > 1], "weight_decay": recipe.weight_decay},
-        {"params": [one for one in others if one.dim() <= 1], "weight_decay": 0.0},
-    ]
-    adamw = torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98), fused=True)
-    muon = [Muon(hidden, recipe.muon_learning_rate, dtype=compute.dtype, team=team)] if hidden else []
-    found = (*muon, adamw)
-    for group in (group for optimizer in found for group in optimizer.param_groups):
-        group["initial_lr"] = group["lr"]
-    return found
+    return make_optimizers(hidden, others, recipe, compute.dtype, team)

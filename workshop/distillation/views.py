@@ -50,6 +50,11 @@ def make_views(crops: Tensor, size: int, recipe: Recipe, generator: torch.Genera
     return _mixed(views.clamp_(0, 1), recipe, generator)
 
 
+def whole_views(crops: Tensor, size: int) -> Tensor:
+    """Return crops as they are, in another size and without chance: uint8 (N, 3, H, W) to (N, 3, size, size)."""
+    return F.interpolate(crops.float() / 255, size=size, mode="bilinear", antialias=True)
+
+
 def _random_crops(crops: Tensor, size: int, recipe: Recipe, generator: torch.Generator) -> Tensor:
     """Crop, flip and turn, in one resampling."""
     n = len(crops)
