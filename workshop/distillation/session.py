@@ -25,7 +25,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from densekit.devices import bf16_is_fast, choose_compute
-from densekit.errors import RunError
+from densekit.errors import RunError, WeightsError
 from densekit.files import write_atomically
 from densekit.model.architectures import read_architecture
 from densekit.model.state_dicts import check_fit, read_weights_file
@@ -43,7 +43,7 @@ from workshop.distillation.first_filters import first_filters
 from workshop.distillation.logbook import LogBook
 from workshop.distillation.settings import Recipe, make_recipe
 from workshop.distillation.state import State, load_state, new_state, save_state
-from workshop.distillation.teacher import EfficientNetLite0, TeacherMaker
+from workshop.distillation.teacher import EfficientNetLite0, Teacher, TeacherMaker
 
 CHECKPOINT, LOG, RECIPE, LOCK = "checkpoint.safetensors", "log.csv", "recipe.json", ".lock"
 BEFORE, GRAFT = "before", "graft.json"
@@ -96,6 +96,7 @@ def train(team: Team, plan: Plan) -> None:
         DataError: there is no crop cache in the work folder.
         RunError: the run in the work folder follows another recipe, or somebody else is training it.
         TrainingError: the loss is no number any more.
+        WeightsError: the first weights are of another network, or have not the teacher's classes.
     """
     with _claimed(plan.folder) if team.leads else nullcontext():
         _train(team, plan)
@@ -136,7 +137,7 @@ def _train(team: Team, plan: Plan) -> None:
 def _begun(plan: Plan, room: Classroom) -> State:
     """Return the state before the first step, the same in each process."""
     config = read_architecture(plan.architecture)
-    first_weights = _first_weights(plan)
+    first_weights = _first_weights(plan, room.teacher)
     filters = None
     if first_weights is None and plan.recipe.first_filters == "ica":
         filters = first_filters(room, torch.Size((config.num_init_features, 3, 7, 7)))
@@ -148,7 +149,7 @@ def _begun(plan: Plan, room: Classroom) -> State:
     return state
 
 
-def _first_weights(plan: Plan) -> dict[str, Tensor] | None:
+def _first_weights(plan: Plan, teacher: Teacher) -> dict[str, Tensor] | None:
     """Read the weights that the recipe asks for; None for random ones."""
     if not plan.recipe.first_weights:
         return None
@@ -164,6 +165,13 @@ def _first_weights(plan: Plan) -> dict[str, Tensor] | None:
             f"{plan.recipe.first_weights[:12]}…: give the file that the recipe was made with"
         )
     check_fit(file.tensors, read_architecture(plan.architecture), plan.architecture, plan.first_weights)
+    outputs = len(file.tensors.get("classifier.bias", ()))
+    if outputs != teacher.num_classes:
+        has = f"a classifier of {outputs} outputs" if outputs else "no classifier"
+        raise WeightsError(
+            f"{plan.first_weights} has {has}, {teacher.name} has {teacher.num_classes}: give weights that were "
+            "distilled from it, in whole"
+        )
     return file.tensors
 
 

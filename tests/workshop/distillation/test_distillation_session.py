@@ -248,5 +248,20 @@ def test_first_weights_of_another_network_are_refused(work: Path, tmp_path: Path
         train(ALONE, plan(work, recipe(first_weights=sha256(odd)), first_weights=odd))
 
 
+@pytest.mark.parametrize(("outputs", "told"), [(None, "no classifier"), (5, "a classifier of 5 outputs")])
+def test_first_weights_without_the_teachers_classes_are_refused(
+    work: Path, earlier: Path, outputs: int | None, told: str
+) -> None:
+    tensors = {name: tensor for name, tensor in load_file(earlier).items() if "classifier" not in name}
+    if outputs is not None:
+        inputs = load_file(earlier)["classifier.weight"].shape[1]
+        tensors["classifier.weight"] = torch.zeros(outputs, inputs)
+        tensors["classifier.bias"] = torch.zeros(outputs)
+    save_file(tensors, odd := work / "odd.safetensors")
+    other = beside(work, "after")
+    with pytest.raises(WeightsError, match=rf"odd\.safetensors has {told}, tiny has 7"):
+        train(ALONE, in_place(other, plan(work, recipe(first_weights=sha256(odd)), first_weights=odd)))
+
+
 def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
