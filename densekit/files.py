@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typing import IO, Any
 from densekit.errors import DataError, nearest
 
 _PACKAGE = Path(__file__).parent
+_LEFT_OVER = re.compile(r"\..+\.[a-z0-9_]{8}\.partial")  # as `mkstemp` names what `write_atomically` asks for
 
 
 def real_path(path: Path) -> Path:
@@ -70,10 +72,14 @@ def write_atomically(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Delete what writers that were killed have left below a folder in which nobody else is writing."""
+    """Delete what `write_atomically` left where it was killed, below a folder in which nobody else is writing.
+
+    Others name their unfinished files so, too: it must be a folder in which all is ours.
+    """
     for path in folder.rglob(".*.partial"):
-        with suppress(OSError):
-            path.unlink()
+        if _LEFT_OVER.fullmatch(path.name):
+            with suppress(OSError):
+                path.unlink()
 
 
 def write_text(path: Path, text: str) -> None:
@@ -109,11 +115,30 @@ def named(path: Path | str) -> Path:
     """Return a path that somebody has given, `expanded`.
 
     Raises:
-        DataError: it is empty, as an unset variable is in a shell; it is not taken for the present folder.
+        DataError: it is empty, as an unset variable is in a shell, and not taken for the present folder; or it
+            holds a character that no name can have.
     """
     if not str(path).strip():
         raise DataError("a name is empty: name a folder or a file; the present folder is '.'")
+    if "\0" in str(path):
+        raise DataError(f"{str(path)!r} holds a NUL character, which no name can have")
     return expanded(path)
+
+
+def is_file(path: Path) -> bool:
+    """Say whether a file is there. Where a name is too long for the system, or its links go round, none is."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Say whether a folder is there, as `is_file` does for a file."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def read_bytes(path: Path, at_most: int) -> bytes:

@@ -151,12 +151,13 @@ class TestPlaces:
 
 
 def test_what_a_killed_writer_left_is_swept_away_and_nothing_else(tmp_path: Path) -> None:
-    leftover = tmp_path / "evaluation" / ".statistics.csv.x1y2.partial"
+    leftover = tmp_path / "evaluation" / ".statistics.csv.x1y2_abc.partial"
     leftover.parent.mkdir()
-    for path in (leftover, tmp_path / "mine.partial", tmp_path / ".hidden"):
+    others = [".hidden", ".thesis.mov.partial", "mine.partial"]
+    for path in (leftover, *(tmp_path / name for name in others)):
         path.write_bytes(b"half")
     remove_leftovers(tmp_path)
-    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [".hidden", "mine.partial"]
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == others
 
 
 def test_a_tilde_is_the_home_folder_and_that_of_nobody_stays(monkeypatch: pytest.MonkeyPatch) -> None:

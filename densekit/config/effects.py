@@ -46,6 +46,11 @@ def named_in(values: Mapping[str, Any]) -> dict[str, Any]:
     return asked
 
 
+def is_whole(values: Mapping[str, Any]) -> bool:
+    """Say whether the values of a file name every setting of model and training, as those that a run writes."""
+    return _is_whole(values.get("model"), ModelConfig) and _is_whole(values.get("training"), TrainingConfig)
+
+
 def _is_whole(values: Any, section: type[BaseModel] | None) -> bool:
     return section is not None and isinstance(values, Mapping) and len(values) == len(section.model_fields)
 

@@ -44,9 +44,10 @@ def same_answer(mine: Any, answer: Any) -> bool:
     if isinstance(answer, str):
         mine_text, right = _normal(mine), _normal(answer)
         digits = "".join(re.findall(r"\d", right))
-        # "dense block 4", "denseblock4" and "4" all mean "block 4".
-        longer = right in mine_text and digits == "".join(re.findall(r"\d", mine_text))
-        return mine_text == right or (digits != "" and (mine_text == digits or longer))
+        # "dense block 4", "denseblock4" and "4" all mean "block 4", and the other way round.
+        same_digits = digits == "".join(re.findall(r"\d", mine_text))
+        within = right in mine_text or mine_text in right
+        return mine_text == right or (digits != "" and same_digits and within)
     if isinstance(answer, Iterable):
         several = re.split(r"[,;]| and ", mine) if isinstance(mine, str) else list(mine)
         return {_normal(each) for each in several} == {_normal(each) for each in answer}

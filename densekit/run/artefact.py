@@ -160,13 +160,25 @@ def attach(network: DenseNet, head: Artefact, fingerprint: str | None = None) ->
             f"this head was trained on another network: on {head.architecture} with the weights "
             f"'{head.weights}', fingerprint {head.backbone_fingerprint}; this one is "
             f"{network.weights.architecture} with '{network.weights.name}', fingerprint {found}. "
-            "Build the network that it was trained on, or train a head for this one"
+            f"{_remedy(head.shape, network.config)}"
         )
     network.reset_classifier(len(head.classes))
     network.classifier.load_state_dict(head.tensors)
     network.preprocessing = head.preprocessing
     network.weights = replace(network.weights, classes=head.classes)
     return network
+
+
+def _remedy(was: DenseNetConfig, is_now: DenseNetConfig) -> str:
+    """Say what to do about another network; where its file was changed, what it said at the training."""
+    values = asdict(was)
+    changed = [
+        f"{key} is {now}, and was {values[key]}" for key, now in asdict(is_now).items() if now != values[key]
+    ]
+    if changed:
+        told = "; ".join(changed)
+        return f"Its numbers are others now: {told}. Put them back, or train a head for this network"
+    return "Build the network that it was trained on, or train a head for this one"
 
 
 def whole_network(model: Artefact) -> DenseNet:

@@ -26,7 +26,7 @@ from densekit.evaluation.outcome import Outcome
 from densekit.evaluation.report import Report
 from densekit.features.extraction import Progress, extract, features_of, open_store
 from densekit.features.extractor import Extractor
-from densekit.files import expanded, named, read_text, real_path
+from densekit.files import named, read_text, real_path
 from densekit.model.cut import CLASSIFIER
 from densekit.model.densenet import DenseNet
 from densekit.model.zoo import build
@@ -70,7 +70,7 @@ def load_run(folder: Path | str) -> "Run":
         raise RunError(f"a run is given as {type(folder).__name__}: expected the name of its folder")
     if folder == "":
         raise RunError("the run's name is empty: name its folder")
-    folder = expanded(folder)
+    folder = named(folder)
     config = read_config(folder)
     metrics = read_metrics(folder)
     if metrics is None:
@@ -191,6 +191,7 @@ class Run:
 
         Raises:
             DataError: no such split, no images in it that can be read, or classes that the run does not know.
+            RunError: the run has lost the file that says which pictures it held back.
         """
         done = self.evaluation_of(data, split)
         return done.report, done.folder
@@ -209,7 +210,14 @@ class Run:
             )
         folder = report_folder(self.folder / EVALUATION, None if data is None else root, split)
         report = outcome.report
-        write_statistics(report, folder)
+        try:
+            write_statistics(report, folder)
+        except OSError as error:  # of somebody else's run, say; the work is done, and what it found is right
+            print(
+                f"densekit: the report can't be written to {shown(folder)} "
+                f"({error.strerror or one_line(error)}), so it is only told",
+                file=sys.stderr,
+            )
         return Evaluation(report, folder, outcome, missing, self._learned_from(outcome), moved)
 
     def _learned_from(self, outcome: Outcome) -> int:
@@ -240,19 +248,26 @@ class Run:
                 f"the pictures of this run are not in {root} any more: if the folder was moved, name its new "
                 "place with --data, and --split val for those that were held back"
             )
-        if is_own and remembered is not None and split in (None, "val", "train"):
+        if is_own and split in (None, "val", "train"):
+            if remembered is None:
+                raise RunError(
+                    f"there is no {self.folder / SPLIT}, so nobody knows which pictures this run held back: put "
+                    "the file back, or name a folder of images with --data"
+                )
             return split or "val", held_back(remembered, root, split or "val")
         is_split = not is_own and find_layout(root, to_learn=False).kind == "split"
-        if not is_own and not is_split and remembered is not None and split in ("val", "train"):
-            with suppress(DataError):  # it is the run's folder in another place, if its pictures are in there
-                return split, held_back(remembered, root, split)
+        if not is_own and remembered is not None and split in ("val", "train"):
+            with suppress(DataError):
+                found = held_back(remembered, root, split)
+                if len(found.samples) > len(found.missing):  # it is the run's folder in another place
+                    return split, found
         if is_own or (split in ("train", "val") and not is_split):  # the parts that a training would make
             settings = self.config.data
             folder = open_folder(root, settings.val_fraction, settings.split_seed)
-            split = split or "val"
         else:
             folder = open_to_judge(root)
-            split = split or _natural_split(folder, is_split)
+            split = _natural_split(folder, is_split) if split is None else split
+        assert split is not None  # of the run's own folder it is another than val and train
         return split, HeldBack(self._relabelled(folder, split), (), 0)
 
     def _relabelled(self, folder: DataFolder, split: str) -> list[Sample]:

@@ -16,7 +16,15 @@ from typing import Any, Literal, get_args
 from densekit.errors import ConfigError, nearest
 from densekit.intervals import half_interval
 from densekit.run.classifier import Run, load_run
-from densekit.run.differences import alike, began_with, learned_from, settings_of, telling, without_seeds
+from densekit.run.differences import (
+    alike,
+    began_with,
+    labelled,
+    learned_from,
+    settings_of,
+    telling,
+    without_seeds,
+)
 from densekit.run.folder import SPLIT, Split
 from densekit.tables import text_table
 from densekit.words import counted, shown
@@ -207,7 +215,7 @@ def _warnings(runs: Sequence[Run], splits: Sequence[Split | None]) -> list[str]:
     classes = [run.classes if one is None else one.classes for run, one in zip(runs, splits, strict=True)]
     if len(set(classes)) > 1:
         found.append("the runs tell other classes apart, so their accuracies say nothing about each other")
-    judged = [None if one is None else frozenset(picture.sha256 for picture in one.val) for one in splits]
+    judged = [None if one is None else labelled(one.val) for one in splits]
     if None in judged and len(runs) > 1:
         found.append(
             f"not all of the runs have a {SPLIT}, which says by which pictures each was judged: `densekit "
@@ -215,7 +223,8 @@ def _warnings(runs: Sequence[Run], splits: Sequence[Split | None]) -> list[str]:
         )
     elif len(set(judged)) > 1:
         found.append(
-            "the runs were judged by other pictures: `densekit evaluate RUN --data DIR` judges each by the same"
+            "the runs were judged by other pictures, or by other labels of them: `densekit evaluate RUN --data "
+            "DIR` judges each by the same"
         )
     stopped = [shown(run.folder) for run in runs if run.metrics.get("stopped") == "asked"]
     if stopped:

@@ -1,11 +1,15 @@
 """In what runs differ: their settings by key path, their seeds, and the pictures that they learned from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict
 from typing import Any
 
 from densekit.config import TrainingConfig
+from densekit.errors import DensekitError
+from densekit.model.architectures import ARCHITECTURES
 from densekit.run.classifier import Run
-from densekit.run.folder import Split
+from densekit.run.folder import Remembered, Split
 
 _SEED = "seed"
 _NOT_COMPARED = (
@@ -26,18 +30,36 @@ def settings_of(run: Run) -> dict[str, Any]:
         config["phases"] = {str(number): phase for number, phase in enumerate(plan)}
         config.pop("training")
         config["model"].pop("train_from")
+    config["model"] |= _own_shape(run)
     return {key: value for key, value in _flat(config).items() if key not in _NOT_COMPARED}
 
 
+def _own_shape(run: Run) -> dict[str, Any]:
+    """Return the numbers of a network that a file describes, which may say something else by now."""
+    if run.config.model.architecture in ARCHITECTURES:
+        return {}
+    with suppress(DensekitError):  # a classifier that is gone has no shape
+        return asdict(run.artefact.shape)
+    return {}
+
+
+def labelled(pictures: Iterable[Remembered]) -> frozenset[tuple[str, str]]:
+    """Return what pictures are known by: their content, and the class that each was in."""
+    return frozenset((one.sha256, one.name) for one in pictures)
+
+
 def learned_from(splits: Sequence[Split | None]) -> list[str | None]:
-    """Say for each run how many pictures it learned from; equally many that are not the same get a letter."""
-    known: dict[int, list[frozenset[str]]] = {}
+    """Say for each run how many pictures it learned from; equally many that are not the same get a letter.
+
+    The same pictures in other classes are not the same: correcting labels is a reason to train again.
+    """
+    known: dict[int, list[frozenset[tuple[str, str]]]] = {}
     told: list[str | None] = []
     for split in splits:
         if split is None:
             told.append(None)
             continue
-        pictures = frozenset(one.sha256 for one in split.train)
+        pictures = labelled(split.train)
         others = known.setdefault(len(split.train), [])
         if pictures not in others:
             others.append(pictures)

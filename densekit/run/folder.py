@@ -15,7 +15,7 @@ from densekit.config import RunConfig, load_config
 from densekit.data.scan import Sample
 from densekit.errors import ConfigError, RunError, listed, nearest, one_line
 from densekit.features.extraction import Pictures
-from densekit.files import read_json, remove_leftovers, write_json
+from densekit.files import is_file, is_folder, read_json, write_json
 
 CONFIG = "config.yaml"
 SPLIT = "split.json"
@@ -39,19 +39,38 @@ def claimed(out: Path | None, name: str) -> Iterator[Path]:
         name: what to call that one: tabletop-1, tabletop-2 and so on.
 
     Raises:
-        RunError: the folder holds a run already, or another process is at work in it.
+        RunError: the folder holds a run or something else already, or another process is at work in it.
     """
     folder = _made(out) if out else new_folder(Path("runs"), name)
+    was_locked = (folder / _LOCK).exists()
     with locked(folder):
-        if (folder / CONFIG).exists():
-            raise RunError(
-                f"{folder} holds a run already: name another folder, or continue it with --resume {folder}"
-            )
-        if there := [name for name in _WRITTEN if (folder / name).exists()]:
-            raise RunError(
-                f"{folder} holds {listed(there)}, which a run would replace: name a folder of its own for it"
-            )
+        try:
+            _check_free(folder)
+        except RunError:
+            if not was_locked:
+                with suppress(OSError):
+                    (folder / _LOCK).unlink()  # nothing of ours stays in a folder that is not ours
+            raise
         yield folder
+
+
+def _check_free(folder: Path) -> None:
+    """Refuse a folder that holds what a run would replace, and say what it is."""
+    if os.path.lexists(folder / CONFIG):
+        try:
+            read_config(folder)
+        except RunError:
+            raise RunError(
+                f"{folder} holds a {CONFIG} already, which is not, or no longer, that of a run: name another "
+                "folder"
+            ) from None
+        raise RunError(
+            f"{folder} holds a run already: name another folder, or continue it with --resume {folder}"
+        )
+    if there := [name for name in _WRITTEN if (folder / name).exists()]:
+        raise RunError(
+            f"{folder} holds {listed(there)}, which a run would replace: name a folder of its own for it"
+        )
 
 
 @contextmanager
@@ -64,8 +83,6 @@ def locked(folder: Path) -> Iterator[None]:
     lock = folder / _LOCK
     try:
         with FileLock(lock, timeout=0):
-            if (folder / CONFIG).exists():  # so all that is in it is a run's
-                remove_leftovers(folder)
             yield
             if (folder / METRICS).exists():  # nothing is left to lock; whoever comes now finds it complete
                 with suppress(OSError):
@@ -83,10 +100,10 @@ def read_config(folder: Path) -> RunConfig:
         RunError: the folder is missing, holds no run, or its configuration can't be read.
     """
     path = folder / CONFIG
-    if not path.is_file():
+    if not is_file(path):
         siblings = [run.parent.name for run in folder.parent.glob(f"*/{CONFIG}") if run.is_file()]
         hint = f": {nearest(folder.name, siblings)}" if siblings else ""
-        if any(folder.glob(f"*/{CONFIG}")):
+        if is_folder(folder) and any(folder.glob(f"*/{CONFIG}")):
             hint = f"; there are runs below it: {folder}/*"
         raise RunError(f"there is no run in {folder}, as it has no {CONFIG}{hint}")
     try:
@@ -184,6 +201,8 @@ def _remembered(root: Path, classes: tuple[str, ...], pictures: Pictures) -> tup
 def _made(folder: Path) -> Path:
     if folder.is_file():
         raise RunError(f"{folder} is a file: name a folder for the run")
+    if folder.is_symlink() and not is_folder(folder):
+        raise RunError(f"{folder} is a link that leads to no folder: name another one for the run")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

@@ -1,5 +1,6 @@
 """The pictures that a run held back, found again in a data folder that may have changed since."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,7 +37,7 @@ def held_back(split: Split, root: Path, part: str) -> HeldBack:
         part: 'val' or 'train'.
 
     Raises:
-        DataError: none is left.
+        DataError: none is left, or the folder of a class has another name now.
     """
     samples = split.samples(root, part)
     wanted = [one.sha256 for one in getattr(split, part)]
@@ -46,7 +47,7 @@ def held_back(split: Split, root: Path, part: str) -> HeldBack:
         if _hash_of(sample.path) == content
     }
     if len(found) < len(samples):
-        elsewhere = _by_content(root, split.classes, taken={sample.path for sample in found.values()})
+        elsewhere = _by_content(root, split, wanted, taken={sample.path for sample in found.values()})
         for number, sample in enumerate(samples):
             if number not in found and (there := elsewhere.get(wanted[number])):
                 own = next((one for one in there if one.label == sample.label), there[0])
@@ -62,14 +63,27 @@ def held_back(split: Split, root: Path, part: str) -> HeldBack:
     return HeldBack([found[number] for number in sorted(found)], missing, moved)
 
 
-def _by_content(root: Path, classes: tuple[str, ...], taken: set[Path]) -> dict[str, list[Sample]]:
-    """Find the pictures of known classes by their hashes, without those that are taken."""
+def _by_content(root: Path, split: Split, wanted: Sequence[str], taken: set[Path]) -> dict[str, list[Sample]]:
+    """Find the pictures of known classes by their hashes, without those that are taken.
+
+    Raises:
+        DataError: the folder of a class has another name now.
+    """
     samples: dict[str, list[Sample]] = {}
-    for images in scan_folder(root).images.values():
-        for name in (name for name in images if name in classes):
-            for path in (path for path in images[name] if path not in taken):
-                if content := _hash_of(path):
-                    samples.setdefault(content, []).append(Sample(path, classes.index(name)))
+    every = scan_folder(root).images.values()
+    there = {name for images in every for name in images}
+    was_called = {one.sha256: one.name for one in (*split.train, *split.val) if one.name not in there}
+    for images in every:
+        for name, paths in images.items():
+            for path in (path for path in paths if path not in taken):
+                content = _hash_of(path)
+                if name in split.classes and content:
+                    samples.setdefault(content, []).append(Sample(path, split.classes.index(name)))
+                elif content in was_called and content in wanted:
+                    raise DataError(
+                        f"{root} has a class '{name}' that the run does not know, with pictures that it knows as "
+                        f"'{was_called[content]}': give the folder its old name back"
+                    )
     return samples
 
 

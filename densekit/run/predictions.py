@@ -11,7 +11,7 @@ from densekit.data.image_files import find_images
 from densekit.data.problems import Problem
 from densekit.errors import DataError
 from densekit.evaluation.outcome import Outcome
-from densekit.files import named
+from densekit.files import is_folder, named
 from densekit.words import percent, shown
 
 _ADDRESS = re.compile(r"(https?|ftp|file|s3|gs):/", re.IGNORECASE)  # a Path has one slash of the two left
@@ -68,7 +68,7 @@ def found(paths: Iterable[Path]) -> tuple[list[Path], list[Problem]]:
     files: list[Path] = []
     problems: list[Problem] = []
     for path in paths:
-        inside, left_out = find_images(path) if path.is_dir() else ([path], [])
+        inside, left_out = find_images(path) if is_folder(path) else ([path], [])
         if not inside and not left_out:
             problems.append(Problem.of("empty-folder", path, "there is no picture in it"))
         files += inside

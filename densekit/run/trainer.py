@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from densekit.config import RunConfig, load_config, read_overrides
-from densekit.config.effects import check_effect, named_in
+from densekit.config.effects import check_effect, is_whole, named_in
 from densekit.config.yaml_text import read_yaml
 from densekit.errors import ConfigError
-from densekit.files import expanded, real_path
+from densekit.files import expanded, named, real_path, remove_leftovers
 from densekit.model.architectures import ARCHITECTURES
 from densekit.model.weights import WEIGHTS
 from densekit.run.classifier import Run, load_run
@@ -63,7 +63,7 @@ def train(
         DensekitError: the configuration, the images or the weights can't be used; the message says why.
     """
     resolved = resolve(config, data, preset, weights, train_from, epochs, settings)
-    place = None if out is None else expanded(out)
+    place = None if out is None else named(out)
     check_place(place or Path("runs"), resolved.data.folder)
     with called_team() as team:
         # What can't be used is told before anything is written.
@@ -105,8 +105,14 @@ def resolve(
             )
         resolved, asked = config.with_overrides(overrides), overrides
     elif config is None or isinstance(config, str | Path):
+        values = read_yaml(expanded(config)) if config else {}
+        if preset is not None and is_whole(values):
+            raise ConfigError(
+                f"preset is '{preset}', but {config} names every setting itself, so nothing of the preset would "
+                "be left: leave one of the two out"
+            )
         resolved = load_config(config, preset, overrides)
-        asked = {**(named_in(read_yaml(expanded(config))) if config else {}), **overrides}
+        asked = {**named_in(values), **overrides}
     else:
         raise ConfigError(
             f"the configuration is a {type(config).__name__}: expected a RunConfig or the path of a YAML file; "
@@ -140,6 +146,8 @@ def resume(
     folder = expanded(folder)
     config = read_config(folder)
     with called_team() as team, _locked(team, folder):
+        if team.leads:
+            remove_leftovers(folder)  # its configuration is that of a run, so all that is in it is ours
         if is_done(folder):
             if team.leads:
                 print(

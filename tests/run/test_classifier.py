@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from densekit.data.folder import open_folder
-from densekit.errors import DataError, FingerprintError, RunError
+from densekit.errors import DataError, DensekitError, FingerprintError, RunError
 from densekit.run import Prediction, Run, load_run, train
 
 
@@ -197,8 +197,25 @@ class TestLoading:
         other.write_text('{"growth_rate": 8, "block_config": [1, 1, 1, 2], "num_init_features": 16}')
         name = run.config.model.architecture
         (run.folder / "config.yaml").write_text(text.replace(name, str(other)))
-        with pytest.raises(FingerprintError):
+        with pytest.raises(
+            FingerprintError, match=r"block_config is \(1, 1, 1, 2\), and was \(1, 1, 1, 1\)\. Put"
+        ):
             _ = load_run(run.folder).network
+
+    @pytest.mark.parametrize("name", ["x" * 5000, "a\0b", "loop"])
+    def test_what_can_not_be_a_name_is_no_run(
+        self, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        Path("loop").symlink_to("loop")
+        with pytest.raises(DensekitError, match=r"there is no run in|which no name can have"):
+            load_run(name)
+
+    def test_one_name_that_is_too_long_costs_no_other_prediction(self, run: Run, pictures: Path) -> None:
+        predictions = run.predict([pictures / "red" / "00.png", "x" * 300 + ".png"])
+        assert (len(predictions.made), len(predictions.skipped)) == (1, 1)
+        with pytest.raises(DataError, match="holds a NUL character"):
+            run.predict("a\0b.png")
 
     @pytest.mark.parametrize(
         ("name", "content"), [("metrics.json", "{"), ("config.yaml", "training: {epochs: -1}")]
@@ -362,6 +379,61 @@ class TestHeldBack:
             (pictures / one["path"]).unlink()
         with pytest.raises(DataError, match=r"none of the 6 pictures of this run's val split .* --data"):
             run.evaluate()
+
+    def test_a_split_folder_in_another_place_is_judged_by_what_was_held_back(
+        self, tiny_architecture: Path, pictures: Path, tmp_path: Path
+    ) -> None:
+        for path in sorted(pictures.glob("*/*.png")):
+            part = "val" if path.stem < "03" else "train"
+            target = tmp_path / "split" / part / path.parent.name / path.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, target)
+        settings = {
+            "model.architecture": str(tiny_architecture),
+            "model.weights": "none",
+            "training.epochs": 1,
+        }
+        run = train(data=tmp_path / "split", settings=settings, out=tmp_path / "new", progress=False)
+        moved = (tmp_path / "split").rename(tmp_path / "moved")
+        shutil.copy(moved / "train/red/05.png", moved / "val/red/added.png")
+        assert run.evaluate(moved, "val")[0].total == 9
+
+    def test_another_folder_that_shares_a_picture_is_judged_as_a_folder_of_its_own(
+        self, run: Run, pictures: Path, tmp_path: Path
+    ) -> None:
+        held = pictures / self.split(run)[0]["path"]
+        for name in ("blue", "green", "red"):
+            for number in range(10):
+                path = tmp_path / "other" / name / f"{number}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.new("RGB", (40, 40), (number, len(name), 0)).save(path)
+        shutil.copy(held, tmp_path / "other" / held.parent.name / "shared.png")
+        found = run.evaluation_of(tmp_path / "other", "val")
+        assert found.report.total > 1
+        assert found.missing == ()
+
+    def test_a_class_folder_with_another_name_is_told(self, run: Run, pictures: Path) -> None:
+        (pictures / "blue").rename(pictures / "azure")
+        with pytest.raises(DataError, match=r"a class 'azure' .* that it knows as 'blue': give the folder"):
+            run.evaluate()
+
+    def test_without_its_split_a_run_does_not_guess_what_it_held_back(self, run: Run, pictures: Path) -> None:
+        (run.folder / "split.json").unlink()
+        with pytest.raises(RunError, match=r"there is no .*split\.json, so nobody knows which pictures"):
+            run.evaluate()
+        assert run.evaluate(pictures)[0].total == 36
+
+    def test_a_split_without_a_name_is_none(self, run: Run) -> None:
+        with pytest.raises(DataError, match="no split ''"):
+            run.evaluate(split="")
+
+    def test_what_can_not_be_written_is_told_all_the_same(
+        self, run: Run, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        folder = run.folder / "evaluation" / "train"
+        folder.write_text("in the way")
+        assert run.evaluate(split="train")[0].total == 30
+        assert f"the report can't be written to {folder}" in capsys.readouterr().err
 
     def test_a_damaged_split_is_told(self, run: Run) -> None:
         (run.folder / "split.json").write_text("{")

@@ -192,6 +192,34 @@ def test_a_run_that_does_not_say_how_it_ended_is_compared(trained: Trained) -> N
     assert not compare_runs([path.parent]).warnings
 
 
+def test_runs_on_corrected_labels_are_no_repetitions(trained: Trained, pictures: Path) -> None:
+    (pictures / "red" / "00.png").rename(pictures / "blue" / "wrong.png")
+    wrong = trained("wrong")
+    (pictures / "blue" / "wrong.png").rename(pictures / "red" / "00.png")
+
+    comparison = compare_runs([wrong, trained("right")])
+
+    assert len(comparison.rows) == 2
+    assert not any("nothing new" in warning for warning in comparison.warnings)
+
+
+def test_a_network_whose_file_was_changed_is_another_network(
+    trained: Trained, tiny_architecture: Path, tmp_path: Path
+) -> None:
+    own = tmp_path / "own.json"
+    runs = []
+    for growth_rate in (4, 8):
+        own.write_text(
+            json.dumps({"growth_rate": growth_rate, "block_config": [1, 2], "num_init_features": 8})
+        )
+        runs.append(trained(f"growth-{growth_rate}", model__architecture=str(own)))
+
+    comparison = compare_runs(runs)
+
+    assert comparison.keys == ("model.growth_rate",)
+    assert [row.settings["model.growth_rate"] for row in comparison.rows] == [4, 8]
+
+
 def test_the_same_training_again_says_nothing_new(trained: Trained) -> None:
     runs = [trained("first"), trained("again"), trained("other", training__seed=1)]
 

@@ -107,6 +107,35 @@ class TestRunFolder:
             train(data=pictures, settings=settings, out=tmp_path / "run", progress=False)
         assert (tmp_path / "run" / "head.safetensors").read_bytes() == before
 
+    def test_a_folder_of_something_else_stays_as_it_is(
+        self, pictures: Path, settings: dict[str, object], tmp_path: Path
+    ) -> None:
+        (project := tmp_path / "project").mkdir()
+        for name in ("config.yaml", ".film.mov.partial", ".film.abcdefgh.partial"):
+            (project / name).write_text("name: my app")
+        before = sorted(project.iterdir())
+        with pytest.raises(
+            RunError, match=r"holds a config\.yaml already, which is not, or no longer, that of a run"
+        ):
+            train(data=pictures, settings=settings, out=project, progress=False)
+        assert sorted(project.iterdir()) == before
+
+    def test_a_link_that_leads_nowhere_is_no_folder_for_a_run(
+        self, pictures: Path, settings: dict[str, object], tmp_path: Path
+    ) -> None:
+        (tmp_path / "loop").symlink_to(tmp_path / "loop")
+        with pytest.raises(RunError, match="loop is a link that leads to no folder"):
+            train(data=pictures, settings=settings, out=tmp_path / "loop", progress=False)
+
+    def test_a_preset_beside_a_whole_configuration_is_refused(
+        self, pictures: Path, settings: dict[str, object], tmp_path: Path
+    ) -> None:
+        run = train(data=pictures, settings=settings, out=tmp_path / "run", progress=False)
+        with pytest.raises(
+            ConfigError, match=r"preset is 'full', but .*config\.yaml names every setting itself"
+        ):
+            train(run.folder / "config.yaml", preset="full", out=tmp_path / "again", progress=False)
+
 
 class TestFrozen:
     def test_cached_and_uncached_training_give_equal_logits(
