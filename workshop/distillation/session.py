@@ -41,6 +41,7 @@ from workshop.distillation.distil import (
 )
 from workshop.distillation.first_filters import first_filters
 from workshop.distillation.logbook import LogBook
+from workshop.distillation.norms import measure_statistics
 from workshop.distillation.settings import Recipe, make_recipe
 from workshop.distillation.state import State, load_state, new_state, save_state
 from workshop.distillation.teacher import EfficientNetLite0, Teacher, TeacherMaker
@@ -232,7 +233,7 @@ class _Keeper:
     """What the leading process does besides training: checkpoints, the log, the bar, the examinations."""
 
     def __init__(self, plan: Plan, state: State, room: Classroom, save: Callable[[], None]) -> None:
-        self.plan, self.state, self.save = plan, state, save
+        self.plan, self.state, self.room, self.save = plan, state, room, save
         self.log = LogBook.resumed(plan.folder / LOG, state.counters.step)
         self.examine = Examination(room)
         self.saved = self.examined = monotonic()
@@ -267,6 +268,8 @@ class _Keeper:
             self._keep(now - self.examined >= 60 * self.plan.examine_minutes)
 
     def close(self) -> None:
+        if self.state.counters.images >= self.plan.recipe.images:
+            measure_statistics(self.state, self.room)
         self._keep(examined=True)
         self.bar.close()
 

@@ -13,12 +13,16 @@ import torch
 from safetensors.torch import load_file, save_file
 from tiny_distillation import BrokenTeacher, TinyTeacher, plan, recipe, work_folder
 
+from densekit.devices import choose_compute
 from densekit.errors import DataError, RunError, TrainingError, WeightsError
 from densekit.model.architectures import read_architecture
 from densekit.model.weights import seeded
 from densekit.training.checkpoint import below
 from densekit.training.team import ALONE
+from workshop.distillation.cache import open_cache
+from workshop.distillation.distil import Classroom
 from workshop.distillation.export import export
+from workshop.distillation.norms import _views
 from workshop.distillation.session import BEFORE, CHECKPOINT, LOG, Plan, _claimed, read_recipe, train
 from workshop.distillation.student import Student
 
@@ -186,7 +190,8 @@ def test_without_crops_there_is_one_clear_error(tmp_path: Path) -> None:
 def test_the_average_lies_between_first_and_last_weights_and_is_what_is_examined(work: Path) -> None:
     train(ALONE, plan(work, recipe(images=80, averaging=0.0)))
     tensors = load_file(work / "run" / CHECKPOINT)
-    names = [name.removeprefix("student.") for name in tensors if name.startswith("student.")]
+    every = [name.removeprefix("student.") for name in tensors if name.startswith("student.")]
+    names = [name for name in every if "running" not in name and "tracked" not in name]
     assert all(torch.equal(tensors[f"student.{name}"], tensors[f"averaged.{name}"]) for name in names)
 
     other = beside(work, "averaged")
@@ -194,6 +199,28 @@ def test_the_average_lies_between_first_and_last_weights_and_is_what_is_examined
     tensors = load_file(other / "run" / CHECKPOINT)
     weight = "network.features.conv0.weight"
     assert not torch.equal(tensors[f"student.{weight}"], tensors[f"averaged.{weight}"])
+
+
+def test_at_the_end_the_statistics_are_those_of_the_averaged_weights_at_the_last_size(work: Path) -> None:
+    train(ALONE, plan(work, recipe(images=64)))
+    tensors = below("averaged.", load_file(work / "run" / CHECKPOINT))
+    student = Student(read_architecture(str(work / "tiny.json")), TinyTeacher.map_channels, 7)
+    student.load_state_dict(tensors)
+    compute = choose_compute("cpu", "fp32")
+    room = Classroom(open_cache(work / "crops"), TinyTeacher(compute), recipe(images=64), compute)
+    with torch.no_grad():
+        maps = torch.cat(
+            [student.first_convolution(views).transpose(0, 1).flatten(1) for views in _views(room)], 1
+        )
+    assert torch.allclose(tensors["network.features.norm0.running_mean"], maps.mean(dim=1), atol=2e-2)
+    assert torch.allclose(tensors["network.features.norm0.running_var"], maps.var(dim=1), rtol=2e-2)
+
+
+def test_before_the_end_they_are_averaged_along(work: Path) -> None:
+    train(ALONE, plan(work, recipe(images=64), minutes=0.0))
+    tensors = load_file(work / "run" / CHECKPOINT)
+    name = "network.features.norm0.num_batches_tracked"
+    assert tensors[f"averaged.{name}"] == tensors[f"student.{name}"] == 1
 
 
 @pytest.fixture

@@ -1,0 +1,39 @@
+"""Running statistics that fit the averaged weights.
+
+A BatchNorm's running mean and variance are those of the maps that went through it in training. The averaged
+student never went through anything: averaged along with its weights, the statistics are of other weights, and of
+the smaller views of the stages before. So they are measured anew, once the run is over, as Izmailov and others do
+("Averaging Weights Leads to Wider Optima and Better Generalization", 2018, section 3.2).
+"""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.optim.swa_utils import update_bn
+
+from workshop.distillation.distil import Classroom, as_seen
+from workshop.distillation.state import State
+from workshop.distillation.views import batch_at, generator_for, make_views
+
+_VIEWS = 2048
+_AT_ONCE = 32
+_NORMS_STEP = 2**31 + 3  # a step that no run reaches: its views are those for the statistics
+
+
+@torch.no_grad()
+def measure_statistics(state: State, room: Classroom) -> None:
+    """Measure the running statistics of the averaged student, at views of the last stage."""
+    update_bn(_views(room), state.averaged, room.compute.device)
+
+
+def _views(room: Classroom) -> Iterator[Tensor]:
+    """Yield batches of views as the student sees them, (N, 3, size, size)."""
+    learn, _ = room.cache.split()
+    recipe, stage = room.recipe, room.recipe.stages[-1]
+    numbers = batch_at(learn, 0, min(_VIEWS, len(learn)), recipe.seed)
+    generator = generator_for(recipe.seed, _NORMS_STEP, 0)
+    for part in np.array_split(numbers, math.ceil(len(numbers) / _AT_ONCE)):
+        yield as_seen(make_views(room.crops(part), stage.teacher_size, recipe, generator), stage.size)
