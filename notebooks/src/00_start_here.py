@@ -109,7 +109,7 @@ show(you_are_here("features", "head"))
 
 # %% [markdown]
 # **DenseNet-121** turns a picture into 1024 numbers, its **embedding**. A last layer, the **head**, turns those into one
-# score for each class. The weights were learned on other pictures, which showed none of our objects. We keep them as they
+# score for each class. The weights were learned on other pictures; none of ours was among them. We keep them as they
 # are, *frozen*, and train the head alone. That is transfer learning in its simplest form: the network is a fixed
 # **feature extractor**.
 

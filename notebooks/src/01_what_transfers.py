@@ -8,7 +8,7 @@
 # %% [markdown]
 # # What transfers, and why
 #
-# In notebook 00, a network that had never seen our objects told them apart after seconds of training. The engineers whose
+# In notebook 00, a network that had seen none of our pictures told them apart after seconds of training. The engineers whose
 # project this course follows asked: *why would weights that were learned on other data beat my own training?* This
 # notebook answers by measuring.
 #
@@ -193,7 +193,7 @@ with reveal("pretrained features, 2 pictures a class", round(100 * pretrained[0]
 # those were other pictures matters little as long as their edges, textures and parts are of use to us.
 
 # %% [markdown]
-# Two things to be fair about. Random *features* are not training from scratch, which would improve them; notebook 10 runs that
+# Two things to be fair about. Random *features* are not training from scratch, which would improve them; notebook 07 runs that
 # race. And the random line does rise: even a random network keeps colours and coarse shapes apart.
 
 # %% [markdown]
@@ -229,14 +229,17 @@ def half_interval(values, t: float) -> float:
 check.exercise_3(half_interval)
 
 # %% [markdown]
-# With it, the same numbers as a table. Two pictures a class give intervals that are much wider than fifty: with so few, it
-# matters a lot *which* two.
+# With such intervals, the same numbers as a table. Look at the row of the pretrained features: two pictures a class give an
+# interval that is much wider than that of fifty. With so few, it matters a lot *which* two. (Random features are so little better
+# than guessing with two that there is not much to vary.)
 
 # %% tags=["nbval-ignore-output"]
+from densekit import intervals  # the same formula, which finds t for any number of seeds
+
 with reveal("pretrained features, 2 pictures a class", round(100 * pretrained[0]), quiet=True):
     for name, table in measured.items():
         cells = [
-            f"{np.mean(column):.0%} ± {100 * 2.776 * np.std(column, ddof=1) / seeds**0.5:.0f}"
+            f"{np.mean(column):.0%} ± {100 * intervals.half_interval(list(column)):.0f}"
             for column in zip(*table)
         ]
         print(f"{name:11}", "   ".join(f"{count}: {cell}" for count, cell in zip(counts, cells)))
@@ -488,8 +491,9 @@ show(you_are_here("features", "head"))
 
 # %% [markdown]
 # A feature is general if it helps where nobody thought of it. The project's engineers supposed that lines and curves, learned
-# elsewhere, would serve *letters*. Our weights have never seen a page of letters. So let us train heads on the means of each
-# depth, with ten pictures of each class: for tabletop objects, and for ten letters.
+# elsewhere, would serve *letters*. Our weights come from photographs, drawings and symbols. Some writing was among them, but nobody
+# ever asked which letter it was. So let us train heads on the means of each depth, with ten pictures of each class: for tabletop
+# objects, and for ten letters.
 
 # %%
 letters = letter_pictures(alphabet, of_each=25)
@@ -551,8 +555,8 @@ with reveal("the best depth for letters", best, quiet=True):
         )
 
 # %% [markdown]
-# What was learned serves the letters at every depth, although there was no such page among the source pictures: lines, corners and
-# bows are parts of everything. That is what **general** means here: it transfers. How far towards the end it still does is for a
+# What was learned serves the letters at every depth, although no letter ever had to be told from another: lines, corners and bows
+# are parts of everything. That is what **general** means here: it transfers. How far towards the end it still does is for a
 # measurement to say, and it differs from one set of weights to the next.
 
 # %% [markdown]
@@ -609,7 +613,7 @@ def freeze_before(network, stage: str) -> None:
 check.exercise_6(freeze_before)
 
 # %% [markdown]
-# So the three ways are one dial: where does the cut go? (One thing is still missing for a truly frozen network: its BatchNorms.
+# So the first two ways are one dial: where does the cut go? The third says where the weights come from. (One thing is still missing for a truly frozen network: its BatchNorms.
 # You will meet them below.)
 
 # %% [markdown]
@@ -811,7 +815,7 @@ preprocessing_explorer(pipeline)
 # | pretrained model | 사전 학습된 모델 | a network with weights that somebody has trained |
 # | overfitting, similarity | 과적합, 유사도 | right about the training pictures alone; how like the old pictures the new ones are |
 #
-# **Three questions.** (1) Two pictures a class gave intervals that were several times as wide as fifty did. Why? (2) Somebody
+# **Three questions.** (1) Pretrained features of two pictures a class gave an interval several times as wide as those of fifty. Why? (2) Somebody
 # freezes all parameters, trains a head in train mode, and finds that the frozen network is not the same afterwards. What
 # happened? (3) Your pictures are X-rays, two thousand of them. Which cell of the grid is that, and what would you measure first?
 #

@@ -529,7 +529,7 @@ show(weight_by_source(sizes, "Mean size of a weight by where it reads from, dens
 
 # %% [markdown]
 # The newest features get the largest weights. The old ones keep a good part of theirs: no column fades out. That is weak
-# evidence, though: weights that are never trained would be alike in all columns, and these are not.
+# evidence, though: a weight may be large, and what it reads hardly differ from one picture to the next.
 #
 # A stronger test is to *take the old features away*. Each layer may look back only at the last few layers; whatever is older
 # is replaced by its average, so that it says nothing about the picture.

@@ -276,7 +276,7 @@ class DenseLayer(nn.Module):
 check.exercise_4(DenseLayer)
 
 # %% [markdown]
-# The order *norm, ReLU, convolution* is the reverse of the stem's. It has a reason: the same feature is read by many layers, and each
+# In the stem the convolution comes first, here it comes last: *norm, ReLU, convolution*. That has a reason: the same feature is read by many layers, and each
 # of them has its own norm, so each can scale it in its own way.
 
 # %%
@@ -634,7 +634,8 @@ show(channel_strip(config))
 #
 # Three guesses, and then you move the sliders to find out. (1) You double the growth rate. By what factor do the parameters
 # grow, roughly? (2) Which number changes the multiply-adds but no parameter: `"growth rate"`, `"image size"` or
-# `"drop rate"`? (3) Does `drop_rate` change anything in the table?
+# `"drop rate"`? (3) Does `drop_rate` change anything in the table? (It is
+# dropout: the share of a layer's new values that is set to zero at random, while training.)
 
 # %%
 ### BEGIN SOLUTION

@@ -358,8 +358,8 @@ for line in report.summary():
 print("the networks agree:", report.agree)
 
 # %% [markdown]
-# So that you know what to look for, here is the strip of this network beside one with a planted bug: its third transition
-# takes the maximum of four positions where it should take their mean.
+# The same as a strip, with a cell for each module. And so that you know what to look for, the strip below it is of a network with a
+# planted bug, held against a good one: its third transition takes the maximum of four positions where it should take their mean.
 
 # %%
 from densekit.model.proof.parity import compare_networks
@@ -370,10 +370,10 @@ buggy = densenet121(num_classes=10)
 buggy.features.transition3.pool = nn.MaxPool2d(kernel_size=2, stride=2)
 noise = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(seed))
 with_bug = rungs(compare_networks(buggy, whole, noise))
-without = rungs(compare_networks(densenet121(num_classes=10), whole, noise))
 show(
     difference_strip(
-        {"no bug": without, "one bug in transition 3": with_bug}, "DenseNet-121, module by module"
+        {"against torchvision's": rungs(report), "with a bug in transition 3": with_bug},
+        "DenseNet-121, module by module",
     )
 )
 
@@ -667,8 +667,8 @@ else:
 # might still be in it? (2) Why does a missing bias of the classifier not show in a fresh network? (3) You load weights with
 # `strict=False`, and nothing complains. What do you print before you believe it?
 #
-# **Next**: notebook 04b, if you want to know how a frozen network becomes faster without a change. Or your own pictures:
-# `densekit doctor FOLDER` says what is wrong with them, `densekit train --data FOLDER` trains.
+# **Next**: notebook 05 looks at the pictures before anything learns from them. Or first notebook 04b, if you want to know how a
+# frozen network becomes faster without a change.
 
 # %%
 show_guesses()

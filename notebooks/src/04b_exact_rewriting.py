@@ -227,9 +227,9 @@ show(
 )
 
 # %% [markdown]
-# `frozen(network)` does this to all of a network: the norms before a ReLU become clamps, the others disappear into the
-# convolution before them, the transitions pool first, and nothing is concatenated. Its embeddings are the network's. In
-# float64, and as it is used, in float32:
+# `frozen(network)` does this to all of a network. Norms behind a convolution disappear into it: the stem's, and each `norm2`. Norms
+# that read the growing maps become clamps: each `norm1`, and the transitions'. The transitions pool first, and nothing is
+# concatenated. Its embeddings are the network's. In float64, and as it is used, in float32:
 
 # %%
 from densekit.model.frozen.rewrite import frozen
@@ -291,7 +291,7 @@ with reveal("percent of the time that is left", round(100 * fast / plain), close
 # it? (2) Why must the statistics of the norms be fixed for the second rewriting? (3) Which of the two rewritings would still
 # hold if the ReLUs were replaced by a smooth function?
 #
-# **Next**: your own pictures. `densekit doctor FOLDER` says what is wrong with them, `densekit train --data FOLDER` trains.
+# **Next**: notebook 05 looks at the pictures before anything learns from them: ours, and then yours.
 
 # %%
 show_guesses()

@@ -194,8 +194,8 @@ show(
 
 # %% [markdown]
 # One step moves each norm a little, as a batch counts for a tenth. Two epochs move them all, most of all from the
-# middle of block 3 on, since our pictures are not those that the statistics were made of. (There are two bands of
-# dots: `norm1` sees all maps so far, and mostly drifts more than `norm2` behind it.) A tenth of a standard
+# middle of block 3 on, since our pictures are not those that the statistics were made of. (The dots of a block
+# take turns: `norm1` sees all maps so far, `norm2` stands behind it. Which of the two drifts more differs from block to block.) A tenth of a standard
 # deviation sounds harmless. But what 121 norms do adds up.
 
 # %% [markdown]

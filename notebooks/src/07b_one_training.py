@@ -103,8 +103,8 @@ seconds, megabytes = perf_counter() - began, (peak_memory() - before) / 1e6
 print(f"{run.metrics['val_accuracy']:.1%} of the validation pictures, {seconds:.1f} s, {megabytes:.0f} MB")
 
 # %% [markdown]
-# Whatever is trained, these two lines say the same kind of thing. The first one is worth a look before any other: a training
-# that is no better than guessing needs no curve.
+# Whatever is trained, that line says the same kind of thing. One question comes before all others: a training that is no better
+# than guessing needs no curve.
 
 # %%
 print("it is better than guessing:", bool(run.metrics["val_accuracy"] > 0.2))
