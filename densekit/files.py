@@ -126,7 +126,7 @@ def named(path: Path | str) -> Path:
 
 
 def is_file(path: Path) -> bool:
-    """Say whether a file is there. Where a name is too long for the system, or its links go round, none is."""
+    """Say whether a file is there; none is where a name is too long, or where one may not look."""
     try:
         return path.is_file()
     except OSError:

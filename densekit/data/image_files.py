@@ -14,6 +14,7 @@ from PIL import Image
 
 from densekit.data.problems import Problem
 from densekit.data.signatures import HEIC_REMEDY
+from densekit.files import is_folder
 from densekit.words import is_plain, shown
 
 # Formats that hold pictures, by the extensions they are known by. A PostScript file, say, is none of these:
@@ -127,7 +128,7 @@ def list_folder(folder: Path) -> tuple[list[Path], list[Path]]:
     folders: list[Path] = []
     files: list[Path] = []
     for path in sorted(folder.iterdir(), key=lambda path: path.name):
-        (folders if _is_folder(path) else files).append(path)
+        (folders if is_folder(path) else files).append(path)
     return folders, files
 
 
@@ -137,13 +138,6 @@ def visible_folders(folder: Path) -> list[Path]:
         return [path for path in list_folder(folder)[0] if not is_hidden_folder(path)]
     except OSError:
         return []
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:  # a link to where one may not look
-        return False
 
 
 def _is_there(path: Path) -> bool:
