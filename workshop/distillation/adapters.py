@@ -5,19 +5,14 @@ of steps their errors would pull at layers that are right. What the best adapter
 and the teacher's maps by least squares, so nothing has to be learned step by step.
 """
 
-import math
-
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from workshop.distillation.distil import Classroom, as_seen
+from workshop.distillation.distil import Classroom, as_seen, views_to_measure_by
 from workshop.distillation.state import State
 from workshop.distillation.student import on_grid_of
-from workshop.distillation.views import batch_at, generator_for, make_views
 
 _VIEWS = 2048
-_AT_ONCE = 32
 _ADAPTERS_STEP = 2**31 + 2  # a step that no run reaches: its views are those for the adapters
 _RIDGE = 3e-3  # part of the mean square that is added to each: without it, rare directions would decide
 _SMALLEST_RIDGE = 1e-12  # values that are all zero must not stop it
@@ -63,15 +58,10 @@ def fit_adapters(state: State, room: Classroom) -> None:
 
     The student looks as it does in training, at views of the first stage, so its running statistics follow too.
     """
-    learn, _ = room.cache.split()
-    recipe, student = room.recipe, state.student
-    stage = recipe.stages[0]
-    numbers = batch_at(learn, 0, min(_VIEWS, len(learn)), recipe.seed)
-    generator = generator_for(recipe.seed, _ADAPTERS_STEP, 0)
+    student, stage = state.student, room.recipe.stages[0]
     adapters = [one for one in student.adapters if isinstance(one, nn.Conv2d)]
     fits = [LeastSquares(one.in_channels, one.out_channels) for one in adapters]
-    for part in np.array_split(numbers, math.ceil(len(numbers) / _AT_ONCE)):
-        views = make_views(room.crops(part), stage.teacher_size, recipe, generator)
+    for views in views_to_measure_by(room, stage, _VIEWS, _ADAPTERS_STEP):
         lesson = room.teacher(views)
         maps = student.maps(as_seen(views, stage.size))
         for number, (fit, mine, theirs) in enumerate(zip(fits, maps, lesson.maps, strict=True)):

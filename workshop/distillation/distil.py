@@ -4,6 +4,7 @@ It is a generator of events, as all training here: to stop is to stop reading. F
 the readers (`workshop.distillation.session`).
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from time import perf_counter
@@ -20,13 +21,14 @@ from densekit.errors import TrainingError
 from densekit.training.team import ALONE, Team
 from workshop.distillation.cache import CropCache
 from workshop.distillation.optimizers import set_rates
-from workshop.distillation.settings import Recipe, rate_part_at, stage_at
+from workshop.distillation.settings import Recipe, Stage, rate_part_at, stage_at
 from workshop.distillation.state import State
 from workshop.distillation.student import compare
 from workshop.distillation.teacher import Lesson, Teacher
 from workshop.distillation.views import batch_at, generator_for, make_views, whole_views
 
 _LONGEST_GRADIENT = 5.0
+_AT_ONCE = 32
 _MEASURED_ON = 512  # views that the standards are measured on
 _STANDARDS_STEP = 2**31  # a step that no run reaches: its views are those for the standards
 
@@ -85,6 +87,22 @@ class Classroom:
         if self.held is not None:
             return self.held[self.compute.send(torch.from_numpy(numbers))]
         return self.compute.send(self.cache.crops(numbers))
+
+
+def views_to_measure_by(room: Classroom, stage: Stage, most: int, step: int) -> Iterator[Tensor]:
+    """Yield views in [0, 1], (32 or less, 3, T, T), the same in every process and each time.
+
+    Args:
+        room: its cache gives the crops, its recipe says how they are changed.
+        stage: whose teacher's size T they have.
+        most: so many views at most.
+        step: the number of a step that no run reaches, so that no view is one that is learned from.
+    """
+    learn, _ = room.cache.split()
+    numbers = batch_at(learn, 0, min(most, len(learn)), room.recipe.seed)
+    generator = generator_for(room.recipe.seed, step, 0)
+    for part in np.array_split(numbers, math.ceil(len(numbers) / _AT_ONCE)):
+        yield make_views(room.crops(part), stage.teacher_size, room.recipe, generator)
 
 
 def measure_standards(state: State, room: Classroom) -> None:

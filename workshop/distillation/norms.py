@@ -6,20 +6,16 @@ the smaller views of the stages before. So they are measured anew, once the run 
 ("Averaging Weights Leads to Wider Optima and Better Generalization", 2018, section 3.2).
 """
 
-import math
 from collections.abc import Iterator
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.optim.swa_utils import update_bn
 
-from workshop.distillation.distil import Classroom, as_seen
+from workshop.distillation.distil import Classroom, as_seen, views_to_measure_by
 from workshop.distillation.state import State
-from workshop.distillation.views import batch_at, generator_for, make_views
 
 _VIEWS = 2048
-_AT_ONCE = 32
 _NORMS_STEP = 2**31 + 3  # a step that no run reaches: its views are those for the statistics
 
 
@@ -31,9 +27,6 @@ def measure_statistics(state: State, room: Classroom) -> None:
 
 def _views(room: Classroom) -> Iterator[Tensor]:
     """Yield batches of views as the student sees them, (N, 3, size, size)."""
-    learn, _ = room.cache.split()
-    recipe, stage = room.recipe, room.recipe.stages[-1]
-    numbers = batch_at(learn, 0, min(_VIEWS, len(learn)), recipe.seed)
-    generator = generator_for(recipe.seed, _NORMS_STEP, 0)
-    for part in np.array_split(numbers, math.ceil(len(numbers) / _AT_ONCE)):
-        yield as_seen(make_views(room.crops(part), stage.teacher_size, recipe, generator), stage.size)
+    stage = room.recipe.stages[-1]
+    for views in views_to_measure_by(room, stage, _VIEWS, _NORMS_STEP):
+        yield as_seen(views, stage.size)
