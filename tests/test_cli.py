@@ -198,7 +198,18 @@ class TestUsingARun:
         assert "README.txt" in answer.err
 
     @pytest.mark.parametrize(
-        "arguments", [["predict", "RUN", ""], ["evaluate", "RUN", "--data", ""], ["compare", ""]]
+        "arguments",
+        [
+            ["predict", "RUN", ""],
+            ["predict", "", "RUN"],
+            ["evaluate", "RUN", "--data", ""],
+            ["evaluate", ""],
+            ["compare", ""],
+            ["train", "--resume", ""],
+            ["train", "", "--data", "RUN"],
+            ["train", "--out", "", "--data", "RUN"],
+            ["lr-find", "--out", "", "--data", "RUN"],
+        ],
     )
     def test_an_empty_name_is_not_the_present_folder(
         self, densekit: Command, run: Path, arguments: list[str]

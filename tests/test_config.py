@@ -122,6 +122,8 @@ class TestMistakes:
             "training.epochs=2.5",
             "training.epochs=yes",
             "training.epochs=many",
+            "training.epochs=1_0",
+            "training.learning_rate=1e-3_0",
             "training.learning_rate=0",
             "training.learning_rate=.inf",
             "training.learning_rate=.nan",

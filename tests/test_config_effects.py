@@ -1,8 +1,10 @@
 """What is asked for and would be without effect is refused, in each of the forms."""
 
+import shutil
 from pathlib import Path
 
 import pytest
+from pictures import class_folders
 
 from densekit.config import load_config
 from densekit.errors import ConfigError
@@ -85,6 +87,20 @@ def test_what_a_run_wrote_down_can_be_trained_again(tmp_path: Path, preset: str)
 )
 def test_what_has_an_effect_is_taken(preset: str, settings: dict[str, object]) -> None:
     resolve(None, "x", preset, settings=settings)
+
+
+@pytest.mark.parametrize("key", ["data.val_fraction", "data.split_seed"])
+def test_a_folder_that_is_split_already_takes_no_word_on_the_split(tmp_path: Path, key: str) -> None:
+    for split in ("train", "val"):
+        class_folders(tmp_path / split, {"cat": 2, "dog": 2})
+    with pytest.raises(ConfigError, match=f"{key} is .*, but .* has validation images of its own"):
+        resolve(None, tmp_path, settings={key: 0.5 if key == "data.val_fraction" else 7})
+    (file := tmp_path / "config.yaml").write_text(resolve(None, tmp_path).to_yaml(), encoding="utf-8")
+    assert resolve(file) == resolve(None, tmp_path)  # a run writes down what has no effect as well
+    shutil.rmtree(tmp_path / "val")
+    (tmp_path / "val").mkdir()  # an empty one brings no images
+    assert resolve(None, tmp_path / "train", settings={"data.split_seed": 7}).data.split_seed == 7
+    assert resolve(None, tmp_path, settings={"data.split_seed": 7}).data.split_seed == 7
 
 
 def test_settings_on_a_whole_configuration_reach_the_phases_that_say_nothing_else() -> None:

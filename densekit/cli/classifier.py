@@ -1,6 +1,5 @@
 """`densekit train`, `evaluate`, `predict`, `doctor` and `parity`: from pictures to a classifier."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def train(
-    config: Annotated[Path | None, typer.Argument(help="A YAML file of settings.")] = None,
+    config: Annotated[str | None, typer.Argument(help="A YAML file of settings.")] = None,
     data: Annotated[str | None, typer.Option(metavar="<path>", help="The folder of images.")] = None,
     preset: Annotated[
         str | None,
@@ -42,12 +41,12 @@ def train(
     out: Annotated[
         str | None, typer.Option(metavar="<path>", help="The run folder; a new one below runs/ if not given.")
     ] = None,
-    resume: Annotated[Path | None, typer.Option(help="Continue the interrupted run in this folder.")] = None,
+    resume: Annotated[
+        str | None, typer.Option(metavar="<path>", help="Continue the interrupted run in this folder.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Train a classifier on a folder of images."""
-    if out is not None and not out.strip():
-        raise ConfigError("--out is empty: name a folder for the run, or leave the option out")
     if resume is not None and any((config, data, preset, train_from, weights, epochs, settings, out)):
         raise ConfigError("--resume takes every setting from the run folder: give nothing beside it")
     try:
@@ -85,7 +84,7 @@ def train(
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    run: Annotated[str, typer.Argument(help="A run folder.")],
     data: Annotated[str | None, typer.Option(help="Another folder of images with the same classes.")] = None,
     split: Annotated[str | None, typer.Option(help="train, val, test or all.")] = None,
     as_json: Json = False,
@@ -107,7 +106,7 @@ def evaluate(
         )
     if as_json:
         left_out = {"skipped": skipped, "missing": list(missing)}
-        print_json({"run": str(run), "report": str(folder), **report.to_dict(), **left_out})
+        print_json({"run": run, "report": str(folder), **report.to_dict(), **left_out})
     else:
         print(_told(report, "images"))
         if skipped or missing:
@@ -117,7 +116,7 @@ def evaluate(
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    run: Annotated[str, typer.Argument(help="A run folder.")],
     images: Annotated[list[str], typer.Argument(help="Pictures, or folders of them.")],
     top: Annotated[int, typer.Option(min=1, help="How many classes to name for each picture.")] = 3,
     as_json: Json = False,

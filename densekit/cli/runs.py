@@ -1,6 +1,5 @@
 """`densekit lr-find` and `compare`: what to know before a training, and after several."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,7 +10,7 @@ from densekit.words import shown
 
 
 def lr_find(
-    config: Annotated[Path | None, typer.Argument(help="A YAML file of settings.")] = None,
+    config: Annotated[str | None, typer.Argument(help="A YAML file of settings.")] = None,
     data: Annotated[str | None, typer.Option(metavar="<path>", help="The folder of images.")] = None,
     preset: Annotated[str | None, typer.Option(help="The settings to start from.")] = None,
     train_from: Annotated[str | None, typer.Option(help="Where training begins.")] = None,
@@ -20,7 +19,7 @@ def lr_find(
     lowest: Annotated[float, typer.Option(help="The rate to begin with.")] = 1e-6,
     highest: Annotated[float, typer.Option(help="The rate to end with, if the loss allows it.")] = 1.0,
     steps: Annotated[int, typer.Option(help="How many batches at most.")] = 100,
-    out: Annotated[Path | None, typer.Option(metavar="<path>", help="A new PNG file for the curve.")] = None,
+    out: Annotated[str | None, typer.Option(metavar="<path>", help="A new PNG file for the curve.")] = None,
     as_json: Json = False,
 ) -> None:
     """Try growing learning rates for a few steps and suggest one; nothing is kept of what was trained."""

@@ -1,11 +1,12 @@
 """What is asked for and would be without effect, which is refused: it is a mistake, or a misunderstanding."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
-from densekit.config.sections import ModelConfig, RunConfig, TrainingConfig
+from densekit.config.sections import DataConfig, ModelConfig, RunConfig, TrainingConfig
 from densekit.errors import ConfigError
 
 
@@ -34,12 +35,34 @@ def check_effect(config: RunConfig, asked: Mapping[str, Any]) -> None:
             _check_training([config.phases[int(phase)].training], key, of_phase, value)
 
 
+def check_split(root: Path, asked: Mapping[str, Any]) -> None:
+    """Refuse to say how a folder is split that is split already.
+
+    Args:
+        root: the data folder, which has a val/ of its own.
+        asked: as for `check_effect`.
+
+    Raises:
+        ConfigError: names the setting.
+    """
+    for key, value in _one_by_one(asked).items():
+        if key in ("data.val_fraction", "data.split_seed"):
+            raise ConfigError(
+                f"{key} is {value}, but {root} has validation images of its own, so that none are split off: "
+                "leave the setting out, or start from a folder of classes"
+            )
+
+
 def named_in(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the values of a file ask for, without the sections that name every one of their settings.
 
     A run writes its configuration so, with what has no effect as well.
     """
-    sections: dict[str, type[BaseModel]] = {"model": ModelConfig, "training": TrainingConfig}
+    sections: dict[str, type[BaseModel]] = {
+        "data": DataConfig,
+        "model": ModelConfig,
+        "training": TrainingConfig,
+    }
     asked = {key: value for key, value in values.items() if not _is_whole(value, sections.get(key))}
     phases = asked.get("phases") or []
     asked["phases"] = [{} if _is_whole(one.get("training"), TrainingConfig) else one for one in phases]

@@ -9,10 +9,13 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from densekit.errors import nearest
 
 
-def no_boolean(value: Any) -> Any:
+def plain_number(value: Any) -> Any:
     # YAML reads `yes` and `on` as true, and pydantic would take true for 1.
     if isinstance(value, bool):
         raise ValueError("a number is expected, not true or false")
+    # And 1e-3_0, in which a slip of the finger is likelier than a wish, for 1e-30.
+    if isinstance(value, str) and "_" in value:
+        raise ValueError("a number is expected, and none has an underscore in it")
     return value
 
 
@@ -40,13 +43,13 @@ def _no_empty_path(value: Any) -> Any:
 
 
 # With a roof, since a number with too many digits stops torch far away from where it was written.
-Count = Annotated[int, BeforeValidator(no_boolean), Field(ge=1, le=10**9)]
-Whole = Annotated[int, BeforeValidator(no_boolean), Field(ge=0, lt=2**32)]
-Share = Annotated[float, BeforeValidator(no_boolean), Field(gt=0, lt=1)]
-Positive = Annotated[float, BeforeValidator(no_boolean), Field(gt=0, le=1e6, allow_inf_nan=False)]
-NotNegative = Annotated[float, BeforeValidator(no_boolean), Field(ge=0, le=1e6, allow_inf_nan=False)]
-Part = Annotated[float, BeforeValidator(no_boolean), Field(gt=0, le=1)]
-BelowOne = Annotated[float, BeforeValidator(no_boolean), Field(ge=0, lt=1)]
+Count = Annotated[int, BeforeValidator(plain_number), Field(ge=1, le=10**9)]
+Whole = Annotated[int, BeforeValidator(plain_number), Field(ge=0, lt=2**32)]
+Share = Annotated[float, BeforeValidator(plain_number), Field(gt=0, lt=1)]
+Positive = Annotated[float, BeforeValidator(plain_number), Field(gt=0, le=1e6, allow_inf_nan=False)]
+NotNegative = Annotated[float, BeforeValidator(plain_number), Field(ge=0, le=1e6, allow_inf_nan=False)]
+Part = Annotated[float, BeforeValidator(plain_number), Field(gt=0, le=1)]
+BelowOne = Annotated[float, BeforeValidator(plain_number), Field(ge=0, lt=1)]
 Standardise = Annotated[bool | Literal["auto"], BeforeValidator(_true_false_or_auto)]
 Cut = Annotated[str, AfterValidator(_is_cut)]
 Folder = Annotated[Path, BeforeValidator(_no_empty_path)]

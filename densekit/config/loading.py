@@ -8,7 +8,7 @@ from densekit.config.checking import merge, overridden
 from densekit.config.sections import RunConfig
 from densekit.config.yaml_text import read_yaml
 from densekit.errors import ConfigError, nearest
-from densekit.files import expanded
+from densekit.files import named
 
 _PRESETS = Path(__file__).parents[1] / "presets"
 
@@ -30,13 +30,24 @@ def load_config(
 
     Raises:
         ConfigError: with every problem that was found, each with its key path.
+        DataError: the name of the file is empty.
     """
-    values = read_yaml(expanded(file)) if file else {}
-    named = values.pop("preset", None)
-    chosen = preset if preset is not None else named if named is not None else "head"
+    values = read_settings(file)
+    of_file = values.pop("preset", None)
+    chosen = preset if preset is not None else of_file if of_file is not None else "head"
     merged = merge(_read_preset(chosen), values)
-    where, besides = (f"{file}: ", ["preset"]) if file else ("", [])
+    where, besides = (f"{file}: ", ["preset"]) if file is not None else ("", [])
     return overridden(RunConfig, merged, overrides, where, besides)
+
+
+def read_settings(file: Path | str | None) -> dict[str, Any]:
+    """Return the settings in a YAML file; none where no file is given.
+
+    Raises:
+        ConfigError: there is no such file, or it holds something else.
+        DataError: the name is empty.
+    """
+    return {} if file is None else read_yaml(named(file))
 
 
 def _read_preset(name: Any) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from densekit.config.kinds import (
     Share,
     Standardise,
     Whole,
-    no_boolean,
+    plain_number,
 )
 from densekit.devices import DeviceName, Precision
 
@@ -32,7 +32,7 @@ class AugmentationConfig(_Section):
 
     resized_crop: Part | None = None
     flip: bool = False
-    colour: Annotated[float, BeforeValidator(no_boolean), Field(ge=0, le=1)] = 0.0
+    colour: Annotated[float, BeforeValidator(plain_number), Field(ge=0, le=1)] = 0.0
 
     @property
     def changes_anything(self) -> bool:
@@ -44,7 +44,7 @@ class DataConfig(_Section):
     """Which images, and how they are split and prepared."""
 
     folder: Folder
-    image_size: Annotated[int, BeforeValidator(no_boolean), Field(ge=32, le=1024)] | None = None
+    image_size: Annotated[int, BeforeValidator(plain_number), Field(ge=32, le=1024)] | None = None
     val_fraction: Share = 0.2
     split_seed: Whole = 0
     cache_features: bool = True

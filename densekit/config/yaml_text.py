@@ -9,6 +9,7 @@ import yaml
 from densekit.errors import ConfigError, nearest, one_line
 from densekit.files import read_text
 
+_MOST_DIGITS = 400  # no float is larger, and Python refuses to read ten times as many
 _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
 
@@ -63,7 +64,10 @@ class _Loader(yaml.SafeLoader):
 
     def construct_yaml_int(self, node: Any) -> int:
         """Return a whole number, read with base ten."""
-        return int(self.construct_scalar(node))
+        digits = self.construct_scalar(node)
+        if len(digits) > _MOST_DIGITS:
+            raise ValueError(f"a whole number has {len(digits)} digits")
+        return int(digits)
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):

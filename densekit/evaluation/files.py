@@ -166,7 +166,9 @@ def _read_csv(path: Path) -> list[list[str]]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = [[_reformula(cell) for cell in row] for row in csv.reader(file)]
     except FileNotFoundError as error:
-        raise RunError(f"there is no {path}: was this run evaluated?") from error
+        raise RunError(
+            f"there is no {path}: was this run evaluated? `densekit evaluate RUN` judges its pictures anew"
+        ) from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise RunError(f"{path} is not a CSV table in UTF-8: {one_line(error)}") from error
     if not rows or any(len(row) != len(rows[0]) for row in rows):
@@ -178,7 +180,9 @@ def _read_metrics(path: Path) -> dict[str, Any]:
     try:
         metrics = read_json(path)
     except FileNotFoundError as error:
-        raise RunError(f"there is no {path}: was this run evaluated?") from error
+        raise RunError(
+            f"there is no {path}: was this run evaluated? `densekit evaluate RUN` judges its pictures anew"
+        ) from error
     except (OSError, ValueError) as error:
         raise RunError(f"{path} is not JSON: {one_line(error)}") from error
     if not isinstance(metrics, dict):

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from densekit.errors import ConfigError, nearest
-from densekit.files import read_json
+from densekit.files import is_file, read_json
 
 _CONFIGS = Path(__file__).parent / "configs"
 
@@ -100,7 +100,11 @@ def read_architecture(name_or_file: str | Path) -> DenseNetConfig:
     path = _CONFIGS / f"{name_or_file}.json"
     if not path.is_file():
         path = Path(name_or_file)
-    if path.suffix != ".json" or not path.is_file():
+    if path.suffix == ".json" and not is_file(path):
+        raise ConfigError(
+            f"there is no file {path} with the numbers of a network: put it back, or name another one"
+        )
+    if path.suffix != ".json":
         raise ConfigError(f"no architecture '{name_or_file}': {nearest(str(name_or_file), ARCHITECTURES)}")
     try:
         values = read_json(path)

@@ -115,8 +115,8 @@ def load_artefact(path: Path | str) -> Artefact:
         tensors, values = read_tensors(path, _FORMAT)
     except FileNotFoundError as error:
         siblings = [other.name for other in path.parent.glob("*.safetensors")] if path.parent.is_dir() else []
-        hint = f"; {nearest(path.name, siblings)}" if siblings else ""
-        raise WeightsError(f"there is no file {path}{hint}") from error
+        hint = nearest(path.name, siblings) if siblings else "put it back, or train again"
+        raise WeightsError(f"there is no classifier {path}: {hint}") from error
     except UnreadableError as error:
         raise WeightsError(
             f"the classifier {path} is of no use: {error}. Put an intact copy back, or train again"

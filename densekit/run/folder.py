@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from densekit.config import RunConfig, load_config
 from densekit.data.scan import Sample
-from densekit.errors import ConfigError, RunError, listed, nearest, one_line
+from densekit.errors import ConfigError, DensekitError, RunError, listed, nearest, one_line
 from densekit.features.extraction import Pictures
 from densekit.files import is_file, is_folder, read_json, write_json
 
@@ -41,6 +41,7 @@ def claimed(out: Path | None, name: str) -> Iterator[Path]:
     Raises:
         RunError: the folder holds a run or something else already, or another process is at work in it.
     """
+    was_there = out is not None and is_folder(out)
     folder = _made(out) if out else new_folder(Path("runs"), name)
     was_locked = (folder / _LOCK).exists()
     with locked(folder):
@@ -51,7 +52,21 @@ def claimed(out: Path | None, name: str) -> Iterator[Path]:
                 with suppress(OSError):
                     (folder / _LOCK).unlink()  # nothing of ours stays in a folder that is not ours
             raise
-        yield folder
+        try:
+            yield folder
+        except DensekitError:
+            _give_back(folder, was_there)
+            raise
+
+
+def _give_back(folder: Path, was_there: bool) -> None:
+    """Leave nothing of a training that failed before its first step: its name is free for the next try."""
+    if {path.name for path in folder.iterdir()} <= {CONFIG, SPLIT, _LOCK}:
+        with suppress(OSError):
+            for name in (CONFIG, SPLIT, _LOCK):
+                (folder / name).unlink(missing_ok=True)
+            if not was_there:
+                folder.rmdir()
 
 
 def _check_free(folder: Path) -> None:

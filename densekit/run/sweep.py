@@ -8,7 +8,7 @@ from typing import Any
 
 from densekit.config import RunConfig
 from densekit.errors import ConfigError, one_line
-from densekit.files import expanded, place_without_room, real_path, write_atomically
+from densekit.files import named, place_without_room, real_path, write_atomically
 from densekit.run.remarks import remark_on_stderr
 from densekit.run.session import Session
 from densekit.run.trainer import resolve
@@ -49,7 +49,7 @@ def sweep_learning_rate(
         DensekitError: the configuration, the images or the weights can't be used; the message says why.
     """
     check_range(lowest, highest, steps)
-    curve = None if curve is None else expanded(curve)
+    curve = None if curve is None else named(curve)
     resolved = resolve(config, data, preset, weights, train_from, None, settings)
     if curve is not None:
         check_curve(curve, resolved.data.folder)

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from densekit.config import RunConfig, load_config, read_overrides
-from densekit.config.effects import check_effect, is_whole, named_in
-from densekit.config.yaml_text import read_yaml
+from densekit.config.effects import check_effect, check_split, is_whole, named_in
+from densekit.config.loading import read_settings
+from densekit.data.layout import has_own_val
 from densekit.errors import ConfigError
-from densekit.files import expanded, named, real_path, remove_leftovers
+from densekit.files import expanded, is_folder, named, place_without_room, real_path, remove_leftovers
 from densekit.model.architectures import ARCHITECTURES
 from densekit.model.weights import WEIGHTS
 from densekit.run.classifier import Run, load_run
@@ -105,7 +106,7 @@ def resolve(
             )
         resolved, asked = config.with_overrides(overrides), overrides
     elif config is None or isinstance(config, str | Path):
-        values = read_yaml(expanded(config)) if config else {}
+        values = read_settings(config)
         if preset is not None and is_whole(values):
             raise ConfigError(
                 f"preset is '{preset}', but {config} names every setting itself, so nothing of the preset would "
@@ -119,7 +120,10 @@ def resolve(
             "single settings are given as settings={'training.epochs': 3}"
         )
     check_effect(resolved, asked)
-    return _with_absolute_paths(resolved)
+    complete = _with_absolute_paths(resolved)
+    if has_own_val(complete.data.folder):
+        check_split(resolved.data.folder, asked)
+    return complete
 
 
 def _check_said_once(key: str, value: Any, settings: Mapping[str, Any]) -> None:
@@ -143,12 +147,13 @@ def resume(
     Raises:
         RunError: the folder holds no run, another process is at work in it, or its images have changed since.
     """
-    folder = expanded(folder)
+    folder = named(folder)
     config = read_config(folder)
     with called_team() as team, _locked(team, folder):
         if team.leads:
             remove_leftovers(folder)  # its configuration is that of a run, so all that is in it is ours
         if is_done(folder):
+            _ = load_run(folder).artefact  # if that is lost, the run is not what is told next
             if team.leads:
                 print(
                     f"densekit: the run {folder} is complete: nothing is left to be trained. For a longer "
@@ -181,7 +186,14 @@ def _locked(team: Team, folder: Path) -> Iterator[None]:
 
 
 def check_place(out: Path, data: Path) -> None:
-    """Refuse a run folder among the pictures: the next training would take its heat maps for a class."""
+    """Refuse a run folder that can't be made, or lies among the pictures.
+
+    There, the next training would take its heat maps for a class.
+    """
+    there = place_without_room(out)
+    if there is not None and there != out.absolute():  # what has that name itself is told of later
+        why = "nothing new can be made there" if is_folder(there) else "which is no folder"
+        raise ConfigError(f"the run would be written to {out}, below {there}: {why}. Name another place")
     if real_path(out).is_relative_to(real_path(data)):
         raise ConfigError(
             f"the run would be written to {real_path(out)}, among the pictures of {data}: name a folder "

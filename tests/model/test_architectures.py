@@ -44,11 +44,16 @@ def test_what_a_file_leaves_out_is_densenet121s(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("densenet12", "did you mean 'densenet121'"), ("resnet", "known are"), ("no/such.json", "known are")],
+    [("densenet12", "did you mean 'densenet121'"), ("resnet", "known are")],
 )
 def test_an_unknown_name_is_refused_with_the_nearest(name: str, hint: str) -> None:
     with pytest.raises(ConfigError, match=rf"no architecture '{name}': .*{hint}"):
         read_architecture(name)
+
+
+def test_a_file_that_is_not_there_is_no_misspelt_name(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"there is no file .*mine\.json with the numbers .* put it back"):
+        read_architecture(tmp_path / "mine.json")
 
 
 def test_a_misspelt_key_is_refused_with_the_nearest(tmp_path: Path) -> None:

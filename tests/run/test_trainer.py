@@ -9,7 +9,7 @@ from killing import PlugPulled, pull_when
 from densekit.config import load_config
 from densekit.data.folder import open_folder
 from densekit.data.loading import open_image
-from densekit.errors import ConfigError, DataError, RunError, WeightsError
+from densekit.errors import ConfigError, DataError, RunError, TrainingError, WeightsError
 from densekit.features import extract_features
 from densekit.run.classifier import load_run
 from densekit.run.trainer import resume, train
@@ -200,6 +200,16 @@ class TestResuming:
         resume(tmp_path / "run", progress=False)
         assert (tmp_path / "run" / "metrics.json").read_bytes() == before
 
+    def test_of_a_run_that_has_lost_its_classifier_the_loss_is_told(
+        self, pictures: Path, settings: dict[str, object], tmp_path: Path
+    ) -> None:
+        run = train(data=pictures, settings=settings, out=tmp_path / "run", progress=False)
+        (run.folder / "head.safetensors").unlink()
+        with pytest.raises(
+            WeightsError, match=r"no classifier .*head\.safetensors: put it back, or train again"
+        ):
+            resume(run.folder, progress=False)
+
     def test_changed_images_are_noticed(
         self, pictures: Path, settings: dict[str, object], tmp_path: Path
     ) -> None:
@@ -245,6 +255,40 @@ class TestMistakes:
             picture.write_bytes(b"\x89PNG and then nothing")
         with pytest.raises(DataError, match=r"no training image of 'red' can be read.*densekit doctor"):
             train(data=pictures, settings=settings, out=tmp_path / "run", progress=False)
+
+    @pytest.mark.parametrize("was_there", [False, True])
+    def test_a_name_is_free_again_when_nothing_was_learned(
+        self, pictures: Path, settings: dict[str, object], tmp_path: Path, was_there: bool
+    ) -> None:
+        if was_there:
+            (tmp_path / "run").mkdir()
+        good = {path: path.read_bytes() for path in (pictures / "red").iterdir()}
+        for picture in good:
+            picture.write_bytes(b"\x89PNG and then nothing")
+        with pytest.raises(DataError):
+            train(data=pictures, settings=settings, out=tmp_path / "run", progress=False)
+        assert (tmp_path / "run").exists() == was_there
+        for picture, content in good.items():
+            picture.write_bytes(content)
+        train(data=pictures, settings=settings, out=tmp_path / "run", progress=False)
+
+    def test_what_was_written_before_a_failure_stays(
+        self, pictures: Path, settings: dict[str, object], tmp_path: Path
+    ) -> None:
+        def fail(event: Event) -> None:
+            if isinstance(event, Saved):
+                raise TrainingError("the loss is no number")
+
+        with pytest.raises(TrainingError):
+            train(data=pictures, settings=settings, out=tmp_path / "run", progress=False, on_event=fail)
+        assert resume(tmp_path / "run", progress=False).metrics["epochs_done"] == 4
+
+    def test_below_a_file_there_is_no_place_for_a_run(
+        self, pictures: Path, settings: dict[str, object], tmp_path: Path
+    ) -> None:
+        (tmp_path / "file").touch()
+        with pytest.raises(ConfigError, match=r"below .*file: which is no folder\. Name another place"):
+            train(data=pictures, settings=settings, out=tmp_path / "file" / "run", progress=False)
 
     @pytest.mark.parametrize("cut", ["classifier", "denseblock4"])
     def test_where_no_validation_image_can_be_read_it_says_so(
