@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup course test lint types unit notebooks chaos fuzz lowest lab bench gpu picture panel samples weights clean
+.PHONY: help setup course test lint types unit quick notebooks chaos fuzz lowest lab bench gpu picture panel samples weights clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,9 @@ SHARED := OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} OMP_WAIT_POLICY=PASSIVE
 
 unit: $(READY)
 	$(SHARED) $(BIN)/pytest -n 2 --dist worksteal -m 'not notebooks'
+
+quick: $(READY)  ## the unit tests without those that take seconds, for while you work
+	$(SHARED) $(BIN)/pytest -n 2 --dist worksteal -m 'not notebooks and not slow'
 
 notebooks: $(READY)  ## run every notebook without a network, compare all outputs with the stored ones
 	$(SHARED) $(BIN)/pytest -n 2 -m notebooks

@@ -394,6 +394,7 @@ class TestWeightsAndParity:
         assert "embedded" in listing.out
         assert densekit("weights", "verify", "embedded").status == 0
 
+    @pytest.mark.slow
     def test_a_file_of_weights_is_told_what_it_is(self, densekit: Command, tmp_path: Path) -> None:
         named = known_weights()[0].path
         copy = tmp_path / "mine.safetensors"
@@ -405,6 +406,7 @@ class TestWeightsAndParity:
         copy.write_bytes(b"nothing")
         assert densekit("weights", "verify", copy).status == 2
 
+    @pytest.mark.slow
     def test_a_file_is_held_against_the_architecture_that_is_asked_for(self, densekit: Command) -> None:
         path = known_weights()[0].path
         assert densekit("weights", "verify", path, "--arch", "121").status == 0
@@ -418,6 +420,7 @@ class TestWeightsAndParity:
         assert answer.status == 2
         assert "embedded" in answer.err
 
+    @pytest.mark.slow
     def test_parity_agrees_with_torchvision(self, densekit: Command) -> None:
         answer = densekit("parity", "--json")
         assert answer.status == 0
@@ -538,6 +541,7 @@ class TestSystem:
         assert "choose a shorter one" in answer.err
 
     @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+    @pytest.mark.slow
     def test_a_name_that_the_terminal_can_not_show_is_written_as_an_escape(
         self, pictures: Path, encoding: str
     ) -> None:

@@ -9,6 +9,7 @@ from densekit.devices import choose_compute, peak_memory
 from densekit.errors import ConfigError
 
 
+@pytest.mark.slow
 def test_the_peak_counts_what_was_held_and_is_held_no_more():
     script = (
         "from densekit.devices import peak_memory\n"

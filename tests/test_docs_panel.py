@@ -17,6 +17,7 @@ def test_no_browser_is_told_with_what_to_install(monkeypatch, tmp_path):
         check_tools()
 
 
+@pytest.mark.slow
 def test_the_script_ends_in_a_sentence(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     script = [sys.executable, str(ROOT / "docs" / "panel.py")]

@@ -221,6 +221,7 @@ KEYS = st.sampled_from(
 class TestSettings:
     @bounded
     @given(st.dictionaries(KEYS, VALUES, max_size=4))
+    @pytest.mark.slow
     def test_any_values_are_a_configuration_or_one_message(self, values: dict[str, Any]) -> None:
         def work() -> str:
             try:
@@ -297,6 +298,7 @@ class TestRunFolders:
 
     @bounded_slowly
     @given(damage())
+    @pytest.mark.slow
     def test_a_damaged_checkpoint_says_so_or_is_gone_on_from(
         self, stopped: Path, harm: Callable[[bytes], bytes]
     ) -> None:
@@ -323,6 +325,7 @@ class TestWeights:
         st.sampled_from(["", "module.", "model.", "x.y."]),
         st.sampled_from(["as it is", "half", "nan", "integer", "transposed", "missing"]),
     )
+    @pytest.mark.slow
     def test_any_file_is_weights_or_one_message(
         self,
         tiny_architecture: Path,

@@ -51,6 +51,7 @@ def worst(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems count memory in another unit")
 @pytest.mark.parametrize("who", ["doctor", "loader"])
+@pytest.mark.slow
 def test_the_worst_folder_takes_less_than_a_gigabyte(worst: Path, who: str) -> None:
     done = subprocess.run([sys.executable, "-c", PEAK, worst, who], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -88,6 +89,7 @@ def test_what_is_held_comes_back_after_an_error() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems count memory in another unit")
+@pytest.mark.slow
 def test_the_doctor_holds_no_more_of_many_pictures_than_of_few(tmp_path: Path) -> None:
     def grown(count: int) -> int:
         for number in range(count):

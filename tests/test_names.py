@@ -89,6 +89,7 @@ def test_a_training_on_such_names_ends_in_a_report_and_resumes(
 
 @pytest.mark.parametrize("encoding", ["cp949", "cp1252", "ascii", "utf-8:strict"])
 @pytest.mark.parametrize("command", ["doctor", "doctor --json"])
+@pytest.mark.slow
 def test_no_terminal_stops_a_command(tmp_path: Path, encoding: str, command: str) -> None:
     class_folders(tmp_path, {"고양이 🐈": 2, "naïve": 2})
     with pytest.MonkeyPatch.context() as patch:
@@ -98,6 +99,7 @@ def test_no_terminal_stops_a_command(tmp_path: Path, encoding: str, command: str
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.slow
 def test_a_message_does_nothing_to_a_terminal(tmp_path: Path) -> None:
     arguments = [sys.executable, "-m", "densekit", "doctor", str(tmp_path / "a\x1b[2Jb")]
     done = subprocess.run(arguments, capture_output=True, text=True)

@@ -96,9 +96,11 @@ class TestCopies:
 
 
 class TestNoCopies:
+    @pytest.mark.slow
     def test_different_pictures(self) -> None:
         assert near_copies(looks(scenes(300))) == []
 
+    @pytest.mark.slow
     def test_pictures_of_one_renderer_on_one_table(self) -> None:
         paths = sorted(sample_folder("tabletop").rglob("*.jpg"))
         assert len(paths) == 1000

@@ -12,6 +12,7 @@ def test_every_promised_name_is_there() -> None:
         assert getattr(densekit, name) is not None
 
 
+@pytest.mark.slow
 def test_a_name_is_the_function_even_after_its_module_was_loaded() -> None:
     code = (
         "import densekit.run.trainer, densekit.training.loop; assert callable(densekit.train), densekit.train"
@@ -30,6 +31,7 @@ def test_the_version_is_the_one_of_the_package() -> None:
     assert version("densekit") == densekit.__version__
 
 
+@pytest.mark.slow
 def test_a_training_waits_for_no_library_that_it_does_not_use(
     pictures: Path, tiny_architecture: Path
 ) -> None:

@@ -114,6 +114,7 @@ FIGURES = {
 
 
 @pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.slow
 def test_every_figure_is_whole_and_titled_and_described(name):
     figure = FIGURES[name]()
     assert_nothing_is_cut_off(figure)
@@ -404,6 +405,7 @@ class TestWords:
         with rc_context({"figure.facecolor": "black", "font.size": 30, "text.color": "white"}):
             assert png(training_curves(history(3))) == plain
 
+    @pytest.mark.slow
     def test_the_same_figure_made_again_gives_the_same_bytes(self):
         assert png(training_curves(history(3))) == png(training_curves(history(3)))
         assert png(training_curves(history(3))) != png(training_curves(history(4)))

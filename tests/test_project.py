@@ -109,15 +109,18 @@ class TestRooms:
             (mine, other) for mine, others in rooms.items() for other in others if level[other] <= level[mine]
         )
 
+    @pytest.mark.slow
     def test_no_room_imports_from_one_above_or_beside(self) -> None:
         assert self.upward(modules(ROOT / "densekit")) == []
 
+    @pytest.mark.slow
     def test_every_room_has_its_level(self) -> None:
         known = {name for names in self.levels() for name in names}
         found = {room(name, self.DEEPER) for name in modules(ROOT / "densekit")}
         assert found <= known
         assert known <= found | {"presets"}  # which holds no code
 
+    @pytest.mark.slow
     def test_no_modules_and_no_rooms_import_each_other(self) -> None:
         graph = import_graph(modules(ROOT / "densekit"), densekit._HOMES)
         assert circles(graph) == []

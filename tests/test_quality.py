@@ -101,6 +101,7 @@ def test_one_colour_as_a_lossy_format_keeps_it(tmp_path: Path) -> None:
         assert kind_of(image) == "one-colour"
 
 
+@pytest.mark.slow
 def test_no_picture_of_the_tabletop_is_poor() -> None:
     paths = sorted(sample_folder("tabletop").rglob("*.jpg"))
     assert [path for path in paths if kind_of(Image.open(path).convert("RGB"))] == []

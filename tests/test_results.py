@@ -58,6 +58,7 @@ def test_each_photograph_is_judged_once_and_never_by_what_learned_from_it(
     assert sorted(judged) == sorted(path.resolve() for path in pictures.rglob("*.png"))
 
 
+@pytest.mark.slow
 def test_a_training_that_was_measured_is_not_trained_again(
     results: ModuleType, pictures: Path, tmp_path: Path, tiny_architecture: Path
 ) -> None:
@@ -74,6 +75,7 @@ def test_a_training_that_was_measured_is_not_trained_again(
 
 
 @pytest.mark.parametrize("change", ["picture", "settings", "weights"])
+@pytest.mark.slow
 def test_what_changes_the_outcome_is_trained_anew(
     results: ModuleType, pictures: Path, tmp_path: Path, tiny_architecture: Path, change: str
 ) -> None:

@@ -47,16 +47,19 @@ def imported(folder: Path, source: str | None) -> subprocess.CompletedProcess[st
     )
 
 
+@pytest.mark.slow
 def test_a_healthy_build_is_imported_as_it_is(tmp_path: Path) -> None:
     result = imported(tmp_path, HEALTHY)
     assert result.stdout.split() == ["healthy", "False"], result.stderr  # no operator was declared
 
 
+@pytest.mark.slow
 def test_a_build_for_another_torch_is_imported_all_the_same(tmp_path: Path) -> None:
     result = imported(tmp_path, BUILT_FOR_ANOTHER_TORCH)
     assert result.stdout.strip() == "built for another torch True", result.stderr
 
 
+@pytest.mark.slow
 def test_such_a_build_does_fail_without_help(tmp_path: Path) -> None:
     (tmp_path / "torchvision").mkdir()
     (tmp_path / "torchvision" / "__init__.py").write_text(BUILT_FOR_ANOTHER_TORCH, encoding="utf-8")
@@ -74,6 +77,7 @@ def test_such_a_build_does_fail_without_help(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "message"), [(BROKEN, "libjpeg is too old"), (None, "No module named 'torchvision'")]
 )
+@pytest.mark.slow
 def test_another_failure_is_not_hidden(tmp_path: Path, source: str | None, message: str) -> None:
     result = imported(tmp_path, source)
     assert result.returncode == 1
@@ -89,6 +93,7 @@ def test_the_installed_one_brings_models_and_transforms() -> None:
     assert callable(v2.functional.resize)
 
 
+@pytest.mark.slow
 def test_a_plain_import_works_beside_a_network_that_did_not_import_it() -> None:
     code = (
         "import sys, densekit; densekit.densenet121; assert 'torchvision' not in sys.modules; "

@@ -29,8 +29,8 @@ from densekit.model.foreign import refuse_what_is_no_checkpoint, renamed, unwrap
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".tar")
 
-# Before 2018 a dense layer's modules were called 'norm.1', 'conv.2': torchvision's files still say so.
 _LARGEST_FILE = 1024**3  # bytes, also of what it unpacks to: eight times a DenseNet-161
+# Before 2018 a dense layer's modules were called 'norm.1', 'conv.2': torchvision's files still say so.
 _LEGACY_KEY = re.compile(r"^(.*denselayer\d+\.(?:norm|conv))\.([12]\..*)$")
 
 

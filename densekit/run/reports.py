@@ -1,5 +1,6 @@
 """Where the report on an evaluation goes, so that no report takes another one's place."""
 
+import re
 import shutil
 from contextlib import suppress
 from itertools import count
@@ -9,6 +10,7 @@ from densekit.files import read_text, write_text
 from densekit.words import shown
 
 _ORIGIN = "data.txt"
+_OF_THE_TRAINING = re.compile(r"epoch-\d+-step-\d+")
 _LONGEST = 60  # characters of a folder's name: four bytes each, and systems allow 255 in all
 
 
@@ -41,7 +43,7 @@ def report_folder(evaluation: Path, data: Path | None, split: str) -> Path:
 def forget_reports(evaluation: Path) -> None:
     """Delete the reports that `evaluate` made: they tell of weights that have been trained on since."""
     for folder in evaluation.glob("*"):
-        if (folder / "confusion.csv").is_file() and not folder.name.startswith("epoch-"):
+        if (folder / "confusion.csv").is_file() and not _OF_THE_TRAINING.fullmatch(folder.name):
             shutil.rmtree(folder)
 
 

@@ -123,9 +123,10 @@ class Session:
             raise
 
     def _all_phases(self, folder: Path) -> tuple[Finished, Phase, Keeper, TrainingState]:
-        known = Counters(**read_notes(folder / CHECKPOINT).get("counters", {}))
+        notes = read_notes(folder / CHECKPOINT)
+        known = Counters(**notes.get("counters", {}))
         first = known.phase
-        if self.split is not None and not (folder / CHECKPOINT).exists():
+        if self.split is not None and not notes:
             self._tell(f"{folder} has no checkpoint yet, so the training begins anew")
         keeper = Keeper(folder, self.classes, writes=self.team.leads)
         earlier: TrainingState | None = None

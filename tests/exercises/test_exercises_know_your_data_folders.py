@@ -3,6 +3,8 @@
 import os
 import shutil
 
+import pytest
+
 from densekit.data.doctor import diagnose
 from densekit.exercises.know_your_data import folders as check
 from densekit.exercises.testing import assert_checker
@@ -96,6 +98,7 @@ def by_the_doctor(root):
             problem.path.unlink()
 
 
+@pytest.mark.slow
 def test_exercise_3_wants_no_errors_and_every_good_picture():
     assert_checker(
         check.exercise_3,

@@ -49,6 +49,7 @@ def test_modules_have_the_names_and_kinds_of_torchvisions(architecture: str) -> 
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.slow
 def test_weights_load_strictly_both_ways_and_logits_are_equal(architecture: str) -> None:
     torch.manual_seed(0)
     theirs = torchvision.models.get_model(architecture, weights=None)

@@ -34,6 +34,7 @@ def is_equal(network: DenseNet, state: Mapping[str, Tensor]) -> bool:
 
 
 @pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod.", "model.", "encoder.net."])
+@pytest.mark.slow
 def test_any_single_prefix_is_taken_off_and_told(
     tmp_path: Path, state: dict[str, Tensor], prefix: str
 ) -> None:

@@ -47,6 +47,7 @@ def compared(ours: nn.Module, reference: nn.Module) -> ParityReport:
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.slow
 def test_every_module_of_every_variant_agrees_with_torchvisions(architecture: str) -> None:
     report = compare(architecture, image_size=32)
     assert report.agree, str(report)

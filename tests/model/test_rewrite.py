@@ -57,6 +57,7 @@ def images() -> Tensor:
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.slow
 def test_the_rewrite_equals_the_network(architecture: str) -> None:
     network = randomised(read_architecture(architecture))
     images = torch.randn(2, 3, 64, 96, dtype=torch.float64)
@@ -141,6 +142,7 @@ def test_one_channel_is_folded_for_every_sign(gain: float, offset: float, dtype:
 
 
 class TestBfloat16:
+    @pytest.mark.slow
     def test_it_is_as_near_to_the_network_as_autocast(self) -> None:
         network = randomised(read_architecture("densenet121"), torch.float32)
         images = torch.randn(2, 3, 64, 64)

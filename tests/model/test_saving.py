@@ -93,6 +93,7 @@ class TestExactness:
         assert furthest(expected, one_step(saving, images())) < 1e-10
         assert furthest(expected, one_step(pair()[1], images())) > 1e-3
 
+    @pytest.mark.slow
     def test_its_gradients_are_those_that_finite_differences_find(self) -> None:
         block = SavingBlock(DenseBlock(2, 3, growth_rate=2, bn_size=2)).double().train()
         torch.manual_seed(0)
@@ -111,6 +112,7 @@ class TestExactness:
             ends.append(network.state_dict())
         assert furthest(*ends) < 1e-8
 
+    @pytest.mark.slow
     def test_in_bfloat16_it_is_no_further_from_float32_than_autocast_is(self) -> None:
         plain, saving = (network.float() for network in pair(SMALL["densenet121"]))
         exact = copy.deepcopy(plain)

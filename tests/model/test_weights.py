@@ -300,6 +300,7 @@ def test_a_single_tensor_is_refused(tmp_path: Path, tiny_json: str) -> None:
     assert "holds a Tensor: expected a state dict" in refusal(tmp_path / "tensor.pth", tiny_json)
 
 
+@pytest.mark.slow
 def test_weights_of_another_variant_are_refused_with_the_right_one(tmp_path: Path) -> None:
     path = tmp_path / "which.safetensors"
     state = load_weights("none", "densenet169").state_dict
@@ -672,6 +673,7 @@ def test_verifying_what_is_not_there_is_refused(name: str, architecture: str, co
         verify_weights(name, architecture)
 
 
+@pytest.mark.slow
 def test_a_file_that_is_called_after_another_hash_is_refused(tmp_path: Path, tiny_json: str) -> None:
     path = tmp_path / "densenet121-a639ec97.safetensors"
     shutil.copy(verify_weights().path, path)

@@ -121,6 +121,7 @@ def test_another_number_of_classes_replaces_it(three_classes: Path, tiny_json: s
     assert fingerprint(network.features) == fingerprint(build(tiny_json, "none", seed=7).features)
 
 
+@pytest.mark.slow
 def test_a_pth_file_of_torchvisions_network_loads(tmp_path: Path) -> None:
     from densekit.vision import torchvision
 

@@ -30,6 +30,7 @@ def pixels(file: bytes) -> np.ndarray:
     reason="the colour bar of matplotlib 3.10 differs by some levels, whatever is drawn beside it first",
 )
 @pytest.mark.parametrize("classes", [2, 10, 30, 50])
+@pytest.mark.slow
 def test_a_map_has_the_same_bytes_alone_and_among_others(classes: int) -> None:
     first, second, third = (report(classes, seed) for seed in range(3))
     printer = HeatMapPrinter(first)
@@ -39,6 +40,7 @@ def test_a_map_has_the_same_bytes_alone_and_among_others(classes: int) -> None:
 
 
 @pytest.mark.parametrize("classes", [2, 10, 30, 50])
+@pytest.mark.slow
 def test_it_is_the_figure(classes: int) -> None:
     one = report(classes, seed=1)
     printed, drawn = (

@@ -17,6 +17,7 @@ def texts(figure: Figure) -> list[str]:
 
 
 @pytest.mark.parametrize("config", [None, EXTREME])
+@pytest.mark.slow
 def test_nothing_is_cut_off(config):
     assert_nothing_is_cut_off(ledger_overview(config, 320))
 

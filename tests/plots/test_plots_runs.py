@@ -58,6 +58,7 @@ def test_five_long_names_fit():
     assert_nothing_is_cut_off(runs_together([a_run(n, name) for n, name in enumerate(names, start=1)]))
 
 
+@pytest.mark.slow
 def test_two_threads_that_draw_at_once_leave_the_settings_of_the_reader():
     before = dict(matplotlib.rcParams)
 

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from densekit.run.trainer import resume, train
 from densekit.training.events import Checked, Event, Validated
 from densekit.training.stop import Stop
@@ -23,6 +25,7 @@ def files(folder: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.slow
 def test_a_better_check_leaves_tables_and_a_heat_map(tiny: dict[str, object], tmp_path: Path) -> None:
     told: list[Event] = []
     whole = {**tiny, **SETTINGS}
@@ -37,6 +40,7 @@ def test_a_better_check_leaves_tables_and_a_heat_map(tiny: dict[str, object], tm
         assert (folder / "statistics.csv").is_file() and (folder / "heatmap.png").is_file()
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_ends_with_the_same_reports(tiny: dict[str, object], tmp_path: Path) -> None:
     whole = {**tiny, **SETTINGS}
     straight = train(settings=whole, out=tmp_path / "straight", progress=False)

@@ -442,6 +442,7 @@ class TestHeldBack:
 
 
 class TestReports:
+    @pytest.mark.slow
     def test_folders_of_the_same_name_have_reports_of_their_own(
         self, run: Run, pictures: Path, tmp_path: Path
     ) -> None:
@@ -493,6 +494,7 @@ class TestNamesAndPaths:
 
     @pytest.mark.parametrize("seed", [0, 7])
     @pytest.mark.parametrize("cut", ["classifier", "denseblock4"])
+    @pytest.mark.slow
     def test_random_weights_of_any_seed_predict_what_they_reported(
         self, tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch, seed: int, cut: str
     ) -> None:

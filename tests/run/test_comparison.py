@@ -43,6 +43,7 @@ def test_only_the_settings_that_differ_are_told(trained: Trained) -> None:
     assert comparison.warnings == ()
 
 
+@pytest.mark.slow
 def test_runs_that_differ_in_the_seed_alone_are_one_row_with_an_interval(trained: Trained) -> None:
     runs = [trained(f"seed-{seed}", training__seed=seed) for seed in range(3)]
 
@@ -55,6 +56,7 @@ def test_runs_that_differ_in_the_seed_alone_are_one_row_with_an_interval(trained
     assert "seed-0 and 2 others" in str(compare_runs(runs))
 
 
+@pytest.mark.slow
 def test_runs_that_learned_from_more_pictures_are_no_repetitions(trained: Trained, pictures: Path) -> None:
     for path in sorted(pictures.glob("*/*.png")):
         part = "val" if path.stem < "03" else "train"
@@ -235,6 +237,7 @@ def test_the_same_training_again_says_nothing_new(trained: Trained) -> None:
     assert len(comparison.warnings) == 1
 
 
+@pytest.mark.slow
 def test_two_phases_with_other_seeds_are_other_measurements(trained: Trained) -> None:
     def phases(seed: int) -> list[dict[str, object]]:
         return [{"train_from": "classifier"}, {"train_from": "all", "training": {"seed": seed}}]

@@ -65,6 +65,7 @@ def test_the_network_of_a_run_is_a_file_of_weights_with_its_classes_and_preproce
 
 class TestEveryCut:
     @pytest.mark.parametrize("cut", CUTS)
+    @pytest.mark.slow
     def test_it_ends_in_a_report_and_predicts_what_it_reported(
         self, settings: Settings, tmp_path: Path, cut: str
     ) -> None:
@@ -77,6 +78,7 @@ class TestEveryCut:
         assert report.confusion.tolist() == run.report.confusion.tolist()
 
     @pytest.mark.parametrize("cut", PARTIAL)
+    @pytest.mark.slow
     def test_what_it_leaves_is_the_plain_network(self, settings: Settings, tmp_path: Path, cut: str) -> None:
         run = trained(settings, tmp_path / "run", **{"model.train_from": cut})
         network = whole_network(load_artefact(run.folder / "model.safetensors")).eval()
@@ -102,6 +104,7 @@ def changed(before: DenseNet, after: DenseNet, cut: str) -> tuple[list[str], lis
 class TestFrozenPart:
     @pytest.mark.parametrize("cut", PARTIAL)
     @pytest.mark.parametrize("stored", [True, False])
+    @pytest.mark.slow
     def test_no_bit_of_it_changes_and_all_behind_it_does(
         self, settings: Settings, tmp_path: Path, cut: str, stored: bool
     ) -> None:
@@ -149,6 +152,7 @@ class TestFrozenPart:
 
 class TestStore:
     @pytest.mark.parametrize("cut", CUTS)
+    @pytest.mark.slow
     def test_stored_and_unstored_trainings_give_equal_results(
         self, settings: Settings, tmp_path: Path, cut: str
     ) -> None:
@@ -160,6 +164,7 @@ class TestStore:
         torch.testing.assert_close(without, cold, rtol=1e-5, atol=1e-5)
 
     @pytest.mark.parametrize("cut", ["classifier", "denseblock4", "all"])
+    @pytest.mark.slow
     def test_stored_views_are_those_that_are_made_each_time(
         self, settings: Settings, tmp_path: Path, cut: str
     ) -> None:
@@ -180,6 +185,7 @@ class TestPhases:
         void = set.intersection(*named)
         return {**{key: value for key, value in settings.items() if key not in void}, "phases": list(phases)}
 
+    @pytest.mark.slow
     def test_head_then_full_counts_on_and_begins_with_the_trained_head(
         self, settings: Settings, tmp_path: Path
     ) -> None:
@@ -199,6 +205,7 @@ class TestPhases:
         assert run.metrics["train_from"] == "all"
         assert run.metrics["val_accuracy"] == max(accuracy.values())
 
+    @pytest.mark.slow
     def test_an_earlier_phase_may_keep_the_best_weights(self, settings: Settings, tmp_path: Path) -> None:
         plan = self.plan(
             settings,
@@ -212,6 +219,7 @@ class TestPhases:
         report, _ = run.evaluate()
         assert report.accuracy == run.metrics["val_accuracy"] == run.history["val_accuracy"].max()
 
+    @pytest.mark.slow
     def test_interrupted_in_the_second_phase_it_ends_the_same(
         self, settings: Settings, tmp_path: Path
     ) -> None:
@@ -225,6 +233,7 @@ class TestPhases:
         for name in ("model.safetensors", "history.csv", "evaluation/confusion.csv"):
             assert (tmp_path / "part" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
+    @pytest.mark.slow
     def test_with_memory_saved_it_learns_the_same_and_goes_on_exactly_where_it_was(
         self, settings: Settings, tmp_path: Path
     ) -> None:
@@ -323,6 +332,7 @@ def test_a_head_takes_no_scale_in_where_a_later_phase_trains_the_features(
     assert (make_ready(config.plan[0], material).standardiser is not None) == standardised
 
 
+@pytest.mark.slow
 def test_lost_patience_ends_a_phase_and_the_next_one_begins(settings: Settings, tmp_path: Path) -> None:
     impatient = {"epochs": 40, "patience": 1, "learning_rate": 1e-9}
     phases = [

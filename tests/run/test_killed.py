@@ -49,6 +49,7 @@ def training(tiny_architecture: Path, pictures: Path) -> Training:
     return into
 
 
+@pytest.mark.slow
 def test_at_a_random_moment(training: Training, tmp_path: Path) -> None:
     began = time.perf_counter()
     assert in_child(training(tmp_path / "whole")) == 0
@@ -61,6 +62,7 @@ def test_at_a_random_moment(training: Training, tmp_path: Path) -> None:
         assert contents(folder) == contents(tmp_path / "whole"), f"kill {number}, status {killed}"
 
 
+@pytest.mark.slow
 def test_again_and_again(training: Training, tmp_path: Path) -> None:
     began = time.perf_counter()
     assert in_child(training(tmp_path / "whole")) == 0
@@ -73,6 +75,7 @@ def test_again_and_again(training: Training, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("torn", [False, True])
+@pytest.mark.slow
 def test_at_file_events_of_a_save(training: Training, tmp_path: Path, torn: bool) -> None:
     assert in_child(training(tmp_path / "whole")) == 0
     every = 1 if KILLS >= 40 else 25  # all of them take some minutes

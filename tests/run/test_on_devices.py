@@ -70,6 +70,7 @@ def test_what_is_best_is_chosen_by_itself() -> None:
 
 class TestRuns:
     @pytest.mark.parametrize("cut", ["classifier", "denseblock3", "all"])
+    @pytest.mark.slow
     def test_it_learns_as_on_a_processor(
         self, settings: Settings, tmp_path: Path, device: str, cut: str
     ) -> None:
@@ -84,12 +85,14 @@ class TestRuns:
         report, _ = load_run(run.folder).evaluate()
         assert report.accuracy == pytest.approx(run.metrics["val_accuracy"])
 
+    @pytest.mark.slow
     def test_in_bf16_it_learns_nearly_the_same(self, settings: Settings, tmp_path: Path, device: str) -> None:
         settings = {**settings, "model.train_from": "all", "compute.device": device}
         expected = losses_of(settings, tmp_path / "fp32")
         found = losses_of(settings, tmp_path / "bf16", **{"compute.precision": "bf16"})
         assert found == pytest.approx(expected, rel=0.1)
 
+    @pytest.mark.slow
     def test_a_killed_training_goes_on_where_it_was(
         self, settings: Settings, tmp_path: Path, device: str
     ) -> None:
@@ -151,6 +154,7 @@ class TestCompiling:
         if device == "cpu":
             monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
 
+    @pytest.mark.slow
     def test_compiled_steps_are_those_of_the_plain_network(self, device: str) -> None:
         settings = TrainingConfig(optimizer="sgd", learning_rate=0.01, epochs=3, batch_size=4)  # 4 and 2
         losses = []

@@ -33,6 +33,7 @@ SETTINGS = [
 
 
 @pytest.mark.parametrize(("preset", "settings"), SETTINGS)
+@pytest.mark.slow
 def test_each_form_trains_with_the_same_configuration(
     preset, settings, request_of_tiny, tmp_path, monkeypatch
 ):

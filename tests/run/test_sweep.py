@@ -41,6 +41,7 @@ def test_a_range_that_can_not_be_swept_is_told_before_anything_is_read() -> None
         sweep_learning_rate(data="no such folder", lowest=1.0, highest=0.1, progress=False)
 
 
+@pytest.mark.slow
 def test_the_curve_is_written_where_nothing_is_yet(
     tiny: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,8 +5,10 @@ from itertools import pairwise
 import pytest
 from killing import PlugPulled, pull_at
 
+from densekit.run.folder import CHECKPOINT
 from densekit.run.keeper import Keeper
 from densekit.run.trainer import resume, train
+from densekit.training.checkpoint import before
 from densekit.training.events import BatchDone, PhaseBegins, Reading
 from densekit.training.stop import Stop
 
@@ -52,6 +54,18 @@ def test_a_run_without_a_checkpoint_says_that_it_begins_anew(tiny, tmp_path, mon
     resume(tmp_path / "run", progress=False, tell=told.append)
     assert told == [f"{tmp_path / 'run'} has no checkpoint yet, so the training begins anew"]
     assert capsys.readouterr().err == ""
+
+
+def test_killed_while_it_wrote_its_checkpoint_it_goes_on_from_the_one_before(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(Keeper, "_is_time", lambda keeper: True)
+    with pytest.raises(PlugPulled):
+        train(settings=tiny, out=tmp_path / "run", progress=False, on_event=pull_at(6))
+    checkpoint = tmp_path / "run" / CHECKPOINT
+    checkpoint.replace(before(checkpoint))  # what such a kill leaves
+    told, events = [], []
+    resume(tmp_path / "run", progress=False, tell=told.append, on_event=events.append)
+    assert told == []
+    assert next(event.step for event in events if isinstance(event, BatchDone)) == 7
 
 
 class TestRemarks:

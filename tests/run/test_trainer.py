@@ -138,6 +138,7 @@ class TestRunFolder:
 
 
 class TestFrozen:
+    @pytest.mark.slow
     def test_cached_and_uncached_training_give_equal_logits(
         self, pictures: Path, settings: dict[str, object], tmp_path: Path
     ) -> None:

@@ -42,6 +42,7 @@ def train_and_tell(team: Team, folder: str) -> None:
     Path(folder, f"{team.size}-{team.rank}.json").write_text(json.dumps(told))
 
 
+@pytest.mark.slow
 def test_they_do_what_one_does(tmp_path: Path) -> None:
     run_together(1, None, train_and_tell, str(tmp_path))
     run_together(2, 1, train_and_tell, str(tmp_path))
@@ -77,6 +78,7 @@ class TestShares:
         assert ALONE.weight(3) == 1.0
 
 
+@pytest.mark.slow
 def test_torchrun_trains_a_run_that_is_that_of_one_process(
     tiny_architecture: Path, pictures: Path, tmp_path: Path
 ) -> None:
@@ -108,6 +110,7 @@ def test_torchrun_trains_a_run_that_is_that_of_one_process(
     assert names[0] == names[1]
 
 
+@pytest.mark.slow
 def test_what_a_team_reports_is_what_its_network_says_also_with_batch_norm(
     tiny_architecture: Path, pictures: Path, tmp_path: Path
 ) -> None:
@@ -155,6 +158,7 @@ def train_until_the_second_stops(team: Team, settings: dict[str, object], out: s
     train(settings=settings, out=out, progress=False, on_event=press, stop=stop)
 
 
+@pytest.mark.slow
 def test_whoever_of_them_was_asked_to_stop_the_run_can_be_gone_on_with(
     tiny_architecture: Path, pictures: Path, tmp_path: Path
 ) -> None:

@@ -85,6 +85,7 @@ def test_outside_of_a_notebook_nothing_happens():
     when_cell_is_gone(lambda: pytest.fail("there is no cell"))
 
 
+@pytest.mark.slow
 def test_what_a_panel_trains_is_stopped_when_its_cell_is_run_again(
     run, pictures, tiny_architecture, tmp_path
 ):

@@ -23,6 +23,7 @@ def test_it_starts_with_densenet_121(explorer):
     assert explorer.view.children[-1].value.startswith(img(figure))
 
 
+@pytest.mark.slow
 def test_each_slider_changes_the_number_that_it_names(explorer):
     config = DenseNetConfig()
     for name, value, changed in (
@@ -64,6 +65,7 @@ def test_a_variant_moves_all_sliders_that_it_has_a_number_for(explorer):
 
 
 @pytest.mark.parametrize("end", ["min", "max"])
+@pytest.mark.slow
 def test_both_ends_of_all_sliders_can_be_drawn(explorer, end):
     explorer.set(**{name: getattr(control, end) for name, control in explorer.controls.items()})
     assert explorer.error is None
@@ -92,6 +94,7 @@ def test_it_can_not_start_with_too_small_images():
         LedgerExplorer(image_size=16)
 
 
+@pytest.mark.slow
 def test_the_list_says_which_network_the_sliders_stand_at():
     explorer = LedgerExplorer()
     calls, draw = [], explorer.draw
@@ -107,6 +110,7 @@ def test_the_list_says_which_network_the_sliders_stand_at():
     assert len(calls) == 4  # once for each time that somebody moved something
 
 
+@pytest.mark.slow
 def test_a_variant_can_be_set_from_a_cell():
     explorer = LedgerExplorer()
     explorer.set(variant="densenet169", drop_rate=0.2)

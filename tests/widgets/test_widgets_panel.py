@@ -56,6 +56,7 @@ class TestTraining:
         assert panel.shown.bar.value == 1.0
         assert not panel._button.disabled and panel._stop_button.disabled
 
+    @pytest.mark.slow
     def test_a_second_run_with_another_rate_stands_beside_the_first(self, panel):
         panel.start(), panel.wait()
         panel.controls.fields["learning_rate"].value = 0.03
@@ -73,6 +74,7 @@ class TestTraining:
         assert "2 runs against epochs" in panel.shown.curves.value
         assert "One validation picture more or less is 17 points" in panel.shown.table.value
 
+    @pytest.mark.slow
     def test_the_table_has_a_column_for_each_setting_that_differs(self, panel):
         panel.start(), panel.wait()
         panel.set(seed=1, batch_size=4)
@@ -149,6 +151,7 @@ class TestTheKernel:
         assert run.metrics["n_val"] == 6
         assert load_run(run.folder).report.accuracy == run.metrics["val_accuracy"]
 
+    @pytest.mark.slow
     def test_after_a_stop_the_next_one_trains(self, panel):
         panel.set(epochs=LONG)
         panel.start(), panel.stop(), panel.wait()
@@ -165,6 +168,7 @@ class TestTheKernel:
             panel.start()
         assert len(panel.works) == 1
 
+    @pytest.mark.slow
     def test_two_panels_train_at_once(self, panel, pictures, small, tmp_path):
         other = training_panel(pictures, out=tmp_path / "runs", **small)
         panel.start(), other.start()
@@ -183,6 +187,7 @@ class TestTheKernel:
         assert panel.wait().metrics["stopped"] == "asked"
 
     @pytest.mark.parametrize("then", ["", "while panel.works[0].progress.points < 3: panel.wait(0.01)"])
+    @pytest.mark.slow
     def test_the_end_of_the_program_ends_the_training_properly(self, then, pictures, small, tmp_path):
         settings = {"out": str(tmp_path / "runs"), **small, "epochs": LONG}
         program = (

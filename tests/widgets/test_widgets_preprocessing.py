@@ -45,6 +45,7 @@ def test_swapping_turns_the_colours_round(pipeline):
     assert torch.equal(normal[:, 1], swapped[:, 1])
 
 
+@pytest.mark.slow
 def test_train_mode_changes_buffers_of_a_copy_alone(pipeline):
     before = copy.deepcopy(pipeline.network.state_dict())
     _, untouched = pipeline.measure(size=32)
@@ -59,6 +60,7 @@ def test_an_unknown_normalisation_is_refused(pipeline):
         pipeline.measure("left out 0 to 1")
 
 
+@pytest.mark.slow
 def test_the_explorer_is_driven_over_all_that_its_controls_allow(pipeline):
     explorer = preprocessing_explorer(pipeline)
     start = explorer.facts

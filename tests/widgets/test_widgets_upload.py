@@ -76,6 +76,7 @@ def test_a_name_can_not_reach_the_page(run):
     assert "<script>" not in html
 
 
+@pytest.mark.slow
 def test_no_more_than_twenty_are_answered_at_once(run):
     many = tuple({"name": f"{n}.png", "content": memoryview(content())} for n in range(23))
 

@@ -13,6 +13,7 @@
     muon       the optimiser of the hidden convolutions
     optimizers Muon and AdamW as a recipe wants them, and their rates
     adapters   what the adapters begin with where the student sees already: least squares
+    norms      running statistics that fit the averaged weights
     state      everything that a run needs to go on, and its file
     distil     the loop, in one process or several
     logbook    the log
@@ -20,7 +21,8 @@
     front      first layers that learn to tell what other ones told
     graft      giving a network the first layers of another one: the command
     pace       a run whose length fits into a given time
-    export     the finished file, its description and its card
+    export     the finished file and its description
+    card       its README: what it was made of and how, what it can do and what not
     packing    few small crops in one file, to be taken along
     on_gpu.sh  a run of some minutes on a machine with a GPU and no network
 

@@ -20,7 +20,7 @@ from densekit.model.state_dicts import read_weights_file
 from densekit.training.team import run_together
 from workshop.distillation.cache import MANIFEST, build_cache, open_cache
 from workshop.distillation.export import export
-from workshop.distillation.pace import train_within
+from workshop.distillation.pace import UNDECIDED, of_length, train_within
 from workshop.distillation.packages import fetch_packages
 from workshop.distillation.session import CHECKPOINT, Plan, read_recipe, train
 from workshop.distillation.settings import Recipe, make_recipe, read_stages
@@ -115,6 +115,8 @@ def _plan(options: argparse.Namespace) -> Plan:
     }
     has_begun = (options.work / "run" / CHECKPOINT).is_file()
     before = read_recipe(options.work) if has_begun else None
+    if before is not None and before.images == UNDECIDED:  # stopped while its pace was measured
+        before = of_length(before, Recipe().images)
     values = (before or Recipe()).model_dump() | {
         key: value for key, value in given.items() if value is not None
     }

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from workshop.distillation.distil import Classroom, as_seen, views_to_measure_by
 from workshop.distillation.state import State
 from workshop.distillation.student import on_grid_of
+from workshop.distillation.views import Beyond
 
 _VIEWS = 2048
-_ADAPTERS_STEP = 2**31 + 2  # a step that no run reaches: its views are those for the adapters
 _RIDGE = 3e-3  # part of the mean square that is added to each: without it, rare directions would decide
 _SMALLEST_RIDGE = 1e-12  # values that are all zero must not stop it
 
@@ -61,7 +61,7 @@ def fit_adapters(state: State, room: Classroom) -> None:
     student, stage = state.student, room.recipe.stages[0]
     adapters = [one for one in student.adapters if isinstance(one, nn.Conv2d)]
     fits = [LeastSquares(one.in_channels, one.out_channels) for one in adapters]
-    for views in views_to_measure_by(room, stage, _VIEWS, _ADAPTERS_STEP):
+    for views in views_to_measure_by(room, stage, _VIEWS, Beyond.ADAPTERS):
         lesson = room.teacher(views)
         maps = student.maps(as_seen(views, stage.size))
         for number, (fit, mine, theirs) in enumerate(zip(fits, maps, lesson.maps, strict=True)):

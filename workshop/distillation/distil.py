@@ -25,12 +25,11 @@ from workshop.distillation.settings import Recipe, Stage, rate_part_at, stage_at
 from workshop.distillation.state import State
 from workshop.distillation.student import compare
 from workshop.distillation.teacher import Lesson, Teacher
-from workshop.distillation.views import batch_at, generator_for, make_views, whole_views
+from workshop.distillation.views import Beyond, batch_at, generator_for, make_views, whole_views
 
 _LONGEST_GRADIENT = 5.0
 _AT_ONCE = 32
 _MEASURED_ON = 512  # views that the standards are measured on
-_STANDARDS_STEP = 2**31  # a step that no run reaches: its views are those for the standards
 
 
 @dataclass(frozen=True)
@@ -89,14 +88,14 @@ class Classroom:
         return self.compute.send(self.cache.crops(numbers))
 
 
-def views_to_measure_by(room: Classroom, stage: Stage, most: int, step: int) -> Iterator[Tensor]:
+def views_to_measure_by(room: Classroom, stage: Stage, most: int, step: Beyond) -> Iterator[Tensor]:
     """Yield views in [0, 1], (32 or less, 3, T, T), the same in every process and each time.
 
     Args:
         room: its cache gives the crops, its recipe says how they are changed.
         stage: whose teacher's size T they have.
         most: so many views at most.
-        step: the number of a step that no run reaches, so that no view is one that is learned from.
+        step: what is measured.
     """
     learn, _ = room.cache.split()
     numbers = batch_at(learn, 0, min(most, len(learn)), room.recipe.seed)
@@ -107,15 +106,8 @@ def views_to_measure_by(room: Classroom, stage: Stage, most: int, step: int) -> 
 
 def measure_standards(state: State, room: Classroom) -> None:
     """Measure mean and standard deviation of the teacher's channels, the same in every process."""
-    learn, _ = room.cache.split()
-    numbers = batch_at(learn, 0, min(_MEASURED_ON, len(learn)), room.recipe.seed)
-    generator = generator_for(room.recipe.seed, _STANDARDS_STEP, 0)
-    size = room.recipe.stages[0].teacher_size
-    lessons = [
-        room.teacher(make_views(room.crops(part), size, room.recipe, generator))
-        for part in np.array_split(numbers, max(1, len(numbers) // 32))
-    ]
-    state.standards.measure(lessons)
+    views = views_to_measure_by(room, room.recipe.stages[0], _MEASURED_ON, Beyond.STANDARDS)
+    state.standards.measure([room.teacher(one) for one in views])
 
 
 def distil(state: State, room: Classroom) -> Iterator[StepDone]:
@@ -158,8 +150,9 @@ def _step(state: State, room: Classroom, crops: Tensor) -> tuple[int, float, flo
     loss = losses.total(recipe)
     if not torch.isfinite(loss):
         raise TrainingError(
-            f"the loss is {loss.item()} at step {counters.step + 1}: the last checkpoint is still good; go on "
-            "from it with a lower learning rate"
+            f"the loss is {loss.item()} at step {counters.step + 1}, and would be again: write out the last "
+            "checkpoint, which is still good, with --export, and begin a run in another work folder with those "
+            "weights, --first-weights, and a lower --learning-rate"
         )
     state.student.zero_grad(set_to_none=True)
     loss.backward()

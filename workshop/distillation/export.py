@@ -90,7 +90,7 @@ def _averaged_network(checkpoint: Path) -> dict[str, Tensor]:
 
 
 def as_float16(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Round to float16; what would be infinite or vanish there is kept at the largest or smallest of it."""
+    """Round to float16, but nothing to infinity, and no variance to zero."""
     limits = torch.finfo(torch.float16)
     rounded = {}
     for name, tensor in tensors.items():

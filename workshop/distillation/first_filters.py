@@ -17,12 +17,11 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from workshop.distillation.distil import Classroom, as_seen
-from workshop.distillation.views import batch_at, generator_for, make_views
+from workshop.distillation.views import Beyond, batch_at, generator_for, make_views
 
 _VIEWS = 2000
 _PATCHES_OF_EACH = 20
 _AT_ONCE = 32
-_FILTERS_STEP = 2**31 + 1  # a step that no run reaches: its views are those for the filters
 _ROUNDS = 200
 
 
@@ -52,7 +51,7 @@ def sample_patches(room: Classroom, side: int) -> NDArray[np.float64]:
     recipe = room.recipe
     stage = recipe.stages[0]
     numbers = batch_at(learn, 0, min(_VIEWS, len(learn)), recipe.seed)
-    generator = generator_for(recipe.seed, _FILTERS_STEP, 0)
+    generator = generator_for(recipe.seed, Beyond.FILTERS, 0)
     patches = []
     for part in np.array_split(numbers, math.ceil(len(numbers) / _AT_ONCE)):
         views = as_seen(make_views(room.crops(part), stage.teacher_size, recipe, generator), stage.size)

@@ -22,7 +22,7 @@ from workshop.distillation.cache import CropCache
 from workshop.distillation.distil import as_seen
 from workshop.distillation.optimizers import Optimizers, make_optimizers, set_rates
 from workshop.distillation.settings import Recipe, Stage, make_recipe, rate_part_at, stage_at
-from workshop.distillation.views import batch_at, generator_for, make_views, whole_views
+from workshop.distillation.views import Beyond, batch_at, generator_for, make_views, whole_views
 
 BEHIND = "denseblock2"
 """The first module that stays; the new layers are those before it."""
@@ -45,7 +45,6 @@ RECIPE = make_recipe(
 
 _FITTED_ON = 960  # views, for the least squares
 _EXAMINED_ON = 256
-_FIT_STEP = 2**31 + 3  # a step that no run reaches: its views are those for the least squares
 _RIDGE = 1e-6
 
 
@@ -89,7 +88,7 @@ class Graft:
         norm, relu, convolution, pool = transition.children()
         assert isinstance(convolution, nn.Conv2d)
         squares = LeastSquares(convolution.in_channels, convolution.out_channels, constant=False)
-        generator = generator_for(self.recipe.seed, _FIT_STEP, 0)
+        generator = generator_for(self.recipe.seed, Beyond.FRONT, 0)
         numbers = batch_at(self.to_learn, 0, min(_FITTED_ON, len(self.to_learn)), self.recipe.seed)
         stage = self.recipe.stages[-1]
         self.new.eval()

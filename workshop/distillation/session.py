@@ -113,7 +113,7 @@ def _train(team: Team, plan: Plan) -> None:
     room = Classroom(cache, teacher, plan.recipe, compute, team, held)
     checkpoint = plan.folder / CHECKPOINT
     identity = f"{plan.recipe.identity()} {plan.architecture} {teacher.name} {room.cache.identity}"
-    begins = not checkpoint.is_file()
+    begins = team.told(not checkpoint.is_file())  # before the first of them writes one
     if begins:
         state = _begun(plan, room)
     else:
@@ -268,8 +268,7 @@ class _Keeper:
             self._keep(now - self.examined >= 60 * self.plan.examine_minutes)
 
     def close(self) -> None:
-        if self.state.counters.images >= self.plan.recipe.images:
-            measure_statistics(self.state, self.room)
+        measure_statistics(self.state, self.room)  # what is exported now shall be as good as it can be
         self._keep(examined=True)
         self.bar.close()
 

@@ -48,7 +48,8 @@ class State:
 
     Args:
         student: what is trained.
-        averaged: the moving average of its weights and buffers, which is the result.
+        averaged: the moving average of its weights, which is the result; that of its buffers as well, until its
+            running statistics are measured anew at the end of a session.
         standards: of the teacher's channels, measured once at the beginning.
         optimizers: over the student's parameters, each over its own.
         counters: how far it is.

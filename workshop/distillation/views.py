@@ -5,6 +5,7 @@ it would have seen without it. Random numbers are drawn on the CPU and are the s
 """
 
 import math
+from enum import IntEnum
 
 import numpy as np
 import torch
@@ -13,6 +14,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from workshop.distillation.settings import Recipe
+
+
+class Beyond(IntEnum):
+    """Steps that no run reaches: at their views is measured what is not learned."""
+
+    STANDARDS = 2**31
+    FILTERS = 2**31 + 1
+    ADAPTERS = 2**31 + 2
+    FRONT = 2**31 + 3
+    NORMS = 2**31 + 4
 
 
 def generator_for(seed: int, step: int, rank: int) -> torch.Generator:

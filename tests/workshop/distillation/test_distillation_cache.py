@@ -44,6 +44,7 @@ def test_kinds_get_their_shares_and_the_manifest_says_so(tmp_path: Path, package
     assert len(cache.pixels) == len(cache.pictures) == of_pictures["crops"] + of_things["crops"]
 
 
+@pytest.mark.slow
 def test_the_same_pictures_give_the_same_bytes_in_one_process_and_in_two(
     tmp_path: Path, packages: list[Package]
 ) -> None:

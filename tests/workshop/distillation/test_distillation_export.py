@@ -136,6 +136,7 @@ def test_without_a_run_there_is_nothing_to_export(tmp_path: Path) -> None:
         export(tmp_path)
 
 
+@pytest.mark.slow
 def test_the_card_names_first_filters_and_optimisers(tmp_path: Path) -> None:
     work = work_folder(tmp_path / "work")
     train(ALONE, plan(work, recipe(images=8)))

@@ -1,6 +1,7 @@
 import csv
 import dataclasses
 import hashlib
+import math
 import os
 import signal
 import subprocess
@@ -11,7 +12,14 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny_distillation import BrokenTeacher, TinyTeacher, plan, recipe, work_folder
+from tiny_distillation import (
+    BrokenTeacher,
+    LaterBrokenTeacher,
+    TinyTeacher,
+    plan,
+    recipe,
+    work_folder,
+)
 
 from densekit.devices import choose_compute
 from densekit.errors import DataError, RunError, TrainingError, WeightsError
@@ -20,11 +28,11 @@ from densekit.model.weights import seeded
 from densekit.training.checkpoint import below
 from densekit.training.team import ALONE
 from workshop.distillation.cache import open_cache
-from workshop.distillation.distil import Classroom
+from workshop.distillation.distil import Classroom, as_seen, views_to_measure_by
 from workshop.distillation.export import export
-from workshop.distillation.norms import _views
 from workshop.distillation.session import BEFORE, CHECKPOINT, LOG, Plan, _claimed, read_recipe, train
 from workshop.distillation.student import Student
+from workshop.distillation.views import Beyond
 
 
 @pytest.fixture
@@ -56,6 +64,7 @@ def in_place(work: Path, plan: Plan) -> Plan:
     return dataclasses.replace(plan, work=work)
 
 
+@pytest.mark.slow
 def test_a_run_learns_and_keeps_its_log_and_its_recipe(work: Path) -> None:
     train(ALONE, plan(work, recipe(images=400, learning_rate=3e-3)))
     log = rows(work)
@@ -68,6 +77,7 @@ def test_a_run_learns_and_keeps_its_log_and_its_recipe(work: Path) -> None:
 
 @pytest.mark.parametrize("optimizer", ["muon", "adamw"])
 @pytest.mark.parametrize("filters", ["ica", "random"])
+@pytest.mark.slow
 def test_a_run_that_is_continued_ends_with_the_same_bits(work: Path, optimizer: str, filters: str) -> None:
     one = recipe(optimizer=optimizer, first_filters=filters)
     train(ALONE, plan(work, one))
@@ -92,6 +102,7 @@ def test_moments_of_both_optimisers_are_in_the_checkpoint(work: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_the_hidden_convolutions_keep_their_norms_under_muon_alone(work: Path) -> None:
     def norms(folder: Path) -> dict[str, float]:
         tensors = below("student.network.", load_file(folder / "run" / CHECKPOINT))
@@ -121,6 +132,7 @@ def test_a_run_begins_with_components_of_its_pictures_unless_it_shall_not(work: 
     assert roughness(beside(work, "random"), "random") == pytest.approx(2, rel=0.2)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_goes_on_from_its_checkpoint_to_the_same_bits(work: Path) -> None:
     whole = recipe(images=800)
     other = beside(work, "killed")
@@ -182,11 +194,21 @@ def test_a_loss_that_is_no_number_stops_the_run_and_says_where(work: Path) -> No
     assert not (work / "run" / CHECKPOINT).exists()
 
 
+def test_what_is_advised_after_such_a_loss_can_be_done(work: Path) -> None:
+    with pytest.raises(TrainingError, match=r"at step 3, .*--export, .*--first-weights, .*--learning-rate"):
+        train(ALONE, plan(work, make_teacher=LaterBrokenTeacher))
+    other, weights = beside(work, "other"), export(work)
+    slower = recipe(learning_rate=1e-5, first_weights=hashlib.sha256(weights.read_bytes()).hexdigest())
+    train(ALONE, in_place(other, plan(work, slower, first_weights=weights)))
+    assert int(rows(other)[-1]["images"]) == 24
+
+
 def test_without_crops_there_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no crop cache in"):
         train(ALONE, plan(tmp_path))
 
 
+@pytest.mark.slow
 def test_the_average_lies_between_first_and_last_weights_and_is_what_is_examined(work: Path) -> None:
     train(ALONE, plan(work, recipe(images=80, averaging=0.0)))
     tensors = load_file(work / "run" / CHECKPOINT)
@@ -208,19 +230,28 @@ def test_at_the_end_the_statistics_are_those_of_the_averaged_weights_at_the_last
     student.load_state_dict(tensors)
     compute = choose_compute("cpu", "fp32")
     room = Classroom(open_cache(work / "crops"), TinyTeacher(compute), recipe(images=64), compute)
+    views = list(views_to_measure_by(room, recipe().stages[-1], 2048, Beyond.NORMS))
+    assert {one.shape[-1] for one in views} == {64}
     with torch.no_grad():
-        maps = torch.cat(
-            [student.first_convolution(views).transpose(0, 1).flatten(1) for views in _views(room)], 1
-        )
+        seen = [student.first_convolution(as_seen(one, 64)) for one in views]
+    maps = torch.cat([one.transpose(0, 1).flatten(1) for one in seen], dim=1)  # (C, N · H · W)
     assert torch.allclose(tensors["network.features.norm0.running_mean"], maps.mean(dim=1), atol=2e-2)
     assert torch.allclose(tensors["network.features.norm0.running_var"], maps.var(dim=1), rtol=2e-2)
 
 
-def test_before_the_end_they_are_averaged_along(work: Path) -> None:
-    train(ALONE, plan(work, recipe(images=64), minutes=0.0))
-    tensors = load_file(work / "run" / CHECKPOINT)
-    name = "network.features.norm0.num_batches_tracked"
-    assert tensors[f"averaged.{name}"] == tensors[f"student.{name}"] == 1
+def test_they_are_measured_where_a_session_ends_and_not_in_between(work: Path) -> None:
+    def batches(folder: Path) -> tuple[int, int]:
+        tensors = load_file(folder / "run" / CHECKPOINT)
+        name = "network.features.norm0.num_batches_tracked"
+        return int(tensors[f"averaged.{name}"]), int(tensors[f"student.{name}"])
+
+    stopped, killed = beside(work, "stopped"), beside(work, "killed")
+    train(ALONE, in_place(stopped, plan(work, recipe(images=64), minutes=0.0)))
+    learned_from, _ = open_cache(work / "crops").split()
+    assert batches(stopped) == (math.ceil(len(learned_from) / 32), 1)
+    with pytest.raises(TrainingError):
+        train(ALONE, in_place(killed, plan(work, recipe(images=64), make_teacher=LaterBrokenTeacher)))
+    assert batches(killed) == (2, 2)
 
 
 @pytest.fixture

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_distillation import fail_in_one, plan, recipe, vote_and_train, work_folder
+from tiny_distillation import fail_in_one, fit_and_tell, plan, recipe, vote_and_train, work_folder
 
 from densekit.errors import TrainingError
 from densekit.training.team import ALONE, run_together
+from workshop.distillation.pace import UNDECIDED
 from workshop.distillation.session import LOG
 
 
@@ -21,6 +22,7 @@ def test_one_process_averages_with_nobody_and_agrees_with_itself() -> None:
     assert [ALONE.agree(True), ALONE.agree(False), ALONE.leads] == [True, False, True]
 
 
+@pytest.mark.slow
 def test_two_processes_average_and_vote_and_train_one_student(tmp_path: Path) -> None:
     work = work_folder(tmp_path / "work")
     run_together(2, None, vote_and_train, tmp_path, plan(work, recipe(images=32)))
@@ -30,6 +32,16 @@ def test_two_processes_average_and_vote_and_train_one_student(tmp_path: Path) ->
     assert [line.split(",")[1] for line in log] == ["images", "8", "16", "24", "32"]
 
 
+@pytest.mark.slow
+def test_two_processes_that_shall_fit_into_a_time_follow_one_plan(tmp_path: Path) -> None:
+    work = work_folder(tmp_path / "work")
+    run_together(2, None, fit_and_tell, tmp_path, plan(work, save_minutes=60.0), 0.05)
+    first, second = ((tmp_path / f"followed-{rank}.json").read_text() for rank in (0, 1))
+    assert first == second
+    assert 8 <= json.loads(first)["images"] < UNDECIDED
+
+
+@pytest.mark.slow
 def test_when_the_first_process_is_killed_the_others_end_too(tmp_path: Path) -> None:
     code = (
         "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in the background of a shell\n"
@@ -63,6 +75,7 @@ def is_running(process: int) -> bool:
     return not status.is_file() or status.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
+@pytest.mark.slow
 def test_a_process_that_fails_ends_the_others_with_one_error() -> None:
     # Which of the two is heard first is chance: the broken one, or the other, which lost its peer.
     with pytest.raises(TrainingError, match=r"^a process failed: |ended from outside"):

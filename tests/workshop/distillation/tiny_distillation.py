@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from densekit.devices import Compute, choose_compute
 from densekit.training.team import Team
+from workshop.distillation import pace
 from workshop.distillation.cache import build_cache, open_cache
 from workshop.distillation.distil import Classroom
 from workshop.distillation.packages import Package
@@ -52,6 +53,23 @@ class BrokenTeacher(TinyTeacher):
     def forward(self, views: Tensor) -> Lesson:
         lesson = super().forward(views)
         return Lesson(lesson.maps, lesson.features * float("nan"), lesson.logits)
+
+
+class LaterBrokenTeacher(TinyTeacher):
+    """A teacher that says NaN in the third step of a run."""
+
+    def __init__(self, compute: Compute) -> None:
+        super().__init__(compute)
+        self.batches_of_eight = 0  # a step's, while whatever is measured comes in other numbers
+
+    def forward(self, views: Tensor) -> Lesson:
+        lesson = super().forward(views)
+        self.batches_of_eight += len(views) == 8
+        return (
+            lesson
+            if self.batches_of_eight < 3
+            else Lesson(lesson.maps, lesson.features * float("nan"), lesson.logits)
+        )
 
 
 def recipe(images: int = 24, **values: object) -> Recipe:
@@ -112,6 +130,17 @@ def wait_for_ever(team: Team, folder: Path) -> None:
     """Say who this is, then wait."""
     (folder / f"{team.rank}.pid").write_text(str(os.getpid()))
     time.sleep(600)
+
+
+def fit_and_tell(team: Team, folder: Path, the_plan: Plan, minutes: float) -> None:
+    """Train within a time, and write the recipe that this process of a team has followed last."""
+
+    def train_and_tell(team: Team, plan: Plan) -> None:
+        (folder / f"followed-{team.rank}.json").write_text(plan.recipe.model_dump_json())
+        train(team, plan)
+
+    pace.train = train_and_tell  # in this process alone, which ends when the training does
+    pace.train_within(team, the_plan, minutes)
 
 
 def fail_in_one(team: Team) -> None:

@@ -21,6 +21,7 @@ def test_there_are_as_many_of_each_class_and_none_is_a_known_picture() -> None:
     assert not any(digest in known for digest in sums.values())
 
 
+@pytest.mark.slow
 def test_a_picture_is_rendered_once_to_its_committed_digest(tmp_path: Path) -> None:
     some = fresh_names()[3:4]
     assert list(render_fresh(tmp_path, some, processes=1)) == some
@@ -28,6 +29,7 @@ def test_a_picture_is_rendered_once_to_its_committed_digest(tmp_path: Path) -> N
     assert list(render_fresh(tmp_path, some, processes=1)) == []
 
 
+@pytest.mark.slow
 def test_a_picture_that_was_rounded_elsewhere_passes_and_another_one_does_not(tmp_path: Path) -> None:
     first, second = fresh_names()[:2]
     list(render_fresh(tmp_path, [first], processes=1))

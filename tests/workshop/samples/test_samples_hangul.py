@@ -35,6 +35,7 @@ def test_a_name_decides_the_picture(any_fonts: dict[Font, Path]) -> None:
     assert other.image.tobytes() != once.image.tobytes()
 
 
+@pytest.mark.slow
 def test_there_is_ink_which_is_darker_than_the_paper(any_fonts: dict[Font, Path]) -> None:
     for number in range(1, 13):
         picture = write_syllable(f"train/ma/{number:04d}.jpg", any_fonts).image
@@ -52,6 +53,7 @@ def test_the_table_never_covers_what_is_written() -> None:
     assert all(table.min() < 250 for table in tables)  # and yet it is there
 
 
+@pytest.mark.slow
 def test_the_fonts_of_a_split_take_turns_in_every_class(any_fonts: dict[Font, Path]) -> None:
     for split in ("train", "val", "test"):
         files = [font.file for font in fonts_of(split)]

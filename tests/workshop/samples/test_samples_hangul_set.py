@@ -115,6 +115,7 @@ def test_neither_ruling_nor_turn_nor_mean_colour_tells_the_class(
     assert right < 1 / len(SYLLABLES) + 0.05
 
 
+@pytest.mark.slow
 def test_the_doctor_finds_nothing(folder: Path) -> None:
     assert diagnose(folder).problems == ()
 

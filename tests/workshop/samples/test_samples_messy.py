@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from densekit.files import sample_folder
 from workshop.samples.__main__ import main
 from workshop.samples.messy import check_messy, make_messy
@@ -16,6 +18,7 @@ def test_it_is_small() -> None:
     assert sum(sizes) < 1_000_000
 
 
+@pytest.mark.slow
 def test_a_changed_a_missing_and_a_strange_file_are_told(tmp_path: Path) -> None:
     make_messy(tmp_path)
     assert main(["messy", "--check", str(tmp_path)]) == 0

@@ -104,12 +104,14 @@ def test_film_maps_no_light_to_black_and_much_light_to_white():
     assert int(develop(torch.full((3, 4, 4), 50.0), Film(), seed=0).min()) >= 250
 
 
+@pytest.mark.slow
 def test_the_same_name_gives_the_same_bytes_and_another_name_another_picture():
     first, second = make_picture("val/nut/0003.jpg"), make_picture("val/nut/0003.jpg")
     assert first.jpeg == second.jpeg
     assert make_picture("val/nut/0004.jpg").jpeg != first.jpeg
 
 
+@pytest.mark.slow
 def test_a_processor_with_fewer_instructions_renders_the_same_bytes():
     name = "train/teapot/0002.jpg"
     code = f"""import hashlib; from workshop.samples.make import make_picture

@@ -44,6 +44,7 @@ def test_the_committed_files_are_as_they_were_made(folder):
     assert check_files(folder) == []
 
 
+@pytest.mark.slow
 def test_committed_pictures_come_out_the_same_to_the_byte(folder):
     names = ["train/mug/0001.jpg", "val/box/0007.jpg", "test/ring/0020.jpg"]
     assert check_rendering(folder, names) == []
@@ -117,6 +118,7 @@ def test_a_changed_file_a_missing_one_and_an_extra_one_are_noticed(copy):
     ]
 
 
+@pytest.mark.slow
 def test_a_picture_that_would_come_out_differently_is_noticed(copy):
     name = "train/mug/0001.jpg"
     sums = (copy / "SHA256SUMS").read_text()
