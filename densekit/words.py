@@ -2,6 +2,7 @@
 
 import math
 import unicodedata
+from contextlib import suppress
 from pathlib import Path
 
 _UNSEEN = ("Cc", "Cs", "Zl", "Zp")  # control characters, halves of characters, breaks of lines
@@ -40,6 +41,13 @@ def shown(name: str | Path, keep: str = "") -> str:
         else _escaped(character)
         for character in str(name)
     )
+
+
+def from_here(path: Path) -> str:
+    """Return a path as text, as seen from the present folder if it lies in there."""
+    with suppress(OSError, ValueError):  # the present folder is gone, or the path leads elsewhere
+        return shown(path.relative_to(Path.cwd()))
+    return shown(path)
 
 
 def is_plain(name: str) -> bool:

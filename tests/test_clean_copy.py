@@ -245,6 +245,24 @@ class TestTarget:
         assert sorted(path.name for path in empty.iterdir()) == ["cat", "dog", "manifest.csv"]
         assert {path.name for path in tmp_path.iterdir()} == {"data", "empty"} | ({link} - {""})
 
+    def test_an_empty_folder_gets_all_of_it_or_nothing(
+        self, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (empty := tmp_path / "empty").mkdir()
+        diagnosis, rename = diagnose(root), Path.rename
+
+        def interrupted(path: Path, target: Path) -> Path:
+            if target == empty / "dog":
+                raise KeyboardInterrupt
+            return rename(path, target)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "rename", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                write_clean_copy(diagnosis, empty)
+        assert list(empty.iterdir()) == []
+        assert write_clean_copy(diagnosis, empty).copied == 4
+
     def test_the_present_folder_will_do(
         self, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

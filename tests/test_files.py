@@ -85,7 +85,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
     try:
-        with pytest.raises(OSError), write_atomically(path) as file:
+        with pytest.raises(OSError, match=r"a\.bin"), write_atomically(path) as file:
             file.write(b"x" * 20_000)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -94,7 +94,7 @@ def _status() -> int:
         note(f"densekit: {error}")
         return 2
     except OSError as error:
-        note(f"densekit: {what_the_system_says(error)}")
+        note("; ".join([f"densekit: {what_the_system_says(error)}", *getattr(error, "__notes__", [])]))
         return 2
     except KeyboardInterrupt:
         note("densekit: stopped")

@@ -15,7 +15,7 @@ from densekit.cli.output import (
     print_json,
 )
 from densekit.errors import ConfigError, DataError
-from densekit.words import counted, percent, shown
+from densekit.words import counted, from_here, percent, shown
 
 if TYPE_CHECKING:
     from densekit.evaluation.report import Report
@@ -78,7 +78,7 @@ def train(
         print_json({"run": str(run.folder), **run.metrics})
     else:
         print(_told(run.report, "validation images"))
-        print(f"{run.metrics['seconds']:.1f} s; everything about this run is in {shown(run.folder)}")
+        print(f"{run.metrics['seconds']:.1f} s; everything about this run is in {from_here(run.folder)}")
     if run.metrics["stopped"] == "asked":  # Ctrl-C; the training itself has said what is to be said
         raise typer.Exit(130)
 
@@ -93,11 +93,13 @@ def evaluate(
     from densekit.run import load_run
 
     evaluation = load_run(run).evaluation_of(data, split, progress=in_terminal())
-    report, folder, outcome, missing, learned_from, moved = evaluation
+    report, folder, outcome, missing, learned_from, moved, added = evaluation
     skipped = [problem.to_dict() for problem in outcome.skipped]
     _note_skipped(skipped)
     for path in missing[:10]:
-        note(f"{path} is not there any more, so it is not judged")
+        note(f"{path} is in none of the run's classes any more, so it is not judged")
+    if added:
+        note(f"{counted(added, 'image')} came into that folder after the training: not judged")
     if moved:
         note(f"{counted(moved, 'image')} in another class than at the training: judged by the present one")
     if learned_from and split != "train":
@@ -106,12 +108,15 @@ def evaluate(
         )
     if as_json:
         left_out = {"skipped": skipped, "missing": list(missing)}
-        print_json({"run": run, "report": str(folder), **report.to_dict(), **left_out})
+        print_json({"run": run, "report": folder and str(folder), **report.to_dict(), **left_out})
     else:
         print(_told(report, "images"))
         if skipped or missing:
-            print(f"{len(skipped)} more could not be read, {len(missing)} are not there any more")
-        print(f"tables and heat map are in {shown(folder)}")
+            print(
+                f"{len(skipped)} more could not be read, {len(missing)} are in none of the run's classes any more"
+            )
+        if folder:
+            print(f"tables and heat map are in {from_here(folder)}")
     exit_unless(not (skipped or missing))
 
 

@@ -14,6 +14,7 @@ from densekit.words import shown
 _REMEDIES = {
     errno.ENOSPC: "Free some space, or name another place",
     errno.EDQUOT: "Your share of the disk is used up: free some space, or name another place",
+    errno.EFBIG: "The file is larger than this place allows: name another place, or ask for more room",
     errno.EROFS: "That place can only be read: name another one",
     errno.EACCES: "You may not read or write there: ask for permission, or name another place",
     errno.EPERM: "You may not do that there: ask for permission, or name another place",

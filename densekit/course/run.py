@@ -32,6 +32,7 @@ from densekit.course.parameters import assign_parameters
 from densekit.course.places import VERSIONS, Version, open_course
 from densekit.course.results import read_result, result_line
 from densekit.errors import CourseError
+from densekit.processes import end_with_parent
 from densekit.tables import text_table
 from densekit.threads import thread_settings
 
@@ -177,7 +178,8 @@ def _run_apart(task: _Task) -> Row:
     The process is spawned: papermill changes the working folder of a whole process, and one that is forked
     from a process with threads (torch, zmq) may hang.
     """
-    with ProcessPoolExecutor(max_workers=1, mp_context=multiprocessing.get_context("spawn")) as pool:
+    spawned = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawned, initializer=end_with_parent) as pool:
         try:
             return pool.submit(_run_one, task).result()
         except Exception as error:  # the process was killed, or papermill itself failed

@@ -10,6 +10,7 @@ import csv
 import errno
 import hashlib
 import io
+import os
 import shutil
 import tempfile
 import time
@@ -194,9 +195,9 @@ def _appearing(target: Path) -> Iterator[Path]:
             unfinished = Path(name) / "copy"
             unfinished.mkdir()
             yield unfinished
-            for entry in sorted(unfinished.iterdir()) if fills else ():
-                entry.rename(target / entry.name)
-            if not fills:
+            if fills:
+                _move_all(unfinished, target)
+            else:
                 unfinished.rename(target)
     except OSError as error:
         hidden = str(error.filename).startswith(str(place / prefix))
@@ -204,6 +205,19 @@ def _appearing(target: Path) -> Iterator[Path]:
             error.errno in _FULL or hidden
         ):  # name what was asked for, no picture, and no folder nobody knows of
             raise OSError(error.errno, error.strerror, str(target)) from error
+        raise
+
+
+def _move_all(folder: Path, target: Path) -> None:
+    """Move all that is in a folder into another one, or nothing."""
+    entries = sorted(folder.iterdir())
+    try:
+        for entry in entries:
+            entry.rename(target / entry.name)
+    except BaseException:
+        for entry in entries:
+            if not os.path.lexists(entry):
+                (target / entry.name).rename(entry)
         raise
 
 

@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 
 from densekit.errors import ConfigError
-from densekit.files import cache_folder, read_json, write_text
+from densekit.files import cache_folder, is_file, read_json, write_text
 
 _ABOUT = "about.json"
 # In this order they go, so that what is left half deleted is a store still.
@@ -87,17 +87,24 @@ def stores(root: Path) -> list[StoreInfo]:
     return sorted(map(_info, _folders(root)), key=lambda info: info.last_used)
 
 
+def files_in(folder: Path, pattern: str) -> list[Path]:
+    """Return what is in a folder; nothing of one that somebody else has just deleted, or that is closed to us."""
+    with suppress(OSError):
+        return list(folder.glob(pattern))
+    return []
+
+
 def _folders(root: Path) -> Iterator[Path]:
     """Find the folders that are stores: their names are hashes, and they say what they hold."""
-    for folder in root.iterdir() if root.is_dir() else ():
-        if _NAME.fullmatch(folder.name) and not folder.is_symlink() and (folder / _ABOUT).is_file():
+    for folder in files_in(root, "*"):
+        if _NAME.fullmatch(folder.name) and not folder.is_symlink() and is_file(folder / _ABOUT):
             yield folder
 
 
 def _delete(folder: Path) -> None:
     """Delete a store, but nothing in its folder that somebody else put there."""
     for pattern in _OURS:
-        for path in folder.glob(pattern):
+        for path in files_in(folder, pattern):
             path.unlink(missing_ok=True)
     with suppress(OSError):  # it is not empty
         folder.rmdir()
@@ -105,7 +112,7 @@ def _delete(folder: Path) -> None:
 
 def _sweep(root: Path) -> None:
     """Delete what writers that were killed have left; a writer of today may still be at work."""
-    for path in (path for folder in _folders(root) for path in folder.glob(".*.partial")):
+    for path in (path for folder in _folders(root) for path in files_in(folder, ".*.partial")):
         with suppress(OSError):
             if time.time() - path.stat().st_mtime > _DAY:
                 path.unlink()
@@ -159,7 +166,7 @@ def touch(folder: Path) -> None:
 
 def _info(folder: Path) -> StoreInfo:
     total = 0
-    for path in (path for pattern in _OURS for path in folder.glob(pattern)):
+    for path in (path for pattern in _OURS for path in files_in(folder, pattern)):
         with suppress(OSError):  # somebody else deletes it just now
             total += path.stat().st_size
     about = folder / _ABOUT

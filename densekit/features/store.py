@@ -17,8 +17,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from densekit.features.cache import folder_of, introduce, make_room, touch
+from densekit.features.cache import files_in, folder_of, introduce, make_room, touch
 from densekit.features.shards import Shard, open_shard, write_shard
+from densekit.files import is_folder
 
 SHARD = 64 * 2**20
 """Bytes in a full shard."""
@@ -46,7 +47,7 @@ class FeatureStore:
         self._waiting: list[str] = []
         self._has_no_room = False
         self._written = time.monotonic()
-        if self.folder is not None and self.folder.is_dir():
+        if self.folder is not None and is_folder(self.folder):
             touch(self.folder)
             self._open(self.folder)
 
@@ -119,7 +120,7 @@ class FeatureStore:
 
     def _open(self, folder: Path) -> None:
         """Read the index of each shard that was not read yet."""
-        for path in sorted(folder.glob("*.safetensors"), key=_written_at):
+        for path in sorted(files_in(folder, "*.safetensors"), key=_written_at):
             if path.name not in self._opened:
                 self._opened.add(path.name)
                 shard = open_shard(path, self.key)

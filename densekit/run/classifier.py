@@ -3,7 +3,7 @@
 import io
 import sys
 from collections.abc import Iterable, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
@@ -15,29 +15,27 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from densekit.config import RunConfig
-from densekit.data.folder import DataFolder, open_folder, open_to_judge
-from densekit.data.layout import find_layout
 from densekit.data.loading import load_images
 from densekit.data.scan import Sample
 from densekit.devices import choose_compute
-from densekit.errors import DataError, RunError, nearest, one_line
+from densekit.errors import DataError, RunError, one_line
 from densekit.evaluation.files import read_report, write_statistics
 from densekit.evaluation.outcome import Outcome
 from densekit.evaluation.report import Report
 from densekit.features.extraction import Progress, extract, features_of, open_store
 from densekit.features.extractor import Extractor
-from densekit.files import named, read_text, real_path
+from densekit.files import is_folder, named, read_text, real_path
 from densekit.model.cut import CLASSIFIER
 from densekit.model.densenet import DenseNet
 from densekit.model.zoo import build
 from densekit.run.artefact import Artefact, attach, load_artefact, whole_network
 from densekit.run.folder import EVALUATION, HEAD, HISTORY, MODEL, SPLIT, Split, read_config
-from densekit.run.held_back import HeldBack, held_back
 from densekit.run.metrics import read_metrics
 from densekit.run.predictions import Predictions, as_paths, found, ranked
 from densekit.run.reports import report_folder
+from densekit.run.to_judge import own_pictures, pictures_of
 from densekit.training.validation import predict_logits
-from densekit.words import shown
+from densekit.words import from_here
 
 
 class Evaluation(NamedTuple):
@@ -45,19 +43,21 @@ class Evaluation(NamedTuple):
 
     Args:
         report: what is right and wrong.
-        folder: where its tables and heat map are.
+        folder: where its tables and heat map are; None if nothing can be written there.
         outcome: what the classifier says of each picture.
-        missing: pictures that the run had held back, and that are not in its data folder any more.
+        missing: pictures that the run had held back, and that are in none of its classes any more.
         learned_from: how many of the pictures the run has learned from, so that the accuracy is too good.
         moved: how many lie in another class than when the run saw them; they are judged by that one.
+        added: how many lie in the run's moved folder that it never saw; they are not judged.
     """
 
     report: Report
-    folder: Path
+    folder: Path | None
     outcome: Outcome
     missing: tuple[str, ...] = ()
     learned_from: int = 0
     moved: int = 0
+    added: int = 0
 
 
 def load_run(folder: Path | str) -> "Run":
@@ -77,17 +77,17 @@ def load_run(folder: Path | str) -> "Run":
         raise RunError(
             f"the run {folder} is not complete: continue it with `densekit train --resume {folder}`"
         )
-    return Run(folder, config, metrics)
+    return Run(folder.absolute(), config, metrics)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Run:
     """A trained classifier with everything that is known about it.
 
     What it is made of is built when it is first asked for, and once: the second prediction takes milliseconds.
 
     Args:
-        folder: where it is kept.
+        folder: where it is kept, absolute, so that the present folder may change.
         config: what it was made with.
         metrics: what came out (metrics.json).
     """
@@ -97,7 +97,16 @@ class Run:
     metrics: dict[str, Any]
 
     def __repr__(self) -> str:
-        return f"Run('{shown(self.folder)}', val_accuracy={self.metrics.get('val_accuracy')})"
+        return f"Run('{from_here(self.folder)}', val_accuracy={self.metrics.get('val_accuracy')})"
+
+    @property
+    def _folder(self) -> Path:
+        """Its folder, which has to be there still."""
+        if not is_folder(self.folder):
+            raise RunError(
+                f"the run {self.folder} is not there any more: if it was moved, load it from its new place"
+            )
+        return self.folder
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -107,7 +116,7 @@ class Run:
     @cached_property
     def artefact(self) -> Artefact:
         """What the training has left: a head or a whole network."""
-        return load_artefact(self.folder / (HEAD if self.metrics["train_from"] == CLASSIFIER else MODEL))
+        return load_artefact(self._folder / (HEAD if self.metrics["train_from"] == CLASSIFIER else MODEL))
 
     @cached_property
     def network(self) -> DenseNet:
@@ -128,7 +137,7 @@ class Run:
         """The table of validations and epochs (history.csv), as pandas reads it."""
         import pandas as pd
 
-        path = self.folder / HISTORY
+        path = self._folder / HISTORY
         try:
             return pd.read_csv(io.StringIO(read_text(path)))
         except (OSError, ValueError) as error:
@@ -139,7 +148,7 @@ class Run:
     @cached_property
     def report(self) -> Report:
         """The report on the best validation."""
-        return read_report(self.folder / EVALUATION)
+        return read_report(self._folder / EVALUATION)
 
     def predict(
         self, images: Iterable[Path | str] | Path | str, top: int = 3, progress: bool = False
@@ -175,7 +184,9 @@ class Run:
         labels = torch.zeros(len(samples), dtype=torch.int64)
         return Outcome(self.classes, tuple(samples), labels, torch.cat(logits), tuple(skipped))
 
-    def evaluate(self, data: Path | str | None = None, split: str | None = None) -> tuple[Report, Path]:
+    def evaluate(
+        self, data: Path | str | None = None, split: str | None = None
+    ) -> tuple[Report, Path | None]:
         """Classify a whole split, and write the report into the run's evaluation folder.
 
         Of the run's own folder, wherever it lies now, 'val' and 'train' are exactly the pictures that it held
@@ -187,7 +198,8 @@ class Run:
                 'test' if it has one, else 'val', or all images if it isn't split.
 
         Returns:
-            The report, and the folder with its tables and heat map. The run's first report stays as it is.
+            The report, and the folder with its tables and heat map, or None where nothing can be written. The
+            run's first report stays as it is.
 
         Raises:
             DataError: no such split, no images in it that can be read, or classes that the run does not know.
@@ -200,25 +212,37 @@ class Run:
         self, data: Path | str | None = None, split: str | None = None, progress: bool = False
     ) -> Evaluation:
         """Evaluate as `evaluate` does, with a progress bar if asked for; return everything that came out."""
-        root = real_path(named(data)) if data is not None else self.config.data.folder
-        split, (samples, missing, moved) = self._samples(root, data is None, split)
-        with tqdm(total=len(samples), unit="image", disable=not progress, file=sys.stderr) as bar:
-            outcome = self.outcome_of(samples, bar.update)
+        if data is None:
+            judged = own_pictures(self._folder, self.config.data, self.classes, split)
+            root = self.config.data.folder
+        else:
+            root = real_path(named(data))
+            judged = pictures_of(root, self._folder, self.config.data, self.classes, split)
+        with tqdm(total=len(judged.samples), unit="image", disable=not progress, file=sys.stderr) as bar:
+            outcome = self.outcome_of(judged.samples, bar.update)
         if len(outcome) == 0:
             raise DataError(
-                f"none of the {len(samples)} {split} images in {root} can be read: {outcome.skipped[0]}"
+                f"none of the {len(judged.samples)} {judged.split} images in {root} can be read: "
+                f"{outcome.skipped[0]}"
             )
-        folder = report_folder(self.folder / EVALUATION, None if data is None else root, split)
-        report = outcome.report
+        folder = self._written(outcome.report, None if data is None else root, judged.split)
+        learned_from = self._learned_from(outcome)
+        return Evaluation(
+            outcome.report, folder, outcome, judged.missing, learned_from, judged.moved, judged.added
+        )
+
+    def _written(self, report: Report, data: Path | None, split: str) -> Path | None:
+        """Write a report into its folder; None if it can't be: the work is done, and what it found is right."""
+        evaluation = self._folder / EVALUATION
         try:
+            folder = report_folder(evaluation, data, split)
             write_statistics(report, folder)
-        except OSError as error:  # of somebody else's run, say; the work is done, and what it found is right
-            print(
-                f"densekit: the report can't be written to {shown(folder)} "
-                f"({error.strerror or one_line(error)}), so it is only told",
-                file=sys.stderr,
-            )
-        return Evaluation(report, folder, outcome, missing, self._learned_from(outcome), moved)
+            return folder
+        except OSError as error:  # of somebody else's run, say
+            why = error.strerror or one_line(error)
+            where = from_here(evaluation)
+            print(f"densekit: no report can be written to {where} ({why}): it is only told", file=sys.stderr)
+            return None
 
     def _learned_from(self, outcome: Outcome) -> int:
         """Count the pictures that this run has learned from, by their content."""
@@ -240,52 +264,6 @@ class Run:
         head = self.network.classifier
         return predict_logits(head, embeddings.to(next(head.parameters()).device))
 
-    def _samples(self, root: Path, is_own: bool, split: str | None) -> tuple[str, HeldBack]:
-        """Return which split, and its pictures with the labels of this run."""
-        remembered = Split.read(self.folder / SPLIT)
-        if is_own and not root.is_dir():
-            raise DataError(
-                f"the pictures of this run are not in {root} any more: if the folder was moved, name its new "
-                "place with --data, and --split val for those that were held back"
-            )
-        if is_own and split in (None, "val", "train"):
-            if remembered is None:
-                raise RunError(
-                    f"there is no {self.folder / SPLIT}, so nobody knows which pictures this run held back: put "
-                    "the file back, or name a folder of images with --data"
-                )
-            return split or "val", held_back(remembered, root, split or "val")
-        is_split = not is_own and find_layout(root, to_learn=False).kind == "split"
-        if not is_own and remembered is not None and split in ("val", "train"):
-            with suppress(DataError):
-                found = held_back(remembered, root, split)
-                if len(found.samples) > len(found.missing):  # it is the run's folder in another place
-                    return split, found
-        if is_own or (split in ("train", "val") and not is_split):  # the parts that a training would make
-            settings = self.config.data
-            folder = open_folder(root, settings.val_fraction, settings.split_seed)
-        else:
-            folder = open_to_judge(root)
-            split = _natural_split(folder, is_split) if split is None else split
-        assert split is not None  # of the run's own folder it is another than val and train
-        return split, HeldBack(self._relabelled(folder, split), (), 0)
-
-    def _relabelled(self, folder: DataFolder, split: str) -> list[Sample]:
-        """Give the samples of a folder the labels that their classes have in this run."""
-        splits = {**folder.splits, "all": (*folder.train, *folder.val, *folder.test)}
-        if split not in splits:
-            raise DataError(f"no split '{split}': {nearest(str(split), splits)}")
-        if not splits[split]:
-            raise DataError(f"{folder.root} has no {split} images")
-        for name in folder.classes:
-            if name not in self.classes:
-                raise DataError(
-                    f"{folder.root} has a class '{name}' that the run does not know: "
-                    f"{nearest(name, self.classes)}"
-                )
-        labels = [self.classes.index(name) for name in folder.classes]
-        return [Sample(sample.path, labels[sample.label]) for sample in splits[split]]
-
 
 def backbone(config: RunConfig, num_classes: int, seed: int | None = None) -> DenseNet:
     """Build the network that a configuration names, with a fresh head, prepared for its image size.
@@ -301,10 +279,3 @@ def backbone(config: RunConfig, num_classes: int, seed: int | None = None) -> De
     if config.data.image_size is not None:
         network.preprocessing = network.preprocessing.with_size(config.data.image_size)
     return network
-
-
-def _natural_split(folder: DataFolder, is_split: bool) -> str:
-    """Choose what to evaluate on, where nobody says: images that were not learned from, as many as there are."""
-    if not is_split:
-        return "all"
-    return "test" if folder.test else "val" if folder.val else "all"

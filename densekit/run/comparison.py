@@ -21,13 +21,14 @@ from densekit.run.differences import (
     began_with,
     labelled,
     learned_from,
+    own_shapes,
     settings_of,
     telling,
     without_seeds,
 )
 from densekit.run.folder import SPLIT, Split
 from densekit.tables import text_table
-from densekit.words import counted, shown
+from densekit.words import counted, from_here, shown
 
 Order = Literal["given", "accuracy", "seconds"]
 
@@ -172,7 +173,7 @@ def compare_runs(folders: Iterable[Path | str | Run] | Path | str | Run, order: 
     if not runs:
         raise ConfigError("there is nothing to compare: name one run folder or more")
     splits = [Split.read(run.folder / SPLIT) for run in runs]
-    settings = [settings_of(run) for run in runs]
+    settings = [settings_of(run) | shape for run, shape in zip(runs, own_shapes(runs), strict=True)]
     groups = alike(settings)
     for name, values in ((_PICTURES, learned_from(splits)), (_WEIGHTS, began_with(runs))):
         if any(len({values[number] for number in numbers}) > 1 for numbers in groups):  # no setting says so
@@ -226,7 +227,7 @@ def _warnings(runs: Sequence[Run], splits: Sequence[Split | None]) -> list[str]:
             "the runs were judged by other pictures, or by other labels of them: `densekit evaluate RUN --data "
             "DIR` judges each by the same"
         )
-    stopped = [shown(run.folder) for run in runs if run.metrics.get("stopped") == "asked"]
+    stopped = [from_here(run.folder) for run in runs if run.metrics.get("stopped") == "asked"]
     if stopped:
         found.append(f"stopped before its end: {', '.join(stopped)}; `densekit train --resume RUN` goes on")
     return found

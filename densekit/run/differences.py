@@ -30,17 +30,24 @@ def settings_of(run: Run) -> dict[str, Any]:
         config["phases"] = {str(number): phase for number, phase in enumerate(plan)}
         config.pop("training")
         config["model"].pop("train_from")
-    config["model"] |= _own_shape(run)
     return {key: value for key, value in _flat(config).items() if key not in _NOT_COMPARED}
 
 
-def _own_shape(run: Run) -> dict[str, Any]:
-    """Return the numbers of a network that a file describes, which may say something else by now."""
+def own_shapes(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """Return the numbers of the networks that files describe, by their key paths: a file may say others by now.
+
+    Where a run has lost its classifier nobody knows them, and they are left out for all.
+    """
+    shapes = [_own_shape(run) for run in runs]
+    return [{} if None in shapes else shape or {} for shape in shapes]
+
+
+def _own_shape(run: Run) -> dict[str, Any] | None:
     if run.config.model.architecture in ARCHITECTURES:
         return {}
-    with suppress(DensekitError):  # a classifier that is gone has no shape
-        return asdict(run.artefact.shape)
-    return {}
+    with suppress(DensekitError):
+        return {f"model.{key}": value for key, value in asdict(run.artefact.shape).items()}
+    return None
 
 
 def labelled(pictures: Iterable[Remembered]) -> frozenset[tuple[str, str]]:

@@ -1,5 +1,6 @@
 """The pictures that a run held back, found again in a data folder that may have changed since."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -73,6 +74,7 @@ def _by_content(root: Path, split: Split, wanted: Sequence[str], taken: set[Path
     every = scan_folder(root).images.values()
     there = {name for images in every for name in images}
     was_called = {one.sha256: one.name for one in (*split.train, *split.val) if one.name not in there}
+    renamed: Counter[tuple[str, str]] = Counter()
     for images in every:
         for name, paths in images.items():
             for path in (path for path in paths if path not in taken):
@@ -80,10 +82,13 @@ def _by_content(root: Path, split: Split, wanted: Sequence[str], taken: set[Path
                 if name in split.classes and content:
                     samples.setdefault(content, []).append(Sample(path, split.classes.index(name)))
                 elif content in was_called and content in wanted:
-                    raise DataError(
-                        f"{root} has a class '{name}' that the run does not know, with pictures that it knows as "
-                        f"'{was_called[content]}': give the folder its old name back"
-                    )
+                    renamed[was_called[content], name] += 1
+    for (old, new), count in renamed.items():
+        if 2 * count > sum(was_called.get(content) == old for content in wanted):
+            raise DataError(
+                f"{root} has a class '{new}' that the run does not know, with pictures that it knows as "
+                f"'{old}': give the folder its old name back"
+            )
     return samples
 
 

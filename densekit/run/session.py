@@ -116,10 +116,14 @@ class Session:
                 self.stop.stop()
             if self.team.leads:
                 seen = _pictures_seen(state.counters, phase)
-                self._complete(folder, finished, phase, keeper, seen)
+                with stopped_by_interrupt(
+                    self.stop
+                ):  # there is nothing left to stop, but all of it to be kept
+                    self._complete(folder, finished, phase, keeper, seen)
             self.team.wait()
-        except KeyboardInterrupt as interrupt:
-            interrupt.add_note(f"continue with `densekit train --resume {folder}`")
+        except (KeyboardInterrupt, OSError) as end:  # somebody's wish, or a full disk
+            if (folder / CONFIG).exists():
+                end.add_note(f"continue with `densekit train --resume {folder}`")
             raise
 
     def _all_phases(self, folder: Path) -> tuple[Finished, Phase, Keeper, TrainingState]:

@@ -21,6 +21,7 @@ from densekit.run.remarks import Teller
 from densekit.run.session import Listener, Session
 from densekit.training.stop import Stop
 from densekit.training.team import Team, called_team
+from densekit.words import from_here
 
 
 def train(
@@ -71,7 +72,7 @@ def train(
         session = Session(resolved, team, progress, on_event, stop, tell=tell)
         with _claimed(team, place, resolved.data.folder.name) as folder:
             session.carry_out(folder)
-    return load_run(folder)
+    return load_run(folder)  # it is absolute: what listens may change the present folder
 
 
 def resolve(
@@ -148,7 +149,7 @@ def resume(
         RunError: the folder holds no run, another process is at work in it, or its images have changed since.
     """
     folder = named(folder)
-    config = read_config(folder)
+    config, folder = read_config(folder), folder.absolute()
     with called_team() as team, _locked(team, folder):
         if team.leads:
             remove_leftovers(folder)  # its configuration is that of a run, so all that is in it is ours
@@ -156,8 +157,8 @@ def resume(
             _ = load_run(folder).artefact  # if that is lost, the run is not what is told next
             if team.leads:
                 print(
-                    f"densekit: the run {folder} is complete: nothing is left to be trained. For a longer "
-                    "training begin a new one, with --epochs",
+                    f"densekit: the run {from_here(folder)} is complete: nothing is left to be trained. For a "
+                    "longer training begin a new one, with --epochs",
                     file=sys.stderr,
                 )
         else:
@@ -173,7 +174,7 @@ def _claimed(team: Team, out: Path | None, name: str) -> Iterator[Path]:
         yield team.told(Path())
         return
     with claimed(out, name) as folder:
-        yield team.told(folder)
+        yield team.told(folder.absolute())
 
 
 @contextmanager

@@ -12,10 +12,8 @@ On a machine that others use too, threads that wait for each other waste most of
 one thread each, which meet once a step, are the steadiest way to train on a CPU.
 """
 
-import multiprocessing
 import os
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +29,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from densekit.errors import TrainingError, one_line
 from densekit.model.cut import has_batch_norm
+from densekit.processes import end_with_parent
 
 Value = TypeVar("Value")
 
@@ -215,7 +214,7 @@ def run_together(size: int, threads: int | None, work: Callable[..., None], *arg
 def _member(
     rank: int, size: int, threads: int, meeting: str, work: Callable[..., None], arguments: tuple[Any, ...]
 ) -> None:
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     torch.set_num_threads(threads)
     if Path("/sys/class/net/lo").exists():  # they never leave this machine
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
@@ -224,11 +223,3 @@ def _member(
         work(Team(rank, size), *arguments)
     finally:
         dist.destroy_process_group()
-
-
-def _end_with_parent() -> None:
-    """End this process when the one that started it is gone, however it went: nobody would stop it then."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from pathlib import Path
 from typing import Any
 
 from densekit.errors import DensekitError, one_line
@@ -10,7 +9,7 @@ from densekit.plots.runs import MOST_RUNS, RunCurves
 from densekit.run.classifier import Run
 from densekit.run.differences import differing
 from densekit.widgets.panel_work import Work
-from densekit.words import counted, percent, shown
+from densekit.words import counted, from_here, percent, shown
 
 _ALWAYS = ("preset", "train_from", "learning_rate", "epochs")
 _LINE = "border-bottom: 1px solid rgba(128, 128, 128, 0.35)"
@@ -37,13 +36,7 @@ def sentence(work: Work | None) -> str:
         return f"Run {work.number} has failed."
     accuracy, n_val = work.run.metrics["val_accuracy"], work.run.metrics["n_val"]
     right = f"{percent(accuracy)} of {counted(n_val, 'validation picture')} right"
-    return f"Run {work.number} {_end_of(work.run)}: {right}. It is kept in {_place(work.run.folder)}"
-
-
-def _place(folder: Path) -> str:
-    """Return a folder as seen from the present one, if it lies in there."""
-    here = Path.cwd()
-    return shown(folder.relative_to(here) if folder.is_relative_to(here) else folder)
+    return f"Run {work.number} {_end_of(work.run)}: {right}. It is kept in {from_here(work.run.folder)}"
 
 
 def message(error: Exception) -> str:

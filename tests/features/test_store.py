@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import warnings
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from densekit.errors import ConfigError
+from densekit.features import cache as cache_module
 from densekit.features import store as store_module
 from densekit.features.cache import clear, limit_in_bytes, stores
 from densekit.features.extraction import extract_features
@@ -27,6 +29,26 @@ def written(key: str, root: Path, names: list[str], rows: torch.Tensor) -> Featu
 
 def shards(root: Path) -> list[Path]:
     return sorted(root.glob("*/*.safetensors"))
+
+
+def test_a_place_whose_name_is_too_long_is_told_and_nothing_is_lost(tmp_path: Path) -> None:
+    with pytest.warns(
+        UserWarning, match="features can't be kept in .*: name another place with DENSEKIT_CACHE"
+    ):
+        store = written("key", tmp_path / ("n" * 300), ["a"], torch.ones(1, 2))
+    assert torch.equal(store.rows(["a"]), torch.ones(1, 2))
+    assert stores(tmp_path / ("n" * 300)) == []
+
+
+def test_a_store_that_somebody_else_has_just_cleared_takes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written("key", tmp_path, ["a"], torch.ones(1, 2))
+    (folder,) = tmp_path.iterdir()
+    found = list(cache_module._folders(tmp_path))
+    monkeypatch.setattr(cache_module, "_folders", lambda root: found)
+    shutil.rmtree(folder)
+    assert clear(tmp_path) == 0
 
 
 class TestRows:

@@ -397,6 +397,8 @@ class TestHeldBack:
         moved = (tmp_path / "split").rename(tmp_path / "moved")
         shutil.copy(moved / "train/red/05.png", moved / "val/red/added.png")
         assert run.evaluate(moved, "val")[0].total == 9
+        without_a_word = run.evaluation_of(moved)
+        assert (without_a_word.report.total, without_a_word.added) == (9, 1)
 
     def test_another_folder_that_shares_a_picture_is_judged_as_a_folder_of_its_own(
         self, run: Run, pictures: Path, tmp_path: Path
@@ -417,6 +419,17 @@ class TestHeldBack:
         with pytest.raises(DataError, match=r"a class 'azure' .* that it knows as 'blue': give the folder"):
             run.evaluate()
 
+    def test_one_picture_in_a_class_that_the_run_does_not_know_is_missing_and_no_new_name(
+        self, run: Run, pictures: Path
+    ) -> None:
+        held = Path(self.split(run)[0]["path"])
+        (pictures / "doubtful").mkdir()
+        (pictures / held).rename(pictures / "doubtful" / held.name)
+        found = run.evaluation_of()
+        assert (found.report.total, found.missing) == (5, (held.as_posix(),))
+        shutil.rmtree(pictures / held.parent)
+        assert run.evaluation_of().report.total == 4
+
     def test_without_its_split_a_run_does_not_guess_what_it_held_back(self, run: Run, pictures: Path) -> None:
         (run.folder / "split.json").unlink()
         with pytest.raises(RunError, match=r"there is no .*split\.json, so nobody knows which pictures"):
@@ -428,12 +441,36 @@ class TestHeldBack:
             run.evaluate(split="")
 
     def test_what_can_not_be_written_is_told_all_the_same(
-        self, run: Run, capsys: pytest.CaptureFixture[str]
+        self, run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         folder = run.folder / "evaluation" / "train"
         folder.write_text("in the way")
         assert run.evaluate(split="train")[0].total == 30
-        assert f"the report can't be written to {folder}" in capsys.readouterr().err
+        assert f"no report can be written to {folder.parent}" in capsys.readouterr().err
+        shutil.rmtree(folder.parent, ignore_errors=True)
+        folder.parent.write_text("in the way")
+        other = shutil.copytree(run.config.data.folder, tmp_path / "other")
+        found = run.evaluation_of(other)
+        assert (found.report.total, found.folder) == (36, None)
+
+    def test_a_run_that_was_moved_says_so(self, run: Run, pictures: Path, tmp_path: Path) -> None:
+        run.folder.rename(tmp_path / "moved")
+        for use in (run.evaluate, lambda: run.report, lambda: run.predict(pictures / "red" / "00.png")):
+            with pytest.raises(
+                RunError, match="is not there any more: if it was moved, load it from its new"
+            ):
+                use()
+
+    def test_the_present_folder_may_change(
+        self, run: Run, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        loaded = load_run("run")
+        assert repr(loaded).startswith("Run('run', ")
+        monkeypatch.chdir(pictures)
+        assert loaded.report.total == 6
+        assert loaded.evaluate()[0].total == 6
+        assert len(loaded.predict("red/00.png").made) == 1
 
     def test_a_damaged_split_is_told(self, run: Run) -> None:
         (run.folder / "split.json").write_text("{")

@@ -1,5 +1,6 @@
 """Stopping a run, by Ctrl-C or a button: complete or to be continued, and one line says which."""
 
+import errno
 import os
 import shutil
 import signal
@@ -15,7 +16,9 @@ from killing import contents, in_child
 
 from densekit.config import load_config
 from densekit.errors import ConfigError, RunError
-from densekit.files import write_text
+from densekit.evaluation.files import write_tables
+from densekit.evaluation.report import Report
+from densekit.files import write_atomically, write_text
 from densekit.run.classifier import load_run
 from densekit.run.folder import claimed, locked
 from densekit.run.trainer import resume, train
@@ -109,6 +112,31 @@ class TestControlC:
         again = resume(run.folder, progress=False)
         assert again.metrics["train_from"] == "denseblock4"
         assert contents(again.folder) == contents(tmp_path / "whole")
+
+    def test_while_the_reports_are_written_it_changes_nothing(
+        self, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def interrupted(report: Report, folder: Path) -> None:
+            signal.raise_signal(signal.SIGINT)
+            write_tables(report, folder)
+
+        monkeypatch.setattr("densekit.run.session.write_tables", interrupted)
+        run = train(settings=settings, out=tmp_path / "run", progress=False)
+        assert (run.metrics["stopped"], run.metrics["epochs_done"]) == (None, 6)
+
+    def test_a_full_disk_at_the_end_says_where_and_how_to_go_on(
+        self, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(report: Report, folder: Path) -> None:
+            with write_atomically(folder / "table.csv"):
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr("densekit.run.session.write_tables", full)
+            with pytest.raises(OSError, match=r"No space left on device: .*table\.csv") as caught:
+                train(settings=settings, out=tmp_path / "run", progress=False)
+        assert caught.value.__notes__ == [f"continue with `densekit train --resume {tmp_path / 'run'}`"]
+        assert resume(tmp_path / "run", progress=False).metrics["epochs_done"] == 6
 
     def test_afterwards_it_means_what_it_meant(self, settings: Settings, tmp_path: Path) -> None:
         before = signal.getsignal(signal.SIGINT)

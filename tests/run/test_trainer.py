@@ -96,7 +96,21 @@ class TestRunFolder:
     ) -> None:
         monkeypatch.chdir(tmp_path)
         folders = [train(data=pictures, settings=settings, progress=False).folder for _ in range(2)]
-        assert folders == [Path("runs/pictures-1"), Path("runs/pictures-2")]
+        assert folders == [tmp_path / "runs/pictures-1", tmp_path / "runs/pictures-2"]
+
+    def test_the_present_folder_may_change_meanwhile(
+        self, pictures: Path, settings: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+
+        def go_elsewhere(event: Event) -> None:
+            if isinstance(event, EpochDone):
+                monkeypatch.chdir(pictures)
+
+        run = train(data=pictures, settings=settings, out="run", progress=False, on_event=go_elsewhere)
+        assert run.folder == tmp_path / "run"
+        assert run.report.total == 6
+        assert not (pictures / "run").exists()
 
     def test_a_run_is_never_overwritten(
         self, pictures: Path, settings: dict[str, object], tmp_path: Path
