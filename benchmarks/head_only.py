@@ -30,6 +30,7 @@ from densekit.model.densenet import DenseNet
 from densekit.model.zoo import build
 from densekit.training.events import Finished
 from densekit.training.loop import fit
+from densekit.training.randomness import shuffled
 from densekit.training.schedule import learning_rate_at
 from densekit.vision import torchvision
 
@@ -57,20 +58,14 @@ def tutorial_way(data: DataFolder, network: DenseNet, settings: TrainingConfig, 
         parameter.requires_grad_(False)
     model.eval()  # frozen in earnest: BatchNorm keeps its statistics
     optimizer = torch.optim.Adam(model.classifier.parameters(), lr=settings.learning_rate)
-    shuffle = torch.Generator().manual_seed(settings.seed)
-    train = DataLoader(
-        Pictures(data.train, network),
-        settings.batch_size,
-        shuffle=True,
-        num_workers=workers,
-        generator=shuffle,
-    )
+    pictures = Pictures(data.train, network)
     val = DataLoader(Pictures(data.val, network), settings.batch_size, num_workers=workers)
     best = 0.0
     for epoch in range(1, settings.epochs + 1):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate_at(epoch, settings)
-        for images, labels in train:
+        order = [one.tolist() for one in shuffled(len(pictures), settings.batch_size, epoch, settings.seed)]
+        for images, labels in DataLoader(pictures, batch_sampler=order, num_workers=workers):
             optimizer.zero_grad()
             nn.functional.cross_entropy(model(images), labels).backward()
             optimizer.step()

@@ -209,7 +209,7 @@ def _told(share: float, half: float | None, sign: bool = False) -> str:
 
 
 def _chosen(names: Sequence[str] | None) -> list[Way]:
-    """Return the ways whose names were asked for; all of them if none was.
+    """Return the ways whose names were asked for, in their own order; all of them if none was.
 
     Raises:
         ConfigError: there is no such way.
@@ -218,7 +218,7 @@ def _chosen(names: Sequence[str] | None) -> list[Way]:
     for name in names or ():
         if name not in known:
             raise ConfigError(f"--ways: no such way: '{name}': {nearest(name, known)}")
-    return [known[name] for name in names] if names else list(WAYS)
+    return [way for way in WAYS if not names or way.name in names]
 
 
 def main() -> int:

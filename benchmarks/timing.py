@@ -56,7 +56,7 @@ def ratio(seconds: Mapping[str, Sequence[float]], name: str, to: str) -> float:
 def compared(seconds: Mapping[str, Sequence[float]], to: str) -> dict[str, dict[str, float]]:
     """Return, by name, the median of the seconds, and how many times faster that is than `to`."""
     return {
-        name: {"seconds": sorted(times)[len(times) // 2], "times_faster": ratio(seconds, name, to)}
+        name: {"seconds": median(times), "times_faster": ratio(seconds, name, to)}
         for name, times in seconds.items()
     }
 

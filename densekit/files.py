@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from densekit.errors import DataError, nearest
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _PACKAGE = Path(__file__).parent
 _LEFT_OVER = re.compile(r"\..+\.[a-z0-9_]{8}\.partial")  # as `mkstemp` names what `write_atomically` asks for
 
@@ -67,8 +68,8 @@ def write_atomically(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
         temporary.replace(path)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno and error.filename in (None, name):
-            raise OSError(error.errno, error.strerror, str(path)) from error  # a full disk says not where
+        if isinstance(error, OSError) and (error.errno in NO_ROOM or str(error.filename) == name):
+            raise OSError(error.errno, error.strerror, str(path)) from error  # a full disk doesn't say where
         raise
     _sync_folder(path.parent)
 

@@ -46,7 +46,7 @@ def test_images_keep_their_names_and_bytes(tmp_path: Path) -> None:
 def test_the_manifest_says_what_is_missing_and_why(tmp_path: Path) -> None:
     root = dirty_folder(tmp_path / "dirty")
     write_clean_copy(diagnose(root), tmp_path / "clean")
-    with (tmp_path / "clean" / "manifest.csv").open(encoding="utf-8", newline="") as file:
+    with (tmp_path / "clean" / "manifest.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = {row["left_out"]: row for row in csv.DictReader(file)}
     assert rows["cat/notes.txt"]["kind"] == "not-an-image"
     assert rows["dog/cut.jpg"]["why"].startswith("the image can't be decoded")

@@ -85,6 +85,15 @@ class TestCopies:
         found = near_copies(looks([picture, *map(recompressed, [picture] * 4)], groups))
         assert [(one.copy, one.original) for one in found] == [(1, 0), (2, 0), (3, 2), (4, 0)]
 
+    @pytest.mark.parametrize("order", [[0, 1, 2, 3], [1, 0, 2, 3], [1, 2, 0, 3], [1, 2, 3, 0]])
+    def test_of_equal_pixels_each_is_told_with_the_worst_of_its_originals(self, order: list[int]) -> None:
+        groups = [(0, 0), (0, 1), (0, 1), (0, 1)]  # one in train, three in val
+        found = near_copies(looks(scenes(1) * 4, [groups[number] for number in order]))
+        train = order.index(0)
+        leaks = {one.copy: one.original for one in found if train in (one.copy, one.original)}
+        assert leaks == ({train: 0} if train else {}) | dict.fromkeys(range(train + 1, 4), train)
+        assert [one.copy for one in found] == [1, 2, 3]
+
     def test_thousands_of_one_picture_are_told_once_each(self) -> None:
         one = looks(scenes(1))
         many = Looks(

@@ -35,7 +35,7 @@ def _tell_version(asked: bool) -> None:
 
 
 @app.callback(
-    epilog="Exit status: 0 done; 1 the answer is not good (problems found, a check failed, a picture left out); "
+    epilog="Exit status: 0 done; 1 the answer is not good (problems found, a check failed, a picture unjudged); "
     "2 it can't be done, and one message says why; 130 stopped by Ctrl-C."
 )
 def _options(

@@ -73,8 +73,8 @@ class ModelConfig(_Section):
 class TrainingConfig(_Section):
     """How the trained part is trained. The comments of presets/head.yaml explain each key.
 
-    What the mission's second trainer calls `step_size` and `gamma` (torch's StepLR) is `reduce_lr_every` and
-    `reduce_lr_factor` here, whichever optimiser is used.
+    What torch's StepLR calls `step_size` and `gamma` is `reduce_lr_every` and `reduce_lr_factor` here, whichever
+    optimiser is used.
     """
 
     standardise: Standardise = "auto"

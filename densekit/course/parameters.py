@@ -12,6 +12,7 @@ from typing import Any
 import papermill
 import yaml
 
+from densekit.config.yaml_text import parse_yaml
 from densekit.errors import CourseError, nearest
 
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text", list: "a list"}
@@ -69,18 +70,9 @@ def _read(value: Any) -> Any:
     if not isinstance(value, str):
         return list(value) if isinstance(value, tuple) else value
     try:
-        return float(value) if _is_exponent(value) else yaml.safe_load(value)
-    except yaml.YAMLError:
+        return parse_yaml(value)
+    except (yaml.YAMLError, ValueError):
         return value
-
-
-def _is_exponent(text: str) -> bool:
-    """Say whether a text is a number such as 1e-3, which YAML 1.1 reads as text."""
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return "e" in text.lower()
 
 
 def _literal(text: str) -> Any:

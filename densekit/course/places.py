@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from densekit.errors import CourseError, nearest
-from densekit.files import bundled
+from densekit.files import bundled, is_folder, named
 
 Version = Literal["learner", "solutions"]
 VERSIONS: tuple[Version, ...] = ("learner", "solutions")
@@ -71,6 +71,7 @@ def open_course(folder: Path | None = None) -> Course:
     """
     if folder is None:
         return Course(bundled("notebooks"))
-    if not Path(folder).is_dir():
+    folder = named(folder)
+    if not is_folder(folder):
         raise CourseError(f"no course in {folder}: the folder does not exist")
-    return Course(Path(folder))
+    return Course(folder)

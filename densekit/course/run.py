@@ -4,6 +4,8 @@ The notebooks themselves are never written to; the executed copies go to a folde
 that fails does not stop the others.
 """
 
+import hashlib
+import json
 import multiprocessing
 import os
 import tempfile
@@ -32,11 +34,16 @@ from densekit.course.parameters import assign_parameters
 from densekit.course.places import VERSIONS, Version, open_course
 from densekit.course.results import read_result, result_line
 from densekit.errors import CourseError
+from densekit.files import named
 from densekit.processes import end_with_parent
 from densekit.tables import text_table
 from densekit.threads import thread_settings
 
 Status = Literal["ok", "failed"]
+
+
+_RUN_AS = "densekit_run_as"  # in an executed notebook: what its cells were
+_ADDED = {"injected-parameters", "papermill-error-cell-tag"}
 
 
 @dataclass(frozen=True)
@@ -123,7 +130,7 @@ def run_course(
     if workers < 1:
         raise CourseError(f"workers is {workers}: expected 1 or more")
     course = open_course(folder)
-    out = Path(out)
+    out = named(out)
     version: Version = "solutions" if solutions else "learner"
     notebooks = [course.notebook(name, version) for name in course.choose(names)]
     if out.resolve() in [course.notebook("any", one).parent.resolve() for one in VERSIONS]:
@@ -194,12 +201,15 @@ def _run_one(task: _Task) -> Row:
     start = time.monotonic()
     problem = ""
     with tempfile.TemporaryDirectory(prefix="densekit-course-", ignore_cleanup_errors=True) as scratch:
-        work = Path(scratch) / "work"
+        work, marked = Path(scratch) / "work", Path(scratch) / task.notebook.name
         work.mkdir()
+        notebook = read_notebook(task.notebook)
+        notebook.metadata[_RUN_AS] = _sources_of(notebook)
+        nbformat.write(notebook, marked)
         os.environ.update(kernel_environment(Path(scratch), task.offline) | task.environment)
         try:
             papermill.execute_notebook(
-                str(task.notebook),
+                str(marked),
                 str(task.executed),
                 parameters=task.parameters,
                 cwd=str(work),
@@ -224,10 +234,26 @@ def _key_result(row: Row) -> str:
 
 def _check_result(executed: Path) -> None:
     """Refuse to replace a notebook that is no result of an earlier run: somebody's answers may be in it."""
-    if executed.exists() and "papermill" not in read_notebook(executed).metadata:
+    if not executed.exists():
+        return
+    there = read_notebook(executed)
+    if there.metadata.get(_RUN_AS) != _sources_of(
+        there
+    ):  # it keeps that mark also where somebody works in it
         raise CourseError(
-            f"{executed} is there already, and no result of an earlier run: choose another folder for the results"
+            f"{executed} is there already, and no result of an earlier run, or changed since: move it away, or "
+            "choose another folder for the results"
         )
+
+
+def _sources_of(notebook: Any) -> str:
+    """Return a digest of a notebook's cells as they are written, without those that papermill adds."""
+    written = [
+        [cell.cell_type, cell.source]
+        for cell in notebook.cells
+        if _ADDED.isdisjoint(cell.metadata.get("tags", ()))
+    ]
+    return hashlib.sha256(json.dumps(written).encode()).hexdigest()
 
 
 def _make_folder(out: Path) -> None:

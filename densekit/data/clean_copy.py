@@ -6,10 +6,7 @@ is merely doubtful, a dark picture, an odd size, one that looks like another, is
 Copied is what the doctor has looked at, and as it was then: what has changed since is left out and told.
 """
 
-import csv
-import errno
 import hashlib
-import io
 import os
 import shutil
 import tempfile
@@ -26,13 +23,13 @@ from densekit.data.outside import check_outside
 from densekit.data.problems import Problem, name_below
 from densekit.data.scan import scan_folder
 from densekit.errors import DataError
-from densekit.files import named, place_without_room, real_path, write_text
+from densekit.files import NO_ROOM, named, place_without_room, real_path, write_atomically
+from densekit.tables import as_csv
 from densekit.words import shown
 
 MANIFEST = "manifest.csv"
 
 _LEFT_OUT = ("label-conflict", "duplicate", "leakage", "one-colour")
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 _ABANDONED = 24 * 3600  # seconds, after which nobody is writing an unfinished copy any more
 
 
@@ -105,7 +102,8 @@ def write_clean_copy(
         copied = len(_but_for(images, changed))
         if not copied:
             raise DataError(f"all pictures of {root} have changed meanwhile: let the doctor look at it again")
-        write_text(unfinished / MANIFEST, _manifest(root, (*without, *changed)))
+        with write_atomically(unfinished / MANIFEST) as file:
+            file.write(_manifest(root, (*without, *changed)))
     return CleanCopy(target, copied, (*without, *changed), changed)
 
 
@@ -202,7 +200,7 @@ def _appearing(target: Path) -> Iterator[Path]:
     except OSError as error:
         hidden = str(error.filename).startswith(str(place / prefix))
         if (
-            error.errno in _FULL or hidden
+            error.errno in NO_ROOM or hidden
         ):  # name what was asked for, no picture, and no folder nobody knows of
             raise OSError(error.errno, error.strerror, str(target)) from error
         raise
@@ -228,11 +226,9 @@ def _unfinished_copies(place: Path, name: str) -> Iterator[Path]:
             yield path
 
 
-def _manifest(root: Path, left_out: Sequence[Problem]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["left_out", "kind", "why", "other"])
+def _manifest(root: Path, left_out: Sequence[Problem]) -> bytes:
+    rows = [["left_out", "kind", "why", "other"]]
     for problem in left_out:
         other = name_below(problem.other, root) if problem.other else ""
-        writer.writerow([name_below(problem.path, root), problem.kind, problem.message, other])
-    return text.getvalue()
+        rows.append([name_below(problem.path, root), problem.kind, problem.message, other])
+    return as_csv(rows)

@@ -29,7 +29,7 @@ from densekit.errors import ConfigError
 from densekit.files import name_of
 from densekit.tables import text_table
 from densekit.threads import usable_cores
-from densekit.words import shown
+from densekit.words import counted, shown
 
 TINY = 16
 """Below this length of the shorter side, in pixels, a picture is called tiny."""
@@ -192,14 +192,14 @@ def _count(scan: Scan, readable: Sequence[Place]) -> dict[str, dict[str, int]]:
 def _report(diagnosis: Diagnosis) -> Iterator[str]:
     root = diagnosis.root
     place = name_of(root) if root.name in ("", "..") else root  # '.' would tell nobody where it was
-    yield f"{shown(place)}: {_many(len(diagnosis.classes), 'class', 'classes')}"
+    yield f"{shown(place)}: {counted(len(diagnosis.classes), 'class', 'classes')}"
     yield from _count_table(diagnosis.counts, diagnosis.classes)
     if diagnosis.ok:
         yield "No problems found."
         return
     errors = len(diagnosis.errors)
     warnings = len(diagnosis.problems) - errors
-    yield f"{_many(errors, 'error', 'errors')}, {_many(warnings, 'warning', 'warnings')}"
+    yield f"{counted(errors, 'error')}, {counted(warnings, 'warning')}"
     for (severity, kind, remedy), group in groupby(
         diagnosis.problems, key=lambda problem: (problem.severity, problem.kind, problem.remedy)
     ):
@@ -218,7 +218,3 @@ def _count_table(counts: Mapping[str, Mapping[str, int]], classes: Sequence[str]
     rows = [[name, *(str(of_class[name]) for of_class in counts.values())] for name in classes]
     total = ["all", *(str(sum(of_class.values())) for of_class in counts.values())]
     return text_table(heading, [*rows, total])
-
-
-def _many(count: int, one: str, many: str) -> str:
-    return f"{count} {one if count == 1 else many}"

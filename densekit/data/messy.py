@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from densekit.errors import DataError
-from densekit.files import read_json, sample_folder
+from densekit.files import named, read_json, sample_folder
 
 _NO_TEXT = os.fsdecode(b"caf\xe9.jpg")  # Latin-1, as old archives have it
 _CARD = ("README.md", "manifest.json")
@@ -30,7 +30,7 @@ def write_messy(folder: Path | str) -> dict[str, list[str]]:
     Raises:
         DataError: the folder is not empty, or is a file.
     """
-    folder = Path(folder).expanduser()
+    folder = named(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError(f"{folder} is there already: name a new folder for the messy pictures")
     source = sample_folder("messy")

@@ -25,6 +25,7 @@ TINTS_APART = 0.08
 """Copies have the same colours: the shares of red, green and blue differ by no more. Measured: 0.046 at most."""
 _AT_ONCE = 1024  # pictures
 _NOBODY = np.iinfo(np.int64).max
+_WHO = 2**40  # more than there are pictures: how bad a pair is stands above it, who it is with below
 
 
 class Looks(NamedTuple):
@@ -66,13 +67,14 @@ def near_copies(looks: Looks) -> list[NearCopy]:
     """
     whole = hashes(looks.thumbnails)
     compared = np.flatnonzero(perceptual_hash.bits_told(whole) >= perceptual_hash.LEAST_BITS)
-    best = np.full(len(whole), _NOBODY)
+    best, follower = np.full((2, len(whole)), _NOBODY)
     if len(compared) < 2:
         return []
     whole = whole[compared]
-    compared, whole = _link_equal_ones(looks, compared, whole, best)
+    compared, whole, equal = _link_equal_ones(looks, compared, whole, best)
     for pairs in _near_pairs(looks.thumbnails[compared], whole):
-        _keep_best(looks, compared[pairs.one], compared[pairs.other], pairs, best)
+        _keep_best(looks, compared[pairs.one], compared[pairs.other], pairs, best, follower)
+    _share_with_equal_ones(equal, best, follower)
     return [_unpacked(copy, int(best[copy])) for copy in np.flatnonzero(best != _NOBODY).tolist()]
 
 
@@ -84,10 +86,15 @@ class _Pairs(NamedTuple):
     is_cropped: bool
 
 
+class _Equal(NamedTuple):
+    first: NDArray[np.intp]
+    later: NDArray[np.intp]
+
+
 def _link_equal_ones(
     looks: Looks, compared: NDArray[np.intp], whole: NDArray[np.uint64], best: NDArray[np.int64]
-) -> tuple[NDArray[np.intp], NDArray[np.uint64]]:
-    """Link pictures of one group with one hash to the first of these, and return who is left to be compared.
+) -> tuple[NDArray[np.intp], NDArray[np.uint64], _Equal]:
+    """Link pictures of one group with one hash to the first of these; return who is left, and who was linked.
 
     Thousands of one and the same picture would be millions of pairs.
     """
@@ -97,9 +104,19 @@ def _link_equal_ones(
     first = firsts[group.reshape(-1)]
     later = np.flatnonzero(first != np.arange(len(compared)))
     pairs = _Pairs(first[later], later, np.zeros(len(later), np.intp), is_mirrored=False, is_cropped=False)
-    _keep_best(looks, compared[pairs.one], compared[pairs.other], pairs, best)
+    equal = _Equal(compared[pairs.one], compared[pairs.other])
+    _keep_best(looks, equal.first, equal.later, pairs, best, np.full_like(best, _NOBODY))
     left = np.sort(firsts)
-    return compared[left], whole[left]
+    return compared[left], whole[left], equal
+
+
+def _share_with_equal_ones(equal: _Equal, best: NDArray[np.int64], follower: NDArray[np.int64]) -> None:
+    """Note for pictures that were linked to one like them what is noted of that one, if it is worse."""
+    partners = follower[equal.first]
+    between = (partners & (_WHO - 1)) < equal.later  # it comes before the linked one, though behind the first
+    best[equal.later] = np.minimum.reduce(
+        [best[equal.later], best[equal.first], np.where(between, partners, _NOBODY)]
+    )
 
 
 def _near_pairs(thumbnails: NDArray[np.uint8], whole: NDArray[np.uint64]) -> Iterator[_Pairs]:
@@ -162,20 +179,29 @@ def _once(found: Iterator[Found], count: int) -> Iterator[Found]:
 
 
 def _keep_best(
-    looks: Looks, one: NDArray[np.intp], other: NDArray[np.intp], pairs: _Pairs, best: NDArray[np.int64]
+    looks: Looks,
+    one: NDArray[np.intp],
+    other: NDArray[np.intp],
+    pairs: _Pairs,
+    best: NDArray[np.int64],
+    follower: NDArray[np.int64],
 ) -> None:
-    """Note for the later picture of each pair the earlier one, if it is worse or nearer than what is noted."""
+    """Note for the later picture of each pair the earlier one, if it is worse or nearer than what is noted.
+
+    And in `follower` for the earlier picture the later one.
+    """
     alike = np.abs(looks.tints[one] - looks.tints[other]).max(-1) <= TINTS_APART
     first, second = np.minimum(one, other)[alike], np.maximum(one, other)[alike]
     same = looks.groups[first] == looks.groups[second]
     harmless = np.where(same[:, 0], np.where(same[:, 1], 2, 1), 0)
     # One number, of which the least is looked for: harm, crop or whole, bits, mirror, and who it is.
     code = ((harmless * 2 + pairs.is_cropped) * 2**9 + pairs.bits[alike]) * 2 + pairs.is_mirrored
-    np.minimum.at(best, second, code * 2**40 + first)
+    np.minimum.at(best, second, code * _WHO + first)
+    np.minimum.at(follower, first, code * _WHO + second)
 
 
 def _unpacked(copy: int, code: int) -> NearCopy:
-    code, original = divmod(code, 2**40)
+    code, original = divmod(code, _WHO)
     code, is_mirrored = divmod(code, 2)
     code, bits = divmod(code, 2**9)
     return NearCopy(copy, original, bits, bool(is_mirrored), bool(code % 2))

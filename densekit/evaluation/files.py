@@ -13,9 +13,7 @@ from anybody. A spreadsheet may also take 1/20 for a date, so the numbers `corre
 """
 
 import csv
-import io
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +23,10 @@ import pandas as pd
 from densekit.errors import RunError, one_line
 from densekit.evaluation.report import Report
 from densekit.files import as_json, read_json, write_atomically
+from densekit.tables import as_csv, unguarded
 from densekit.words import percent
 
 _HEAT_MAP = "heatmap.png"
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
 
 
 def write_statistics(report: Report, folder: Path) -> None:
@@ -40,8 +38,8 @@ def write_statistics(report: Report, folder: Path) -> None:
 def write_tables(report: Report, folder: Path) -> None:
     """Write a report's files without the heat map, which takes a hundred times as long as all the others."""
     folder = Path(folder)
-    _write(folder / "statistics.csv", _csv(_statistics_rows(report)))
-    _write(folder / "confusion.csv", _csv(_confusion_rows(report)))
+    _write(folder / "statistics.csv", as_csv(_statistics_rows(report)))
+    _write(folder / "confusion.csv", as_csv(_confusion_rows(report)))
     metrics = as_json(report.to_dict())
     _write(folder / "metrics.json", f"{metrics}\n".encode())
 
@@ -155,16 +153,10 @@ def _confusion_rows(report: Report) -> list[list[str]]:
     return [["true \\ predicted", *report.classes], *rows]
 
 
-def _csv(rows: Sequence[Sequence[str]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([_unformula(cell) for cell in row] for row in rows)
-    return text.getvalue().encode("utf-8-sig")
-
-
 def _read_csv(path: Path) -> list[list[str]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = [[_reformula(cell) for cell in row] for row in csv.reader(file)]
+            rows = [[unguarded(cell) for cell in row] for row in csv.reader(file)]
     except FileNotFoundError as error:
         raise RunError(
             f"there is no {path}: was this run evaluated? `densekit evaluate RUN` judges its pictures anew"
@@ -188,14 +180,6 @@ def _read_metrics(path: Path) -> dict[str, Any]:
     if not isinstance(metrics, dict):
         raise RunError(f"{path} holds no metrics: expected an object")
     return metrics
-
-
-def _unformula(cell: str) -> str:
-    return f"'{cell}" if _FORMULA.match(cell) else cell
-
-
-def _reformula(cell: str) -> str:
-    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -30,6 +30,7 @@ from types import TracebackType
 from typing import Any, Literal
 
 from densekit.exercises.display import Card, show
+from densekit.exercises.kindly import number_in
 from densekit.exercises.placeholders import still_to_do
 
 State = Literal["todo", "passed", "not yet"]
@@ -310,6 +311,9 @@ def _equal(value: Any, expected: Any) -> bool:
 
 
 def _as_number(value: Any) -> float | None:
+    """Return a number, infinite ones and NaN too, or that which a text means; None if there is none."""
+    if isinstance(value, str):
+        return number_in(value)
     try:
         return float(value)
     except (TypeError, ValueError):

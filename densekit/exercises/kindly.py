@@ -59,7 +59,10 @@ def _normal(value: Any) -> str:
 
 
 def _number_in_text(text: str) -> float | None:
-    plain = re.sub(r"(?<=\d)[,_ '’](?=\d{3}(?!\d))", "", _BESIDE.sub("", text.casefold()).strip())
+    # A lone zero begins no thousands: 0,125 is an eighth.
+    plain = re.sub(
+        r"(?<=\d)(?<!(?<!\d)0)[,_ '’](?=\d{3}(?!\d))", "", _BESIDE.sub("", text.casefold()).strip()
+    )
     plain = re.sub(r"(?<=\d),(?=\d)", ".", plain)  # a decimal comma: 0,95
     match = _NUMBER.fullmatch(plain.strip())
     if match is None:

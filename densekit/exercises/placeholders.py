@@ -35,10 +35,17 @@ def _holder(answer: Any) -> str:
 
 
 def _holds_placeholder(function: Any) -> bool:
-    """Say whether a statement of the function is `...`, or assigns it (`x[..., 0]` is something else)."""
+    """Say whether a statement of the function is `...`, or assigns it (`x[..., 0]` is something else).
+
+    Behind `except` it is a way to do nothing.
+    """
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, TypeError, SyntaxError):
         return False
+    nothing = {id(one) for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler) for one in node.body}
     statements = (node for node in ast.walk(tree) if isinstance(node, ast.Expr | ast.Assign | ast.Return))
-    return any(isinstance(node.value, ast.Constant) and node.value.value is ... for node in statements)
+    return any(
+        isinstance(node.value, ast.Constant) and node.value.value is ... and id(node) not in nothing
+        for node in statements
+    )

@@ -125,8 +125,9 @@ def _noted(mine: Any, unit: str) -> str:
     number = number_in(mine)
     if unit and number is None:
         return f"{quoted(mine)}, though a number is asked for ({unit})"
-    if _is_share(number, unit):
-        return f"{quoted(mine)}. In percent? Then it counts as {100 * float(number or 0):g}%"
+    if _is_share(mine, unit):
+        counts = f"{100 * float(number or 0):g}%"
+        return f"{quoted(mine)}. In percent? Then it counts as {counts}, unless less than 1% is right"
     return quoted(mine) if number is None else _with_unit(number, unit)
 
 
@@ -140,7 +141,7 @@ def _compared(mine: Any, answer: Any, close: float, unit: str) -> tuple[bool, st
             f"yes, it is {_plain(answer)}" if good else f"you said {quoted(mine)}, it is {_plain(answer)}",
         )
     said = float(number_in(mine) or 0)
-    if _is_share(said, unit) and right > 1:
+    if _is_share(mine, unit) and right > 1:
         said *= 100
     if said == right:
         return True, f"exactly: it is {_with_unit(right, unit)}"
@@ -157,9 +158,12 @@ def _is_number(answer: Any) -> bool:
     return not isinstance(answer, str) and number_in(answer) is not None
 
 
-def _is_share(number: float | None, unit: str) -> bool:
-    """Say whether a number that is asked for in percent looks like a share of one: 0.94 for 94 %."""
-    return unit == "%" and number is not None and 0 < number < 1
+def _is_share(mine: Any, unit: str) -> bool:
+    """Say whether an answer that is asked for in percent looks like a share of one: 0.94 for 94 %."""
+    if unit != "%" or (isinstance(mine, str) and "%" in mine):
+        return False
+    number = number_in(mine)
+    return number is not None and 0 < number < 1
 
 
 def _plain(answer: Any) -> str:

@@ -61,9 +61,10 @@ def claimed(out: Path | None, name: str) -> Iterator[Path]:
 
 def _give_back(folder: Path, was_there: bool) -> None:
     """Leave nothing of a training that failed before its first step: its name is free for the next try."""
-    if {path.name for path in folder.iterdir()} <= {CONFIG, SPLIT, _LOCK}:
-        with suppress(OSError):
-            for name in (CONFIG, SPLIT, _LOCK):
+    ours = (CONFIG, SPLIT, _LOCK)
+    with suppress(OSError):
+        if {path.name for path in folder.iterdir()} <= set(ours):
+            for name in ours:
                 (folder / name).unlink(missing_ok=True)
             if not was_there:
                 folder.rmdir()

@@ -116,9 +116,7 @@ class Session:
                 self.stop.stop()
             if self.team.leads:
                 seen = _pictures_seen(state.counters, phase)
-                with stopped_by_interrupt(
-                    self.stop
-                ):  # there is nothing left to stop, but all of it to be kept
+                with stopped_by_interrupt(self.stop):  # nothing is left to be stopped, and all is to be kept
                     self._complete(folder, finished, phase, keeper, seen)
             self.team.wait()
         except (KeyboardInterrupt, OSError) as end:  # somebody's wish, or a full disk

@@ -68,6 +68,12 @@ class BugHunt(Explorer):
             hunt,
         )
 
+    def set(self, **values: Any) -> None:
+        """Set controls, and draw once; another bug takes the prediction back, unless a new one comes with it."""
+        if values.get("bug", self.values["bug"]) != self.values["bug"]:
+            values.setdefault("predicted", "")
+        super().set(**values)
+
     def _changed(self, change: Any) -> None:
         if change["owner"] is self.controls["bug"]:
             self.set(predicted="")

@@ -23,6 +23,7 @@ from IPython.display import display
 
 from densekit.config import RunConfig
 from densekit.errors import ConfigError, DensekitError, RunError
+from densekit.files import named
 from densekit.run.classifier import Run
 from densekit.run.folder import next_folder
 from densekit.run.request import Request, folder_text
@@ -268,5 +269,6 @@ def training_panel(
     """
     if out is not None and not str(out).strip():
         raise ConfigError("out is empty: name a folder for the runs, or leave it out")
+    place = None if out is None else named(out)
     request = Request(folder_text(data), preset).with_settings(settings)
-    return TrainingPanel(request, Path(out) if out is not None else None)
+    return TrainingPanel(request, place)

@@ -633,17 +633,17 @@ show(channel_strip(config))
 # ## The ledger, live
 #
 # Three guesses, and then you move the sliders to find out. (1) You double the growth rate. By what factor do the parameters
-# grow, roughly? (2) Which number changes the multiply-adds but no parameter: `"growth rate"`, `"image size"` or
-# `"drop rate"`? (3) Does `drop_rate` change anything in the table? (It is
-# dropout: the share of a layer's new values that is set to zero at random, while training.)
+# grow, roughly? (2) Which of the two changes the multiply-adds but no parameter: `"growth rate"` or `"image size"`?
+# (3) Does `drop_rate` change the number of parameters? (It is dropout: the share of a layer's new values that is set to zero
+# at random, while training.)
 
 # %%
 ### BEGIN SOLUTION
-factor, only_work, changes_table = 4, "image size", "no"
+factor, only_work, changes_parameters = 4, "image size", "no"
 ### END SOLUTION
 guess("factor of the parameters at twice the growth rate", factor)
 guess("changes the multiply-adds alone", only_work)
-guess("does drop_rate change the table?", changes_table)
+guess("does drop_rate change the parameters?", changes_parameters)
 
 # %% tags=["volatile"]
 from densekit.widgets.ledger import LedgerExplorer, ledger_view
@@ -658,7 +658,6 @@ explorer
 ledgers = {
     "growth rate": make_ledger(DenseNetConfig(growth_rate=16), image_size, 0),
     "image size": make_ledger(DenseNetConfig(), 2 * image_size, 0),
-    "drop rate": make_ledger(DenseNetConfig(), image_size, 0),  # the ledger doesn't even ask for it
 }
 half, whole, work = ledgers["growth rate"].parameters, ledger.parameters, ledger.multiply_adds
 alone = [name for name, each in ledgers.items() if each.parameters == whole and each.multiply_adds != work]
@@ -666,7 +665,11 @@ with reveal("factor of the parameters at twice the growth rate", whole / half):
     print(f"growth rate 16: {half:,} parameters, 32: {whole:,}")
 with reveal("changes the multiply-adds alone", alone):
     print(f"{work:,} at {image_size} px, {ledgers['image size'].multiply_adds:,} at twice that")
-reveal("does drop_rate change the table?", str(ledgers["drop rate"]) != str(ledger))
+dropping = reference.DenseNet(DenseNetConfig(), num_classes=0, drop_rate=0.5)
+with reveal(
+    "does drop_rate change the parameters?", sum(one.numel() for one in dropping.parameters()) != whole
+):
+    print(f"{sum(one.numel() for one in dropping.parameters()):,} parameters with half of the values dropped")
 
 # %% [markdown]
 # Both sides of most convolutions grow with the growth rate. A weight is used once for each position, however many positions

@@ -255,7 +255,8 @@ print("accuracies within a picture:", max(abs(a - b) for a, b in zip(accuracies,
 # every `user_step` batches, the accuracy so far, and written down if it was above a floor of 0.7 and the best so far.
 #
 # ### Exercise 4: a check on the way (8 min, medium)
-# `right` is a list with True or False for each validation picture. Return the list of the accuracies that are written down.
+# `right` is a list with True or False for each validation picture. Return the list of the accuracies that are written down. A check
+# comes after every `every` whole batches; what is left over at the end is told with the validation itself.
 
 
 # %%
@@ -366,6 +367,18 @@ def rate_to_begin_with(rates: list, losses: list) -> float:
 
 
 check.exercise_5(rate_to_begin_with)
+
+# %% [markdown]
+# On the sweep above, yours beside the kit's:
+
+# %% tags=["nbval-ignore-output"]
+mine = rate_to_begin_with(sweep.rates, sweep.smoothed)
+print(
+    "by your rule:",
+    f"{mine:.3f}" if mine else "not yet",
+    "  by the kit's:",
+    sweep.suggestion and f"{sweep.suggestion:.3f}",
+)
 
 # %% [markdown]
 # ## What are the weights worth?
@@ -499,6 +512,13 @@ def stage_rates(highest: float, decay: float, stages: list) -> dict:
 check.exercise_7(stage_rates)
 
 # %% [markdown]
+# With a highest rate of 0.02 and a decay of one half, the stem of our network would learn at:
+
+# %%
+slower = stage_rates(0.02, 0.5, list(STAGES.values()))
+print(f"{slower['stem']:.5f}" if slower else "not yet")
+
+# %% [markdown]
 # ## The dial
 
 # %%
@@ -510,8 +530,8 @@ show(you_are_here("block 1", "block 2", "block 3", "block 4", "classifier", way=
 # class: `classifier` with the preset `head`, which is Adam at a rate of 0.001 and batches of 8, and all the others with the preset
 # `full`, SGD with momentum at 0.03 and batches of 16. Each has what suits it, so the step from the first row to the second is not
 # the stop's alone. An accuracy is that of the best epoch, chosen on the very pictures that it is counted on, so all of them are a
-# little flattered. Which stop will be the most accurate: `"classifier"`, `"denseblock4"`, `"denseblock3"`, `"denseblock2"`, `"denseblock1"` or
-# `"all"`?
+# little flattered. Which stop will be the most accurate: `"classifier"`, `"denseblock4"`, `"denseblock3"`, `"denseblock2"`,
+# `"denseblock1"` or `"all"`?
 
 # %%
 ### BEGIN SOLUTION
@@ -549,9 +569,9 @@ with reveal("the most accurate stop", right):
 
 # %% [markdown]
 # Three panels, one row for each stop: what is reached, what is waited for, what is held in memory. Look at the intervals first:
-# which stops can't be told apart? Any whose interval meets that of the best one was counted as right. (The seconds are those of one thread on a machine that others used, too: compare them, and
-# don't quote them. The megabytes are the most that the process held, with all that is kept of the pictures at the stop: so an early
-# stop may need more than `all`.)
+# which stops can't be told apart? Any whose interval meets that of the best one was counted as right. (The seconds are those of one
+# thread on a machine that others used, too: compare them, and don't quote them. The megabytes are the most that the process held,
+# with all that is kept of the pictures at the stop: so an early stop may need more than `all`.)
 #
 # ### Exercise 8: the cheapest stop that will do (6 min, easy)
 # `stops` is a list of dictionaries with `stop`, `accuracy`, `half` and `seconds`. Find the most accurate stop. Its accuracy minus
@@ -568,6 +588,12 @@ def cheapest(stops: list) -> str:
 
 
 check.exercise_8(cheapest)
+
+# %% [markdown]
+# Of the six stops in the figure, that is:
+
+# %%
+print(cheapest(stops) or "not yet")
 
 # %% [markdown]
 # On your own pictures, turn the dial in a terminal, `densekit train --data my_pictures --train-from denseblock4`, and stop where
@@ -640,9 +666,9 @@ with reveal("the gradient through a fresh head", "longer" if fresh > trained els
 # %% [markdown]
 # Look at all four lines. In evaluation mode the reason holds: the trained head is hardly wrong about pictures that it has learned
 # from, so hardly anything goes back. But no step is taken in that mode. In training mode BatchNorm scales the maps by the 32
-# pictures at hand. The head has learned with other statistics, so it is wrong again, as its loss says, and the error goes back through weights
-# that have grown. To know whether head first pays, train on. One epoch over all of the network, from the trained head, at a rate of 0.004 with SGD: will the accuracy
-# be `"higher"` or `"lower"` than with the head alone?
+# pictures at hand. The head has learned with other statistics, so it is wrong again, as its loss says, and the error goes back
+# through weights that have grown. To know whether head first pays, train on. One epoch over all of the network, from the trained
+# head, at a rate of 0.004 with SGD: will the accuracy be `"higher"` or `"lower"` than with the head alone?
 
 # %%
 ### BEGIN SOLUTION

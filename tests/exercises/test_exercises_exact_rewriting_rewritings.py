@@ -28,10 +28,19 @@ def test_exercise_1_pools_first():
             (by_function, 4, False, False),
             (by_module, 4.0, False, False),
             (by_reshaping, 4, False, False),
+            (lambda x, conv: F.conv2d(F.avg_pool2d(x, 2), conv.weight, conv.bias), 4, False, False),
         ],
         wrong=[
             (
                 (lambda x, conv: F.avg_pool2d(conv(x), 2), 4, False, False),
+                "(2, 6, 8, 8), expected (2, 6, 4, 4)",
+            ),
+            (
+                (lambda x, conv: F.avg_pool2d(F.conv2d(x, conv.weight, conv.bias), 2), 4, False, False),
+                "(2, 6, 8, 8), expected (2, 6, 4, 4)",
+            ),
+            (
+                (lambda x, conv: F.avg_pool2d(conv.forward(input=x), 2), 4, False, False),
                 "(2, 6, 8, 8), expected (2, 6, 4, 4)",
             ),
             ((lambda x, conv: conv(F.max_pool2d(x, 2)), 4, False, False), "off (max|Δ| in float64)"),

@@ -85,6 +85,21 @@ def test_an_ellipsis_that_is_an_index_is_no_placeholder():
     assert doubled.judge(double).state == "passed"
 
 
+def test_an_ellipsis_behind_except_does_nothing_and_is_no_placeholder():
+    def answer(text):
+        try:
+            return int(text)
+        except ValueError:
+            ...
+
+    def unfinished(numbers):
+        for _ in numbers:
+            ...
+
+    assert doubled.judge(answer).state != "todo"
+    assert doubled.judge(unfinished).state == "todo"
+
+
 def test_a_class_is_to_do_while_one_method_is():
     class Layer(nn.Module):
         def __init__(self):

@@ -53,6 +53,8 @@ def test_exercise_4_takes_any_other_pair_with_the_same_sum():
         right=[
             (torch.tensor([2.0, 0.0]), torch.tensor([2.0, 3.0])),
             ([2, 0], [2, 3]),
+            ([-0.2, 0], [4.2, 3]),
+            ([-1.2, -0.6], torch.tensor([5.2, 3.6])),
             (np.array([4.0, 3.0]), np.array([0.0, 0.0])),
             (
                 torch.tensor([3, 1]),

@@ -124,6 +124,11 @@ def test_exercise_7_wants_all_but_the_classifier_and_strictly():
         missing, unexpected = network.load_state_dict(state, strict=False)
         assert set(missing) == {"classifier.weight", "classifier.bias"} and not unexpected
 
+    def with_an_error_of_ones_own(network, state):
+        state = {key: value for key, value in state.items() if not key.startswith("classifier.")}
+        if len(network.load_state_dict(state, strict=False).missing_keys) > 2:
+            raise Exception("something is missing")
+
     def everything(network, state):
         network.load_state_dict(state)
 
@@ -140,7 +145,7 @@ def test_exercise_7_wants_all_but_the_classifier_and_strictly():
 
     assert_checker(
         check.exercise_7,
-        right=[with_own_classifier, features_alone, checked_by_hand],
+        right=[with_own_classifier, features_alone, checked_by_hand, with_an_error_of_ones_own],
         wrong=[
             (everything, "size mismatch for classifier.weight"),
             (their_classifier, "out_features is 10, expected 4"),

@@ -17,6 +17,9 @@ def _moved(tensors, copied=torch.clone):
 
 
 def test_exercise_1_wants_parameters_and_buffers_from_a_snapshot_that_stays():
+    def one_by_one(network, action):
+        yield from _moved(lambda one: one.state_dict())(network, action)
+
     def in_a_set(network, action):
         before = [(name, tensor.numpy().copy()) for name, tensor in network.state_dict().items()]
         action()
@@ -33,7 +36,7 @@ def test_exercise_1_wants_parameters_and_buffers_from_a_snapshot_that_stays():
 
     assert_checker(
         check.exercise_1,
-        right=[_moved(lambda network: network.state_dict()), in_a_set],
+        right=[_moved(lambda network: network.state_dict()), in_a_set, one_by_one],
         wrong=[
             (_moved(lambda network: network.state_dict(), lambda tensor: tensor), "they change along"),
             (_moved(lambda network: dict(network.named_parameters())), "if the look before the action"),

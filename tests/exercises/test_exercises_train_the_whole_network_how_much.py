@@ -71,6 +71,11 @@ def by_cost(stops):
     return None
 
 
+def _will_do(stop, stops):
+    best = max(stops, key=lambda one: one["accuracy"])
+    return stop["accuracy"] >= best["accuracy"] - best["half"]
+
+
 def test_exercise_8_wants_the_cheapest_of_those_that_reach_the_best():
     assert_checker(
         check.exercise_8,
@@ -79,6 +84,8 @@ def test_exercise_8_wants_the_cheapest_of_those_that_reach_the_best():
             (lambda stops: max(stops, key=lambda stop: stop["accuracy"])["stop"], "0.87 will do"),
             (lambda stops: min(stops, key=lambda stop: stop["seconds"])["stop"], "0.87 will do"),
             (lambda stops: stops[1]["stop"], "will do"),
+            (lambda stops: next(one for one in stops if _will_do(one, stops))["stop"], "0.87 will do"),
+            (lambda stops: [one for one in stops if _will_do(one, stops)][-1]["stop"], "will do"),
             (lambda stops: stops[-1]["stop"], "will do"),
             (lambda stops: stops[0], "expected the name of a stop"),
             (lambda stops: "the head", "expected the name of a stop"),

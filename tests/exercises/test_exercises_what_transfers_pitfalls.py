@@ -61,6 +61,11 @@ def test_exercise_9_wants_eval_mode_and_no_gradient():
     def keeps_the_gradient(network, images):
         return network.eval()(images)
 
+    def keeps_gradient_and_mode(network, images):
+        found = network.eval()(images)
+        network.train()
+        return found
+
     def stays_in_train_mode(network, images):
         with torch.no_grad():
             return network(images)
@@ -77,7 +82,7 @@ def test_exercise_9_wants_eval_mode_and_no_gradient():
 
     assert_checker(
         check.exercise_9,
-        right=[right, restores, keeps_the_gradient],
+        right=[right, restores, keeps_the_gradient, keeps_gradient_and_mode],
         wrong=[
             (stays_in_train_mode, "of the network's tensors changed, expected 0"),
             (one_by_one_in_train_mode, "of the network's tensors changed, expected 0"),

@@ -58,6 +58,11 @@ def test_another_bug_takes_the_prediction_back(explorer):
     assert explorer.figure is None
     explorer.controls["predicted"].value = "features.conv0"
     assert "it is denseblock1.denselayer2.norm1" in explorer.facts
+    explorer.set(bug="border repeated")
+    assert (explorer.values["predicted"], explorer.figure) == ("", None)
+    explorer.set(bug="wrong eps", predicted="classifier")
+    explorer.set(bug="wrong eps", norms="freshly made")  # the same bug
+    assert explorer.values["predicted"] == "classifier"
 
 
 @pytest.mark.parametrize("name", ["statistics left behind", "classifier without its bias"])

@@ -10,12 +10,11 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from PIL import Image
-
 from densekit.errors import DataError
 from densekit.files import write_atomically
 from workshop.samples.make import make_pictures
 from workshop.samples.objects import CLASSES
+from workshop.samples.sketches import looks_like
 
 OF_EACH = 40
 """Pictures of each class: as many as the data set has to validate and to test on."""
@@ -25,8 +24,6 @@ SUMS = Path(__file__).with_name("fresh.sha256")
 
 SKETCHES = Path(__file__).with_name("fresh.sketches")
 """What `sketch` says of each, in hexadecimal, and names."""
-
-_LEVELS = 2  # of 255 that a field may differ by
 
 
 def fresh_names() -> list[str]:
@@ -51,12 +48,6 @@ def fresh_sums() -> dict[str, str]:
     return {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
 
 
-def sketch(path: Path) -> bytes:
-    """Return 64 numbers that say what a picture looks like: the brightness of 8 × 8 fields."""
-    with Image.open(path) as image:
-        return image.convert("L").resize((8, 8), Image.Resampling.BOX).tobytes()
-
-
 def fresh_sketches() -> dict[str, bytes]:
     """Return what the pictures look like, by name."""
     lines = SKETCHES.read_text(encoding="utf-8").splitlines()
@@ -76,7 +67,7 @@ def check_fresh(folder: Path, names: Sequence[str]) -> None:
     others = [
         name
         for name in names
-        if _digest(folder / name) != wanted.get(name) and not _looks_like(folder / name, looks.get(name, b""))
+        if _digest(folder / name) != wanted.get(name) and not looks_like(folder / name, looks.get(name, b""))
     ]
     if others:
         raise DataError(
@@ -84,16 +75,6 @@ def check_fresh(folder: Path, names: Sequence[str]) -> None:
             f"{SUMS.name}, the first is {others[0]}: delete the folder, and they are rendered again; if that "
             "does not help, this machine renders other pictures, and its numbers are not those of the card"
         )
-
-
-def _looks_like(path: Path, wanted: bytes) -> bool:
-    try:
-        found = sketch(path)
-    except OSError:
-        return False
-    return (
-        len(found) == len(wanted) and max(abs(a - b) for a, b in zip(found, wanted, strict=True)) <= _LEVELS
-    )
 
 
 def _digest(path: Path) -> str:

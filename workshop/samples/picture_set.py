@@ -15,6 +15,7 @@ from PIL import Image
 from densekit.errors import DataError
 from densekit.files import write_atomically
 from densekit.threads import usable_cores
+from workshop.samples.sketches import looks_like, sketch
 
 SPLITS = ("train", "val", "test")
 
@@ -133,12 +134,16 @@ def check_files(folder: Path) -> list[str]:
 
 
 def check_again(folder: Path, pictures: Iterable[Picture]) -> list[str]:
-    """Compare pictures that were made again; return one sentence for each that comes out differently."""
+    """Compare pictures that were made again; return one sentence for each that comes out differently.
+
+    Not every processor rounds alike: one of other bytes passes if it looks the same as the one in the folder.
+    """
     sums = read_sums(folder)
     return [
         f"{picture.name} comes out differently when it is rendered again"
         for picture in pictures
         if hashlib.sha256(picture.jpeg).hexdigest() != sums.get(picture.name)
+        and not looks_like(io.BytesIO(picture.jpeg), sketch(folder / picture.name))
     ]
 
 

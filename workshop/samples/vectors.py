@@ -2,8 +2,9 @@
 
 IEEE 754 fixes the result of +, −, ×, ÷, √ and of comparisons to the last bit; it leaves sine, exponential and
 power to each library, and sums to their order. So the renderer is built from the first kind alone, one tensor
-operation at a time, and vector components are added in a written order. That is why a picture comes out the
-same to the byte on every processor and with any number of threads.
+operation at a time, and vector components are added in a written order. So a picture comes out the same to the
+byte with any number of threads, and on most processors. Not on all: without AVX-512 about a fifth of the pictures
+differ somewhere by a level, and which operation rounds otherwise there is not known.
 
 A batch of N points or directions is one float32 tensor (3, N): x to the right, y up, z towards the viewer.
 """

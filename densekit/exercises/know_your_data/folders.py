@@ -193,4 +193,7 @@ def _picture(path: Path, seed: int) -> None:
 
 
 def _is_nan(value: Any) -> bool:
-    return isinstance(value, float) and math.isnan(value)
+    try:
+        return math.isnan(value)
+    except (TypeError, ValueError):
+        return False

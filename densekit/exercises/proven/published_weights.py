@@ -187,7 +187,7 @@ def exercise_7(load_features: Callable[[DenseNet, dict[str, Tensor]], object]) -
     incomplete = {key: value for key, value in source.state_dict().items() if key != gone}
     try:
         load_features(specimen(num_classes=4, seed=1), incomplete)
-    except (RuntimeError, KeyError, ValueError, AssertionError):
+    except Exception:  # whatever somebody raises who refuses it
         return (
             "the features are those of the file, the classifier is fresh, and an incomplete file is refused"
         )

@@ -155,10 +155,10 @@ def _holds_a_placeholder(value: Any) -> bool:
 
 _DIALS: tuple[list[Stop], ...] = (
     [
+        {"stop": "all", "accuracy": 0.89, "half": 0.01, "seconds": 50},
         {"stop": "classifier", "accuracy": 0.80, "half": 0.01, "seconds": 2},
         {"stop": "denseblock4", "accuracy": 0.88, "half": 0.02, "seconds": 9},
         {"stop": "denseblock3", "accuracy": 0.90, "half": 0.03, "seconds": 20},
-        {"stop": "all", "accuracy": 0.89, "half": 0.01, "seconds": 50},
     ],
     [
         {"stop": "classifier", "accuracy": 0.93, "half": 0.04, "seconds": 3},

@@ -120,9 +120,11 @@ def test_a_changed_file_a_missing_one_and_an_extra_one_are_noticed(copy):
 
 @pytest.mark.slow
 def test_a_picture_that_would_come_out_differently_is_noticed(copy):
-    name = "train/mug/0001.jpg"
+    name, other = "train/mug/0001.jpg", "train/mug/0002.jpg"
     sums = (copy / "SHA256SUMS").read_text()
     (copy / "SHA256SUMS").write_text(sums.replace(read_sums(copy)[name], "0" * 64))
+    assert check_rendering(copy, [name]) == []  # another processor's rounding, as far as anybody sees
+    (copy / name).write_bytes((copy / other).read_bytes())
     assert check_rendering(copy, [name]) == [f"{name} comes out differently when it is rendered again"]
 
 
