@@ -1,7 +1,7 @@
 """Transfer: how far features carry on pictures that the weights never saw, by a logistic regression on top.
 
-    .venv/bin/python benchmarks/transfer.py [--photos DIR] [--weights FILE ...] [--teacher] [--size N]
-                                        [--fresh DIR] [--json]
+    .venv/bin/python benchmarks/transfer.py [--photos DIR] [--weights FILE ...] [--teacher]
+                                        [--teacher-size N] [--size N] [--fresh DIR] [--json]
 
 Models: random weights, the embedded ones, any weights file, and the teacher that the embedded ones come from
 (which needs the optional group `distillation`). Tasks: a folder of photographs with a folder for each class
@@ -32,6 +32,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from timing import machine, print_table
 from torch import Tensor
+from torch.nn import functional as F
 
 from densekit.data.decoding import open_image
 from densekit.data.folder import open_folder
@@ -155,8 +156,16 @@ def letters(preprocessing: Preprocessing, of_each: int = 20) -> Task:
     return Task(f"letters, {of_each} a class", pixels, labels, splits)
 
 
-def models(files: Sequence[Path], teacher: bool) -> Iterator[tuple[str, Embedder]]:
-    """Yield the models by name: random, embedded, those in files, the teacher."""
+def models(
+    files: Sequence[Path], teacher: bool, enlarged: int | None = None
+) -> Iterator[tuple[str, Embedder]]:
+    """Yield the models by name: random, embedded, those in files, the teacher.
+
+    Args:
+        files: of weights.
+        teacher: whether it is asked for.
+        enlarged: the size that it sees the pixels drawn at; their own if not given.
+    """
     yield "random", _densenet("none")
     yield "embedded", _densenet("embedded")
     for path in files:
@@ -165,7 +174,14 @@ def models(files: Sequence[Path], teacher: bool) -> Iterator[tuple[str, Embedder
         from workshop.distillation.teacher import EfficientNetLite0
 
         look = EfficientNetLite0(choose_compute("cpu", "fp32"))
-        yield "teacher", lambda pixels: look(pixels.float() / 255).features
+        yield "teacher", lambda pixels: look(drawn_at(enlarged, pixels.float() / 255)).features
+
+
+def drawn_at(size: int | None, views: Tensor) -> Tensor:
+    """Return views in [0, 1], (N, 3, S, S), drawn at another size, (N, 3, size, size), if one is given."""
+    if size is None or size == views.shape[-1]:
+        return views
+    return F.interpolate(views, size=size, mode="bicubic", antialias=True).clamp_(0, 1)
 
 
 def accuracy(features: NDArray[np.float32], task: Task, seed: int) -> float:
@@ -214,6 +230,9 @@ def main() -> int:
     parser.add_argument("--photos", type=Path, help="a folder of photographs, with a folder for each class")
     parser.add_argument("--weights", type=Path, nargs="+", default=[], help="weights files to measure too")
     parser.add_argument("--teacher", action="store_true", help="measure the teacher too")
+    parser.add_argument(
+        "--teacher-size", type=int, metavar="N", help="draw the same pixels at this size for the teacher"
+    )
     parser.add_argument("--size", type=int, default=SMALL.crop, help="image size in pixels")
     parser.add_argument(
         "--fresh", type=Path, default=_FRESH, help="folder of the fresh pictures, made if needed"
@@ -225,7 +244,11 @@ def main() -> int:
     try:
         tasks = [photographs(arguments.photos, preprocessing)] if arguments.photos else []
         tasks += [*tabletop(preprocessing, rendered_fresh(arguments.fresh)), letters(preprocessing)]
-        rows = list(measure(tasks, models(arguments.weights, arguments.teacher), arguments.seeds))
+        rows = list(
+            measure(
+                tasks, models(arguments.weights, arguments.teacher, arguments.teacher_size), arguments.seeds
+            )
+        )
     except DensekitError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 2

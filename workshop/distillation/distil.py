@@ -4,7 +4,6 @@ It is a generator of events, as all training here: to stop is to stop reading. F
 the readers (`workshop.distillation.session`).
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from time import perf_counter
@@ -89,7 +88,7 @@ class Classroom:
 
 
 def views_to_measure_by(room: Classroom, stage: Stage, most: int, step: Beyond) -> Iterator[Tensor]:
-    """Yield views in [0, 1], (32 or less, 3, T, T), the same in every process and each time.
+    """Yield views in [0, 1], some 32 at a time, (N, 3, T, T), the same in every process and each time.
 
     Args:
         room: its cache gives the crops, its recipe says how they are changed.
@@ -100,7 +99,7 @@ def views_to_measure_by(room: Classroom, stage: Stage, most: int, step: Beyond) 
     learn, _ = room.cache.split()
     numbers = batch_at(learn, 0, min(most, len(learn)), room.recipe.seed)
     generator = generator_for(room.recipe.seed, step, 0)
-    for part in np.array_split(numbers, math.ceil(len(numbers) / _AT_ONCE)):
+    for part in np.array_split(numbers, max(1, len(numbers) // _AT_ONCE)):
         yield make_views(room.crops(part), stage.teacher_size, room.recipe, generator)
 
 

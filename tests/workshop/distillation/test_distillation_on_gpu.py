@@ -83,7 +83,8 @@ def test_a_length_is_chosen_that_fits(tmp_path: Path) -> None:
     assert chosen is not None
     assert chosen == recipe(images=chosen.images)
     seen = int(LogBook.resumed(work / "run" / LOG, 10**9).rows[-1]["images"])
-    assert 0.3 * chosen.images <= seen <= chosen.images  # the clock of a busy machine may have cut it off
+    # The clock of a busy machine may have cut it off; the last batch may go beyond.
+    assert 0.3 * chosen.images <= seen < chosen.images + chosen.batch_size
 
 
 def test_the_pace_of_small_views_tells_how_many_of_all_sizes_there_is_time_for() -> None:

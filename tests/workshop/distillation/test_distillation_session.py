@@ -1,7 +1,6 @@
 import csv
 import dataclasses
 import hashlib
-import math
 import os
 import signal
 import subprocess
@@ -248,7 +247,7 @@ def test_they_are_measured_where_a_session_ends_and_not_in_between(work: Path) -
     stopped, killed = beside(work, "stopped"), beside(work, "killed")
     train(ALONE, in_place(stopped, plan(work, recipe(images=64), minutes=0.0)))
     learned_from, _ = open_cache(work / "crops").split()
-    assert batches(stopped) == (math.ceil(len(learned_from) / 32), 1)
+    assert batches(stopped) == (len(learned_from) // 32, 1)
     with pytest.raises(TrainingError):
         train(ALONE, in_place(killed, plan(work, recipe(images=64), make_teacher=LaterBrokenTeacher)))
     assert batches(killed) == (2, 2)
