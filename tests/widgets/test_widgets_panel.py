@@ -258,6 +258,10 @@ class TestMistakes:
             panel.wait()
         assert not (pictures / "runs").exists()
 
+    def test_the_home_folder_may_be_written_as_in_a_shell(self, pictures, small, tmp_path, monkeypatch):
+        monkeypatch.setenv("HOME", str(tmp_path / "home"))
+        assert training_panel(pictures, out="~/runs", **small).out == tmp_path / "home" / "runs"
+
     def test_runs_that_can_be_kept_nowhere_are_refused(self, pictures, small, tmp_path):
         (tmp_path / "file").write_text("x")
         panel = training_panel(pictures, out=tmp_path / "file", **small)
