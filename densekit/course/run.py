@@ -237,9 +237,8 @@ def _check_result(executed: Path) -> None:
     if not executed.exists():
         return
     there = read_notebook(executed)
-    if there.metadata.get(_RUN_AS) != _sources_of(
-        there
-    ):  # it keeps that mark also where somebody works in it
+    # The mark stays where somebody works in it, but then the cells are others.
+    if there.metadata.get(_RUN_AS) != _sources_of(there):
         raise CourseError(
             f"{executed} is there already, and no result of an earlier run, or changed since: move it away, or "
             "choose another folder for the results"

@@ -71,7 +71,7 @@ def near_copies(looks: Looks) -> list[NearCopy]:
     if len(compared) < 2:
         return []
     whole = whole[compared]
-    compared, whole, equal = _link_equal_ones(looks, compared, whole, best)
+    compared, whole, equal = _link_equal_ones(looks, compared, whole, best, follower)
     for pairs in _near_pairs(looks.thumbnails[compared], whole):
         _keep_best(looks, compared[pairs.one], compared[pairs.other], pairs, best, follower)
     _share_with_equal_ones(equal, best, follower)
@@ -92,7 +92,11 @@ class _Equal(NamedTuple):
 
 
 def _link_equal_ones(
-    looks: Looks, compared: NDArray[np.intp], whole: NDArray[np.uint64], best: NDArray[np.int64]
+    looks: Looks,
+    compared: NDArray[np.intp],
+    whole: NDArray[np.uint64],
+    best: NDArray[np.int64],
+    follower: NDArray[np.int64],
 ) -> tuple[NDArray[np.intp], NDArray[np.uint64], _Equal]:
     """Link pictures of one group with one hash to the first of these; return who is left, and who was linked.
 
@@ -105,7 +109,7 @@ def _link_equal_ones(
     later = np.flatnonzero(first != np.arange(len(compared)))
     pairs = _Pairs(first[later], later, np.zeros(len(later), np.intp), is_mirrored=False, is_cropped=False)
     equal = _Equal(compared[pairs.one], compared[pairs.other])
-    _keep_best(looks, equal.first, equal.later, pairs, best, np.full_like(best, _NOBODY))
+    _keep_best(looks, equal.first, equal.later, pairs, best, follower)
     left = np.sort(firsts)
     return compared[left], whole[left], equal
 
