@@ -171,9 +171,9 @@ def models(
     for path in files:
         yield path.stem if len({one.stem for one in files}) == len(files) else str(path), _densenet(path)
     if teacher:
-        from workshop.distillation.teacher import EfficientNetLite0
+        from workshop.distillation.fast_teacher import efficientnet_lite0
 
-        look = EfficientNetLite0(choose_compute("cpu", "fp32"))
+        look = efficientnet_lite0(choose_compute("cpu", "fp32"))
         yield "teacher", lambda pixels: look(drawn_at(enlarged, pixels.float() / 255)).features
 
 

@@ -6,6 +6,7 @@
     crops      cutting squares from pictures, and setting things on backgrounds
     cache      all crops in one memory-mapped file, with a manifest
     teacher    EfficientNet-Lite0: what is to be imitated
+    fast_teacher  the same, computed by OpenVINO where it is installed
     student    DenseNet-121 with the adapters that compare its maps to the teacher's
     views      the random crops, colours and mixtures that both look at
     settings   the recipe, and what follows from it for each moment

@@ -39,12 +39,13 @@ from workshop.distillation.distil import (
     distil,
     measure_standards,
 )
+from workshop.distillation.fast_teacher import efficientnet_lite0
 from workshop.distillation.first_filters import first_filters
 from workshop.distillation.logbook import LogBook
 from workshop.distillation.norms import measure_statistics
 from workshop.distillation.settings import Recipe, make_recipe
 from workshop.distillation.state import State, load_state, new_state, save_state
-from workshop.distillation.teacher import EfficientNetLite0, Teacher, TeacherMaker
+from workshop.distillation.teacher import Teacher, TeacherMaker
 
 CHECKPOINT, LOG, RECIPE, LOCK = "checkpoint.safetensors", "log.csv", "recipe.json", ".lock"
 BEFORE, GRAFT = "before", "graft.json"
@@ -75,7 +76,7 @@ class Plan:
     recipe: Recipe
     architecture: str = "densenet121"
     first_weights: Path | None = None
-    make_teacher: TeacherMaker = EfficientNetLite0
+    make_teacher: TeacherMaker = efficientnet_lite0
     device: str = "auto"
     precision: str = "auto"
     minutes: float | None = None
