@@ -19,7 +19,7 @@ from densekit.run.classifier import Run, load_run
 from densekit.run.differences import (
     alike,
     began_with,
-    labelled,
+    judged_by,
     learned_from,
     own_shapes,
     settings_of,
@@ -216,7 +216,7 @@ def _warnings(runs: Sequence[Run], splits: Sequence[Split | None]) -> list[str]:
     classes = [run.classes if one is None else one.classes for run, one in zip(runs, splits, strict=True)]
     if len(set(classes)) > 1:
         found.append("the runs tell other classes apart, so their accuracies say nothing about each other")
-    judged = [None if one is None else labelled(one.val) for one in splits]
+    judged = [judged_by(one) for one in splits]
     if None in judged and len(runs) > 1:
         found.append(
             f"not all of the runs have a {SPLIT}, which says by which pictures each was judged: `densekit "

@@ -55,6 +55,11 @@ def labelled(pictures: Iterable[Remembered]) -> frozenset[tuple[str, str]]:
     return frozenset((one.sha256, one.name) for one in pictures)
 
 
+def judged_by(split: Split | None) -> frozenset[tuple[str, str]] | None:
+    """Return by which pictures, in which classes, a run was judged; None where that is not known any more."""
+    return None if split is None else labelled(split.val)
+
+
 def learned_from(splits: Sequence[Split | None]) -> list[str | None]:
     """Say for each run how many pictures it learned from; equally many that are not the same get a letter.
 

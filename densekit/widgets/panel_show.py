@@ -98,21 +98,43 @@ def _line(row: Row, is_best: bool) -> str:
 
 
 def _best(works: Iterable[Work]) -> list[Work]:
-    done = [(work.run.metrics["val_accuracy"], work) for work in works if work.run is not None]
-    highest = max((accuracy for accuracy, _ in done), default=0.0)
-    return [work for accuracy, work in done if accuracy == highest] if len(done) > 1 else []
+    done = _done(works)
+    if len(done) < 2 or not _comparable(done):
+        return []
+    highest = max(_accuracy(work) for work in done)
+    return [work for work in done if _accuracy(work) == highest]
 
 
 def _on_chance(works: Iterable[Work]) -> str:
-    judged = {work.run.metrics["n_val"] for work in works if work.run is not None}
-    if len(judged) != 1:
+    done = _done(works)
+    if not done:
         return ""
-    (pictures,) = judged
-    told = (
-        f"One validation picture more or less is {100 / pictures:.2g} points. Whether a few of them are more "
-        "than chance, the same training with another seed tells."
-    )
+    if _comparable(done):
+        assert done[0].run is not None
+        told = (
+            f"One validation picture more or less is {100 / done[0].run.metrics['n_val']:.2g} points. Whether a "
+            "few of them are more than chance, the same training with another seed tells."
+        )
+    else:
+        told = (
+            "The runs were judged by other pictures, or by other labels of them, so that a higher accuracy need "
+            "not be a better run: densekit evaluate RUN --data DIR judges each by the same."
+        )
     return f'<div style="font-size: 85%; opacity: 0.75">{told}</div>'
+
+
+def _done(works: Iterable[Work]) -> list[Work]:
+    return [work for work in works if work.run is not None]
+
+
+def _accuracy(work: Work) -> float:
+    assert work.run is not None
+    return float(work.run.metrics["val_accuracy"])
+
+
+def _comparable(done: Sequence[Work]) -> bool:
+    """Say whether trainings were all judged by the same pictures."""
+    return len({work.judged_by for work in done}) == 1
 
 
 def _asked(work: Work) -> Row:

@@ -7,7 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from densekit.run.classifier import Run
-from densekit.run.folder import new_folder
+from densekit.run.differences import judged_by
+from densekit.run.folder import SPLIT, Split, new_folder
 from densekit.run.request import Request
 from densekit.run.trainer import check_place, train
 from densekit.training.events import Event
@@ -40,6 +41,7 @@ class Work:
         self.progress = Progress()
         self.remarks: list[str] = []
         self.run: Run | None = None
+        self.judged_by: frozenset[tuple[str, str]] | None = None  # known once it is done
         self.error: Exception | None = None
         self.is_running = False
         self._display_error: Exception | None = None
@@ -78,6 +80,7 @@ class Work:
     def _work(self) -> None:
         try:
             self.run = self._train()
+            self.judged_by = judged_by(Split.read(self.run.folder / SPLIT))
         except Exception as error:
             self.error = error
         self.is_running = False

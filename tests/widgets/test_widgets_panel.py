@@ -84,6 +84,24 @@ class TestTraining:
         assert list(table["batch_size"]) == ["8", "4"]
         assert "optimizer" not in table
 
+    @pytest.mark.slow
+    def test_the_best_of_runs_is_marked_where_the_same_pictures_judged_them(self, panel):
+        panel.set(epochs=1)
+        panel.start(), panel.wait()
+        assert "★" not in panel.shown.table.value
+        panel.start(), panel.wait()
+        assert panel.shown.table.value.count("★") == 2  # the same training again: equally good
+
+    @pytest.mark.slow
+    def test_no_run_is_called_the_best_if_other_pictures_judged_it(self, panel):
+        panel.set(epochs=1)
+        panel.start(), panel.wait()
+        panel.set(**{"data.split_seed": 1})
+        panel.start(), panel.wait()
+        assert panel.works[0].judged_by != panel.works[1].judged_by
+        assert "★" not in panel.shown.table.value
+        assert "judged by other pictures" in panel.shown.table.value
+
     def test_the_curves_are_those_of_the_history(self, panel):
         panel.start()
         history = panel.wait().history
