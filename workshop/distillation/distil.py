@@ -201,6 +201,8 @@ class Agreement:
 class Examination:
     """The pictures kept for measuring, with the teacher's lesson on them, which is computed once.
 
+    The teacher looks at them in the size of the recipe's last stage: in another one it sees other things.
+
     Args:
         room: its cache gives the crops, its teacher the lesson.
         size: what the student sees, in pixels.
@@ -211,7 +213,7 @@ class Examination:
         self.room, self.size = room, size
         self.batches: list[tuple[Tensor, Lesson]] = []
         for numbers in room.cache.kept_for_measuring(most):
-            views = whole_views(room.crops(numbers), size)
+            views = whole_views(room.crops(numbers), room.recipe.stages[-1].teacher_size)
             self.batches.append((as_seen(views, size), room.teacher(views)))
 
     @torch.no_grad()

@@ -19,6 +19,7 @@ from tiny_distillation import (
     recipe,
     work_folder,
 )
+from torch import Tensor
 
 from densekit.devices import choose_compute
 from densekit.errors import DataError, RunError, TrainingError, WeightsError
@@ -27,10 +28,12 @@ from densekit.model.weights import seeded
 from densekit.training.checkpoint import below
 from densekit.training.team import ALONE
 from workshop.distillation.cache import open_cache
-from workshop.distillation.distil import Classroom, as_seen, views_to_measure_by
+from workshop.distillation.distil import Classroom, Examination, as_seen, views_to_measure_by
 from workshop.distillation.export import export
 from workshop.distillation.session import BEFORE, CHECKPOINT, LOG, Plan, _claimed, read_recipe, train
+from workshop.distillation.settings import Stage
 from workshop.distillation.student import Student
+from workshop.distillation.teacher import Lesson
 from workshop.distillation.views import Beyond
 
 
@@ -220,6 +223,22 @@ def test_the_average_lies_between_first_and_last_weights_and_is_what_is_examined
     tensors = load_file(other / "run" / CHECKPOINT)
     weight = "network.features.conv0.weight"
     assert not torch.equal(tensors[f"student.{weight}"], tensors[f"averaged.{weight}"])
+
+
+def test_it_is_examined_by_what_the_teacher_sees_in_the_last_stage(work: Path) -> None:
+    seen = set()
+
+    class Watched(TinyTeacher):
+        def forward(self, views: Tensor) -> Lesson:
+            seen.add(views.shape[-1])
+            return super().forward(views)
+
+    stages = (Stage(size=32, teacher_size=64, share=0.5), Stage(size=64, teacher_size=96, share=0.5))
+    compute = choose_compute("cpu", "fp32")
+    cache = open_cache(work / "crops")
+    examine = Examination(Classroom(cache, Watched(compute), recipe(stages=stages), compute), size=64)
+    assert seen == {96}
+    assert {images.shape[-1] for images, _ in examine.batches} == {64}
 
 
 def test_at_the_end_the_statistics_are_those_of_the_averaged_weights_at_the_last_size(work: Path) -> None:
