@@ -549,14 +549,15 @@ def free_port() -> int:
 def test_a_failed_download_is_explained_leaves_nothing_and_can_be_tried_again(
     release: Release, server: Server, what: str, path: str, complaint: str, checkpoint: bytes
 ) -> None:
-    server.patience = 1.0
+    server.patience = 3.0
+    timeout = 1.0 if what == "the server stalls" else 30.0  # a busy machine answers late, which is no failure
     source = f"{server.address}/{path}"
     if what == "the server is gone":
         source = f"http://127.0.0.1:{free_port()}/densenet121.pth"
     elif what == "the address is none":
         source = "nowhere://densenet121.pth"
     with pytest.raises(DownloadError, match=complaint) as caught:
-        fetch_imagenet(url=source, timeout=0.3)
+        fetch_imagenet(url=source, timeout=timeout)
     text = str(caught.value)
     assert source in text
     assert "weights='embedded'" in text
