@@ -36,8 +36,9 @@ def main() -> None:
 def _row(teacher: EfficientNetLite0, fast: FastTeacher, size: int, batch: int, rounds: int) -> list[str]:
     views = torch.rand(batch, 3, size, size, generator=torch.Generator().manual_seed(0))
     difference = (fast(views).features - teacher(views).features).abs().max().item()
-    looks = {"torch": lambda: _look(teacher, views), "OpenVINO": lambda: _look(fast, views)}
-    seconds = interleaved(looks, rounds)
+    seconds = interleaved(
+        {"torch": lambda: _look(teacher, views), "OpenVINO": lambda: _look(fast, views)}, rounds
+    )
     return [
         str(size),
         f"{batch / median(seconds['torch']):.0f}",
@@ -48,6 +49,7 @@ def _row(teacher: EfficientNetLite0, fast: FastTeacher, size: int, batch: int, r
 
 
 def _look(teacher: EfficientNetLite0 | FastTeacher, views: torch.Tensor) -> None:
+    """Look, and return nothing: what a candidate returns would be taken for its seconds."""
     teacher(views)
 
 

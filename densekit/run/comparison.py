@@ -19,6 +19,7 @@ from densekit.run.classifier import Run, load_run
 from densekit.run.differences import (
     alike,
     began_with,
+    incomparable,
     judged_by,
     learned_from,
     own_shapes,
@@ -212,21 +213,8 @@ def _repeated(rows: Iterable[ComparedRuns]) -> Iterator[str]:
 
 def _warnings(runs: Sequence[Run], splits: Sequence[Split | None]) -> list[str]:
     """Say why accuracies may not be compared."""
-    found = []
     classes = [run.classes if one is None else one.classes for run, one in zip(runs, splits, strict=True)]
-    if len(set(classes)) > 1:
-        found.append("the runs tell other classes apart, so their accuracies say nothing about each other")
-    judged = [judged_by(one) for one in splits]
-    if None in judged and len(runs) > 1:
-        found.append(
-            f"not all of the runs have a {SPLIT}, which says by which pictures each was judged: `densekit "
-            "evaluate RUN --data DIR` judges each by the same"
-        )
-    elif len(set(judged)) > 1:
-        found.append(
-            "the runs were judged by other pictures, or by other labels of them: `densekit evaluate RUN --data "
-            "DIR` judges each by the same"
-        )
+    found = incomparable(classes, [judged_by(one) for one in splits])
     stopped = [from_here(run.folder) for run in runs if run.metrics.get("stopped") == "asked"]
     if stopped:
         found.append(f"stopped before its end: {', '.join(stopped)}; `densekit train --resume RUN` goes on")

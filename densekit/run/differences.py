@@ -9,7 +9,7 @@ from densekit.config import TrainingConfig
 from densekit.errors import DensekitError
 from densekit.model.architectures import ARCHITECTURES
 from densekit.run.classifier import Run
-from densekit.run.folder import Remembered, Split
+from densekit.run.folder import SPLIT, Remembered, Split
 
 _SEED = "seed"
 _NOT_COMPARED = (
@@ -58,6 +58,31 @@ def labelled(pictures: Iterable[Remembered]) -> frozenset[tuple[str, str]]:
 def judged_by(split: Split | None) -> frozenset[tuple[str, str]] | None:
     """Return by which pictures, in which classes, a run was judged; None where that is not known any more."""
     return None if split is None else labelled(split.val)
+
+
+def incomparable(
+    classes: Sequence[tuple[str, ...]], judged: Sequence[frozenset[tuple[str, str]] | None]
+) -> list[str]:
+    """Say why the accuracies of runs may not be compared; nothing if they may.
+
+    Args:
+        classes: that each run tells apart.
+        judged: by which pictures, as `judged_by` tells.
+    """
+    found = []
+    if len(set(classes)) > 1:
+        found.append("the runs tell other classes apart, so their accuracies say nothing about each other")
+    if None in judged and len(judged) > 1:
+        found.append(
+            f"not all of the runs have a {SPLIT}, which says by which pictures each was judged: `densekit "
+            "evaluate RUN --data DIR` judges each by the same"
+        )
+    elif len(set(judged)) > 1:
+        found.append(
+            "the runs were judged by other pictures, or by other labels of them: `densekit evaluate RUN --data "
+            "DIR` judges each by the same"
+        )
+    return found
 
 
 def learned_from(splits: Sequence[Split | None]) -> list[str | None]:

@@ -7,7 +7,7 @@ from typing import Any
 from densekit.errors import DensekitError, one_line
 from densekit.plots.runs import MOST_RUNS, RunCurves
 from densekit.run.classifier import Run
-from densekit.run.differences import differing
+from densekit.run.differences import differing, incomparable
 from densekit.widgets.panel_work import Work
 from densekit.words import counted, from_here, percent, shown
 
@@ -76,7 +76,7 @@ def rows(works: Sequence[Work]) -> list[Row]:
 
 
 def table(works: Sequence[Work]) -> str:
-    """Return the rows as an HTML table, the best run marked, with a word on what chance can do."""
+    """Return the rows as an HTML table, the best run marked, with a word on how far to trust that."""
     if not works:
         return ""
     told, best = rows(works), _best(works)
@@ -86,7 +86,7 @@ def table(works: Sequence[Work]) -> str:
     style = "border-collapse: collapse; margin: 4px 0"
     parts = f"{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
     scrolled = f'<div style="overflow-x: auto"><table style="{style}">{parts}</table></div>'
-    return scrolled + _on_chance(works)
+    return scrolled + _below(works)
 
 
 def _line(row: Row, is_best: bool) -> str:
@@ -99,42 +99,34 @@ def _line(row: Row, is_best: bool) -> str:
 
 def _best(works: Iterable[Work]) -> list[Work]:
     done = _done(works)
-    if len(done) < 2 or not _comparable(done):
+    if len(done) < 2 or _careful(done):
         return []
-    highest = max(_accuracy(work) for work in done)
-    return [work for work in done if _accuracy(work) == highest]
+    highest = max(run.metrics["val_accuracy"] for _, run in done)
+    return [work for work, run in done if run.metrics["val_accuracy"] == highest]
 
 
-def _on_chance(works: Iterable[Work]) -> str:
+def _below(works: Iterable[Work]) -> str:
     done = _done(works)
     if not done:
         return ""
-    if _comparable(done):
-        assert done[0].run is not None
-        told = (
-            f"One validation picture more or less is {100 / done[0].run.metrics['n_val']:.2g} points. Whether a "
-            "few of them are more than chance, the same training with another seed tells."
-        )
-    else:
-        told = (
-            "The runs were judged by other pictures, or by other labels of them, so that a higher accuracy need "
-            "not be a better run: densekit evaluate RUN --data DIR judges each by the same."
-        )
-    return f'<div style="font-size: 85%; opacity: 0.75">{told}</div>'
+    told = [f"Careful: {escape(why)}." for why in _careful(done)] or [_on_chance(done[0][1])]
+    return f'<div style="font-size: 85%; opacity: 0.75">{"<br>".join(told)}</div>'
 
 
-def _done(works: Iterable[Work]) -> list[Work]:
-    return [work for work in works if work.run is not None]
+def _on_chance(run: Run) -> str:
+    return (
+        f"One validation picture more or less is {100 / run.metrics['n_val']:.2g} points. Whether a few of them "
+        "are more than chance, the same training with another seed tells."
+    )
 
 
-def _accuracy(work: Work) -> float:
-    assert work.run is not None
-    return float(work.run.metrics["val_accuracy"])
+def _done(works: Iterable[Work]) -> list[tuple[Work, Run]]:
+    return [(work, work.run) for work in works if work.run is not None]
 
 
-def _comparable(done: Sequence[Work]) -> bool:
-    """Say whether trainings were all judged by the same pictures."""
-    return len({work.judged_by for work in done}) == 1
+def _careful(done: Sequence[tuple[Work, Run]]) -> list[str]:
+    """Say why the accuracies of finished trainings may not be compared."""
+    return incomparable([run.classes for _, run in done], [work.judged_by for work, _ in done])
 
 
 def _asked(work: Work) -> Row:

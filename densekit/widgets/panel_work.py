@@ -79,8 +79,9 @@ class Work:
 
     def _work(self) -> None:
         try:
-            self.run = self._train()
-            self.judged_by = judged_by(Split.read(self.run.folder / SPLIT))
+            run = self._train()
+            self.judged_by = judged_by(Split.read(run.folder / SPLIT))
+            self.run = run  # last: whoever sees it may ask what it was judged by
         except Exception as error:
             self.error = error
         self.is_running = False

@@ -100,7 +100,7 @@ class TestTraining:
         panel.start(), panel.wait()
         assert panel.works[0].judged_by != panel.works[1].judged_by
         assert "★" not in panel.shown.table.value
-        assert "judged by other pictures" in panel.shown.table.value
+        assert "Careful: the runs were judged by other pictures" in panel.shown.table.value
 
     def test_the_curves_are_those_of_the_history(self, panel):
         panel.start()

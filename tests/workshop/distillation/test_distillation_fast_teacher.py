@@ -1,14 +1,15 @@
 from importlib.util import find_spec
+from typing import Literal
 
 import pytest
 import torch
 from tiny_distillation import TinyTeacher
 from torch import Tensor
 
-from densekit.devices import choose_compute
+from densekit.devices import Compute, choose_compute
 from workshop.distillation import fast_teacher
 from workshop.distillation.fast_teacher import FastTeacher, efficientnet_lite0
-from workshop.distillation.teacher import EfficientNetLite0, Lesson, Teacher
+from workshop.distillation.teacher import EfficientNetLite0, Lesson
 
 FP32 = choose_compute("cpu", "fp32")
 
@@ -74,14 +75,22 @@ class _Known:
 
 
 @pytest.mark.parametrize(
-    ("precision", "is_installed", "expected"),
-    [("fp32", True, "fast"), ("fp32", False, "torch"), ("bf16", True, "torch")],
+    ("device", "precision", "is_installed", "expected"),
+    [
+        ("cpu", "fp32", True, FastTeacher),
+        ("cpu", "fp32", False, _Known),
+        ("cpu", "bf16", True, _Known),
+        ("cuda", "fp32", True, _Known),
+    ],
 )
-def test_openvino_is_taken_for_fp32_where_it_is_installed(
-    precision: str, is_installed: bool, expected: str, monkeypatch: pytest.MonkeyPatch
+def test_openvino_is_taken_for_fp32_on_a_processor_where_it_is_installed(
+    device: str,
+    precision: Literal["fp32", "bf16"],
+    is_installed: bool,
+    expected: type,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(fast_teacher, "EfficientNetLite0", _Known)
-    monkeypatch.setattr(fast_teacher, "FastTeacher", lambda teacher: "fast")
+    monkeypatch.setattr(FastTeacher, "__init__", lambda self, teacher: None)
     monkeypatch.setattr(fast_teacher, "find_spec", lambda name: object() if is_installed else None)
-    chosen: Teacher | str = efficientnet_lite0(choose_compute("cpu", precision))
-    assert ("fast" if chosen == "fast" else "torch") == expected
+    assert type(efficientnet_lite0(Compute(torch.device(device), precision))) is expected
