@@ -119,8 +119,10 @@ def named(path: Path | str) -> Path:
 
     Raises:
         DataError: it is empty, as an unset variable is in a shell, and not taken for the present folder; or it
-            holds a character that no name can have.
+            holds a character that no name can have; or it is neither a text nor a path.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise DataError(f"a name is given as {type(path).__name__}: expected a text or a path")
     if not str(path).strip():
         raise DataError("a name is empty: name a folder or a file; the present folder is '.'")
     if "\0" in str(path):
@@ -190,13 +192,19 @@ def parse_json(text: str) -> Any:
 
 
 def cache_folder() -> Path:
-    """Return the folder for what can be computed again: $DENSEKIT_CACHE, or the system's own cache place."""
+    """Return the folder for what can be computed again: $DENSEKIT_CACHE, or the system's own cache place.
+
+    A user without a home folder, as a container makes them up, has it among the temporary files.
+    """
     named = os.environ.get("DENSEKIT_CACHE")
     if named:
         return expanded(named)
     from platformdirs import user_cache_path
 
-    return user_cache_path("densekit")
+    try:
+        return user_cache_path("densekit")
+    except RuntimeError:
+        return Path(tempfile.gettempdir(), f"densekit-{os.getuid()}")
 
 
 def sample_folder(name: str) -> Path:

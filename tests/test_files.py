@@ -141,6 +141,18 @@ class TestPlaces:
         monkeypatch.delenv("DENSEKIT_CACHE", raising=False)
         assert "densekit" in cache_folder().parts
 
+    def test_a_user_without_a_home_folder_has_it_among_the_temporary_files(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def nobody(user: int) -> None:
+            raise KeyError(user)
+
+        for name in ("DENSEKIT_CACHE", "XDG_CACHE_HOME", "HOME"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setattr("pwd.getpwuid", nobody)
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+        assert cache_folder() == tmp_path / f"densekit-{os.getuid()}"
+
     def test_sample_data_is_found_by_name(self) -> None:
         for folder in bundled("data_samples").iterdir():
             assert not folder.is_dir() or sample_folder(folder.name) == folder
@@ -171,6 +183,14 @@ def test_a_tilde_is_the_home_folder_and_that_of_nobody_stays(monkeypatch: pytest
 def test_an_empty_name_is_refused(empty: str) -> None:
     with pytest.raises(DataError, match="a name is empty"):
         named(empty)
+
+
+@pytest.mark.parametrize("given", [b"pictures", 3, None])
+def test_what_is_neither_text_nor_path_is_no_name(given: object) -> None:
+    with pytest.raises(
+        DataError, match=f"a name is given as {type(given).__name__}: expected a text or a path"
+    ):
+        named(given)  # type: ignore[arg-type]
 
 
 def test_a_circle_of_links_has_a_path_all_the_same(tmp_path: Path) -> None:

@@ -8,8 +8,12 @@
 The network says what it carries: `network.weights` (a `WeightsInfo`) and `network.preprocessing`.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+
+import torch
 
 from densekit.model.architectures import read_architecture
 from densekit.model.densenet import DenseNet
@@ -21,6 +25,19 @@ mend_torchvision()  # who has a network of densekit's may want torchvision's bes
 _IMAGENET_CLASSES = 1000
 
 
+@contextmanager
+def _float32_on_cpu() -> Iterator[None]:
+    """Make tensors as torch does by itself, whatever else a notebook has set as the default."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        with torch.device("cpu"):
+            yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+@_float32_on_cpu()
 def build(
     architecture: str = "densenet121",
     weights: str | Path = "embedded",

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -163,9 +164,9 @@ class Run:
         Raises:
             DataError: `top` is no whole number from 1 on, or what is given names no file.
         """
-        if not isinstance(top, int) or isinstance(top, bool) or top < 1:
+        if not isinstance(top, Integral) or isinstance(top, bool) or top < 1:
             raise DataError(f"top is {top!r}: expected 1 or more classes to name for each picture")
-        return ranked(self.look_at(as_paths(images), progress), top)
+        return ranked(self.look_at(as_paths(images), progress), int(top))
 
     def look_at(self, images: Sequence[Path], progress: bool = False) -> Outcome:
         """Classify pictures of which no class is known (their labels are 0); nothing is kept of them."""

@@ -47,8 +47,9 @@ def as_paths(images: object) -> list[Path]:
     Raises:
         DataError: one is empty, is an address, or is no name at all.
     """
-    several = images if isinstance(images, Iterable) and not isinstance(images, str | PathLike) else [images]
-    names = list(several)
+    if isinstance(images, str | bytes | PathLike) or not isinstance(images, Iterable):
+        images = [images]
+    names = list(images)
     for name in names:
         if not isinstance(name, str | PathLike):
             raise DataError(

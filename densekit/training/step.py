@@ -57,7 +57,7 @@ class Stepper:
         optimizer, step = self.state.optimizer, self.state.counters.step + 1
         loss, right = torch.zeros((), device=batch.labels.device), batch.labels.new_zeros(())
         optimizer.zero_grad()
-        with self._chance_of(step):
+        with torch.enable_grad(), self._chance_of(step):  # a notebook may have switched gradients off
             for part in self.objective.parts(batch, step, pictures // max(self.least, self.team.size)):
                 with self.compute.autocast():
                     logits = self.forward(part.inputs)  # (b, classes)

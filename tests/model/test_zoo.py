@@ -34,6 +34,19 @@ def test_embedded_features_are_those_of_the_file() -> None:
     assert set(state) - set(expected) == {"classifier.weight", "classifier.bias"}
 
 
+def test_a_network_is_float32_on_the_cpu_whatever_torch_makes_by_default() -> None:
+    expected = build(weights="none", num_classes=3).state_dict()
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.device("meta"):
+            state = build(weights="none", num_classes=3).state_dict()
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert all(torch.equal(state[key], value) for key, value in expected.items())
+    assert {value.dtype for value in state.values()} == {torch.float32, torch.int64}
+
+
 def test_embedded_features_vary_between_pictures() -> None:
     embeddings = logits(densenet121())
     assert embeddings.isfinite().all()

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from densekit.data.folder import open_folder
@@ -76,6 +77,27 @@ class TestPredicting:
             run.predict([pictures / "red" / "00.png"], top=0)
         with pytest.raises(DataError, match="top is '3': expected 1 or more"):
             run.predict([pictures / "red" / "00.png"], top="3")  # type: ignore[arg-type]
+
+    def test_their_number_may_be_numpy_s(self, run: Run, pictures: Path) -> None:
+        (one,) = run.predict([pictures / "red" / "00.png"], top=np.int64(2)).made  # type: ignore[arg-type]
+        assert len(one.classes) == 2
+
+    @pytest.mark.parametrize("given", [b"red.png", [b"red.png"], 3])
+    def test_what_is_no_name_is_told(self, run: Run, given: object) -> None:
+        kind = "int" if given == 3 else "bytes"
+        with pytest.raises(DataError, match=f"a picture is given as {kind}: expected the name of a file"):
+            run.predict(given)  # type: ignore[arg-type]
+
+    def test_another_default_of_torch_changes_no_prediction(self, run: Run, pictures: Path) -> None:
+        expected = run.predict(pictures / "red")
+        torch.set_default_dtype(torch.float64)
+        try:
+            found = load_run(run.folder).predict(pictures / "red")
+        finally:
+            torch.set_default_dtype(torch.float32)
+        assert [one.classes for one in found.made] == [one.classes for one in expected.made]
+        for one, other in zip(found.made, expected.made, strict=True):
+            assert one.probabilities == pytest.approx(other.probabilities, abs=1e-5)
 
     def test_a_folder_without_pictures_is_named(self, run: Run, pictures: Path, tmp_path: Path) -> None:
         (tmp_path / "empty").mkdir()

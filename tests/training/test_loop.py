@@ -45,6 +45,15 @@ def test_it_learns() -> None:
     assert losses[-1] < losses[0] / 2
 
 
+def test_it_learns_where_gradients_are_switched_off() -> None:
+    learned, expected = head(), head()
+    settings = TrainingConfig(epochs=1, learning_rate=0.05)
+    events_of(settings, expected)
+    with torch.no_grad():
+        events_of(settings, learned)
+    assert torch.equal(learned.weight, expected.weight)
+
+
 def test_every_event_comes_in_its_order() -> None:
     events = events_of(TrainingConfig(epochs=1, batch_size=25))
     kinds = [type(event) for event in events]
