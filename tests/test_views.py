@@ -61,6 +61,19 @@ class TestShowing:
         assert show_view(brighter, picture(), PREPROCESSING).float().mean() > plain
         assert show_view(darker, picture(), PREPROCESSING).float().mean() < plain
 
+    @pytest.mark.parametrize("factor", [0.0, 0.5, 1.4])
+    @pytest.mark.parametrize("which", ["brightness", "contrast", "saturation"])
+    def test_a_factor_moves_colours_away_from_what_is_left_without_them(
+        self, which: str, factor: float
+    ) -> None:
+        plain = PREPROCESSING.cut(picture()).double()
+        grey = (0.299 * plain[0] + 0.587 * plain[1] + 0.114 * plain[2]).expand(3, -1, -1)
+        without = {"brightness": 0 * plain, "contrast": grey.mean().expand(3, 32, 32), "saturation": grey}
+        colour = [factor if name == which else 1.0 for name in without]
+        shown = show_view(View(colour=(colour[0], colour[1], colour[2])), picture(), PREPROCESSING)
+        expected = (without[which] + factor * (plain - without[which])).clamp(0, 255)
+        assert (shown.double() - expected).abs().max() < 1.5  # both are rounded to whole numbers on the way
+
     @pytest.mark.parametrize("size", [(80, 50), (50, 80), (1, 1), (1, 300), (400, 2)])
     @pytest.mark.parametrize("mode", ["RGB", "L"])
     def test_a_cut_out_of_any_picture_has_the_right_size(self, size: tuple[int, int], mode: str) -> None:
@@ -68,6 +81,21 @@ class TestShowing:
             view = draw_view(EVERYTHING, 0, epoch, "a")
             shown = show_view(view, picture(*size).convert(mode), PREPROCESSING)
             assert (shown.shape, shown.dtype) == ((3, 32, 32), torch.uint8)
+
+    @pytest.mark.parametrize(
+        ("size", "view", "box"),
+        [
+            ((80, 60), View(area=0.25, ratio=4 / 3, left=0.5, top=1.0), (20, 30, 60, 60)),  # 40 × 30 of 4800
+            ((80, 60), View(area=0.25, ratio=3 / 4, left=1.0, top=0.5), (50, 10, 80, 50)),  # 30 × 40
+            ((60, 60), View(area=1.0, ratio=4 / 3, left=0.5, top=1.0), (0, 15, 60, 60)),  # as much as fits in
+        ],
+    )
+    def test_a_cut_out_is_as_wide_and_as_high_as_its_area_and_ratio_say(
+        self, size: tuple[int, int], view: View, box: tuple[int, int, int, int]
+    ) -> None:
+        part = picture(*size).crop(box).resize((32, 32), Image.Resampling.BILINEAR)
+        expected = torch.from_numpy(np.array(part)).permute(2, 0, 1)
+        assert torch.equal(show_view(view, picture(*size), PREPROCESSING), expected)
 
     def test_a_cut_out_is_a_part_of_the_picture(self) -> None:
         halves = Image.new("RGB", (80, 50), "black")

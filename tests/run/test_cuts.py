@@ -354,6 +354,26 @@ def test_a_phase_that_did_not_help_is_told(
     assert "no validation of the last phase (classifier) was better" in capsys.readouterr().err
 
 
+def test_a_second_head_phase_begins_with_the_best_head_of_the_first(
+    settings: Settings, tmp_path: Path
+) -> None:
+    told: list[Validated] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Validated):
+            told.append(event)
+
+    hardly = {"epochs": 1, "learning_rate": 1e-12}
+    phases = [{"train_from": "classifier"}, {"train_from": "classifier", "training": hardly}]
+    train(settings={**settings, "phases": phases}, out=tmp_path / "run", progress=False, on_event=listen)
+    *first, second = told
+    best = [event for event in first if event.improved][-1]
+    assert [event.epoch for event in told] == [1, 2, 3]
+    assert second.accuracy == best.accuracy
+    assert second.loss == pytest.approx(best.loss, rel=1e-5)
+    torch.testing.assert_close(second.logits, best.logits, rtol=1e-4, atol=1e-5)
+
+
 class TestMistakes:
     def test_a_block_that_the_network_lacks_is_refused_before_anything_is_written(
         self, settings: Settings, tmp_path: Path

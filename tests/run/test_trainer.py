@@ -13,7 +13,7 @@ from densekit.errors import ConfigError, DataError, RunError, TrainingError, Wei
 from densekit.features import extract_features
 from densekit.run.classifier import load_run
 from densekit.run.trainer import resume, train
-from densekit.training.events import EpochDone, Event, Saved, Validated
+from densekit.training.events import BatchDone, EpochDone, Event, Saved, Validated
 from densekit.training.validation import predict_logits
 
 
@@ -337,3 +337,41 @@ def test_the_settings_of_the_schedule_reach_the_training(
     history = pd.read_csv(run.folder / "history.csv")
     assert history["learning_rate"].tolist() == pytest.approx([0.01, 0.01, 0.005, 0.005])
     assert [event.epoch for event in validations] == [2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "rates"),
+    [
+        (
+            {"epochs": 4, "reduce_lr_every": 3, "reduce_lr_factor": 0.1},
+            [0.02, 0.02, 0.02, 0.02, 0.02, 0.02, 0.002, 0.002],
+        ),
+        (
+            {"epochs": 2, "schedule": "cosine", "warm_up": 0.5},
+            [0.0008, 0.0104, 0.02, 0.01],  # a 25th, half the way up, the top, half the way down
+        ),
+    ],
+    ids=["steps", "cosine"],
+)
+def test_the_schedule_of_a_phase_begins_with_the_phase(
+    pictures: Path,
+    settings: dict[str, object],
+    tmp_path: Path,
+    schedule: dict[str, object],
+    rates: list[float],
+) -> None:
+    first = {"epochs": 3, "reduce_lr_every": 2, "reduce_lr_factor": 0.5, "learning_rate": 0.01}
+    phases = [
+        {"train_from": "classifier", "training": first},
+        {"train_from": "classifier", "training": {"learning_rate": 0.02, **schedule}},
+    ]
+    told: list[float] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, BatchDone):
+            told.append(event.learning_rate)
+
+    each = {key: value for key, value in settings.items() if not key.startswith("training.")}
+    plan = {**each, "training.batch_size": 15, "phases": phases}  # two batches in an epoch
+    train(data=pictures, settings=plan, out=tmp_path / "run", progress=False, on_event=listen)
+    assert told == pytest.approx([0.01, 0.01, 0.01, 0.01, 0.005, 0.005, *rates])

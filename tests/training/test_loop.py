@@ -12,6 +12,7 @@ from densekit.features import Features
 from densekit.training.checkpoint import load_checkpoint, save_checkpoint
 from densekit.training.events import BatchDone, EpochDone, Event, Finished, Saved, Stopping, Validated
 from densekit.training.loop import fit
+from densekit.training.randomness import shuffled
 from densekit.training.state import Best, start
 from densekit.training.stop import Stop
 from densekit.training.validation import predict_logits
@@ -62,16 +63,38 @@ def test_every_event_comes_in_its_order() -> None:
 
 
 def test_every_sample_is_seen_once_an_epoch_and_the_last_partial_batch_is_kept() -> None:
-    seen: list[int] = []
+    seen: list[torch.Tensor] = []
 
     class Watching(nn.Linear):
         def forward(self, inputs: torch.Tensor) -> torch.Tensor:
             if self.training:
-                seen.append(len(inputs))
+                seen.append(inputs)
             return super().forward(inputs)
 
-    events_of(TrainingConfig(epochs=1, batch_size=8), Watching(4, 3))
-    assert seen == [8, 8, 8, 8, 8, 8, 2]
+    events_of(TrainingConfig(epochs=2, batch_size=8), Watching(4, 3))
+    assert [len(inputs) for inputs in seen] == 2 * [8, 8, 8, 8, 8, 8, 2]
+    first, second = torch.cat(seen[:7]).tolist(), torch.cat(seen[7:]).tolist()
+    assert sorted(first) == sorted(second) == sorted(TRAIN.inputs.tolist())
+    assert first != second
+
+
+class TestOrder:
+    def order(self, epoch: int = 1, seed: int = 0) -> list[int]:
+        return torch.cat(shuffled(50, 8, epoch, seed)).tolist()
+
+    def test_every_number_comes_once_in_batches_of_the_size(self) -> None:
+        assert [len(batch) for batch in shuffled(50, 8, epoch=1, seed=0)] == [8, 8, 8, 8, 8, 8, 2]
+        assert self.order() != list(range(50))
+        assert sorted(self.order()) == list(range(50))
+
+    def test_it_is_the_same_for_the_same_epoch_and_seed_whoever_else_draws(self) -> None:
+        first = self.order(epoch=2, seed=1)
+        torch.rand(3)
+        assert self.order(epoch=2, seed=1) == first
+
+    def test_no_two_epochs_and_no_two_seeds_share_one(self) -> None:
+        orders = {tuple(self.order(epoch, seed)) for epoch in range(1, 21) for seed in (0, 1, 2)}
+        assert len(orders) == 60
 
 
 def test_the_best_weights_are_in_the_module_at_the_end() -> None:

@@ -14,7 +14,7 @@ from densekit.errors import ConfigError, RunError
 from densekit.features import Features
 from densekit.training.averaging import begin_average, move_average
 from densekit.training.checkpoint import load_checkpoint, save_checkpoint
-from densekit.training.events import Event, Saved, Validated
+from densekit.training.events import BatchDone, Event, Saved, Validated
 from densekit.training.history import History
 from densekit.training.loop import fit
 from densekit.training.objective import Objective, balancing_weights
@@ -195,6 +195,17 @@ class TestAveragedWeights:
         assert average["weight"].item() == pytest.approx(0.1)
         move_average(average, module, decay=0.9, step=1)  # at first, less is kept
         assert average["weight"].item() == pytest.approx(1 - 0.9 * 2 / 11)
+
+    def test_each_step_of_a_training_moves_them_as_its_number_says(self) -> None:
+        data, module, settings = points(40, 20), network(), settings_of(ema_decay=0.9)
+        state, beside = start(module, settings), begin_average(module)
+        steps = 0
+        for event in fit(module, data, data, settings, state):
+            if isinstance(event, BatchDone):
+                steps += 1
+                move_average(beside, module, decay=0.9, step=steps)
+                assert all(torch.equal(beside[name], state.average[name]) for name in beside)
+        assert steps == 15 and beside.keys() == dict(module.named_parameters()).keys()
 
     def test_they_are_judged_and_kept_while_the_training_goes_on_with_its_own(self) -> None:
         data, settings = points(40, 20), settings_of(ema_decay=0.9)

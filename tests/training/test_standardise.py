@@ -32,6 +32,23 @@ def test_a_head_with_the_scale_folded_in_gives_the_same_logits() -> None:
     )
 
 
+def test_a_head_with_the_scale_taken_out_gives_the_same_logits() -> None:
+    standardiser, head = Standardiser.of(features()), nn.Linear(4, 3)
+    expected = head(features(seed=1).inputs)
+    torch.testing.assert_close(
+        standardiser.unfold(head)(standardiser.apply(features(seed=1)).inputs), expected, atol=1e-3, rtol=1e-4
+    )
+
+
+def test_the_scale_taken_out_of_a_head_and_folded_in_again_leaves_it_as_it_was() -> None:
+    standardiser, head = Standardiser.of(features()), nn.Linear(4, 3)
+    unfolded = standardiser.unfold(head)
+    assert not torch.allclose(unfolded.weight, head.weight)
+    again = standardiser.fold_into(unfolded)
+    torch.testing.assert_close(again.weight, head.weight, atol=0, rtol=1e-6)
+    torch.testing.assert_close(again.bias, head.bias, atol=1e-4, rtol=0)  # its offset in between is about 100
+
+
 def test_the_head_itself_is_left_as_it_is() -> None:
     head = nn.Linear(4, 3)
     before = head.weight.detach().clone()
