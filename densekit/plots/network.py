@@ -81,7 +81,7 @@ def _amount(number: int) -> str:
     return f"{number:,}"
 
 
-def size_ladder(config: DenseNetConfig | None = None, image_size: int = 224) -> Figure:
+def size_ladder(config: DenseNetConfig | None = None, image_size: int = 224, numbers: bool = True) -> Figure:
     """Draw how the maps shrink while their number grows: a box for each stage, drawn to scale.
 
     A box is as high as the maps are (in spatial positions) and as wide as there are channels.
@@ -89,6 +89,7 @@ def size_ladder(config: DenseNetConfig | None = None, image_size: int = 224) -> 
     Args:
         config: the shape of the network; DenseNet-121 if not given.
         image_size: side of the images, in pixels.
+        numbers: write sizes and channels beside the boxes; without them readers can work them out.
 
     Raises:
         ConfigError: nothing is left of images of this size.
@@ -96,12 +97,15 @@ def size_ladder(config: DenseNetConfig | None = None, image_size: int = 224) -> 
     ledger = make_ledger(config, image_size, num_classes=0)
     with styled():
         figure = new_figure(8.6, 3.3)
-        draw_sizes(figure.add_subplot(), ledger)
-        figure.suptitle(size_title(ledger))
-    return describe(figure, size_words(ledger))
+        draw_sizes(figure.add_subplot(), ledger, numbers)
+        figure.suptitle(size_title(ledger) if numbers else _TREND)
+    return describe(figure, size_words(ledger) if numbers else _trend_in_words(ledger))
 
 
-def draw_sizes(axes: Axes, ledger: Ledger) -> None:
+_TREND = "Fewer positions, more channels"
+
+
+def draw_sizes(axes: Axes, ledger: Ledger, numbers: bool = True) -> None:
     """Draw the boxes of a network's stages into given axes."""
     boxes = [("image", 3, ledger.image_size)]
     boxes += [(stage.name, stage.channels_out, stage.side) for stage in ledger.stages if _is_step(stage)]
@@ -114,12 +118,19 @@ def draw_sizes(axes: Axes, ledger: Ledger) -> None:
         axes.add_patch(
             Rectangle((middle - width / 2, 0), width, side, facecolor=colour, edgecolor=GREY, linewidth=0.5)
         )
-        offset = (0, 3)  # points
-        axes.annotate(
-            f"{side}×{side}", (middle, side), offset, textcoords="offset points", ha="center", fontsize=8.0
-        )
         low = 26 if index % 2 else 13  # points below the axis: neighbours would run into each other
-        for text, below in ((str(channels), 0), (name, low)):
+        written = [(name, low)]
+        if numbers:
+            axes.annotate(
+                f"{side}×{side}",
+                (middle, side),
+                (0, 3),
+                textcoords="offset points",
+                ha="center",
+                fontsize=8.0,
+            )
+            written.append((str(channels), 0))
+        for text, below in written:
             axes.annotate(
                 text,
                 (middle, 0),
@@ -136,13 +147,15 @@ def draw_sizes(axes: Axes, ledger: Ledger) -> None:
     axes.set_ylabel("height of the maps")
     axes.spines["bottom"].set_visible(False)
     axes.set_xticks([])
+    if not numbers:
+        axes.set_yticks([])
 
 
 def size_title(ledger: Ledger) -> str:
     """Return what stands over the boxes."""
     last = ledger.stages[-1]
     return (
-        f"Fewer positions, more channels: 3 × {ledger.image_size}×{ledger.image_size} to "
+        f"{_TREND}: 3 × {ledger.image_size}×{ledger.image_size} to "
         f"{last.channels_out} × {last.side}×{last.side}"
     )
 
@@ -156,6 +169,15 @@ def size_words(ledger: Ledger) -> str:
     )
     image = f"image {ledger.image_size}×{ledger.image_size}"
     return f"Boxes as high as the maps and as wide as the channels: {image}, {lines}."
+
+
+def _trend_in_words(ledger: Ledger) -> str:
+    """Return what can be seen of the boxes without their numbers."""
+    names = ", ".join(stage.name for stage in ledger.stages if _is_step(stage))
+    return (
+        "Boxes as high as the maps and as wide as the channels, which get flatter and wider from the image to "
+        f"the end: {names}."
+    )
 
 
 def _is_step(stage: Stage) -> bool:

@@ -240,7 +240,8 @@ print("standard deviation 1, for nine features in ten or more:", bool(is_scaled.
 # %% [markdown]
 # Now everything a training does, in a dozen lines. An *epoch* goes once over all pictures, in *batches* of eight. For each
 # batch: compute the scores (*logits*) and how wrong they are (the *loss*, here the *cross-entropy*); find out how the loss
-# changes with each weight (`backward`); and move all weights a small step against it (*Adam* decides how far).
+# changes with each weight (the *gradient*, which `backward` computes); and move all weights a small step against it (*Adam*
+# decides how far).
 
 # %%
 from torch import nn
@@ -445,7 +446,7 @@ print("errors:", len(diagnosis.errors), "in", sum(map(len, folder.splits.values(
 # - The frozen part gives the same numbers every time, so it runs **once** per picture.
 # - A network always answers. Look at the probability, and at pictures that it has not learned from, before you believe it.
 #
-# **Three questions.** (1) Why may the head be trained on stored embeddings, but not the first convolution? (2) If a
+# **Three questions.** (1) Why may the head be trained on stored embeddings, but not the first layers of the network? (2) If a
 # class had two pictures only, which of your numbers would you trust less? (3) Your own pictures show leaves: which of
 # the two parts would you expect to fit worse, the frozen one or the head?
 #

@@ -251,14 +251,45 @@ with reveal("pretrained features, 2 pictures a class", round(100 * pretrained[0]
 show(you_are_here("stem", way="network"))
 
 # %% [markdown]
+# A network begins with **filters**: small squares of weights. Laid on a picture, each weight is multiplied with the pixel below
+# it, and the sum of the products is one number: how well the picture suits the filter there. Moved over the whole picture, the
+# filter gives a number for each position, its **map**. That is a **convolution**. By hand, on a picture that is dark on the left
+# and bright on the right:
+
+# %%
+import torch
+from torch.nn import functional as F
+
+pixels = torch.tensor([[0.0, 0, 0, 1, 1, 1]] * 6)
+edge = torch.tensor([[-1.0, 0, 1]] * 3)  # large where the right is brighter than the left
+
+by_hand = torch.tensor([[(pixels[y : y + 3, x : x + 3] * edge).sum() for x in range(4)] for y in range(4)])
+by_torch = F.conv2d(pixels[None, None], edge[None, None])  # (1, 1, 6, 6) and (1, 1, 3, 3) to (1, 1, 4, 4)
+print("each row of its map:", by_hand[0].tolist())
+print("torch gives the same:", torch.equal(by_torch[0, 0], by_hand))
+
+# %% [markdown]
+# The map is 0 where all is alike, and 3 where the edge is. Three more steps follow a convolution in our networks. A **norm**
+# brings each map to one scale (more on it below). A **ReLU** puts 0 in the place of each negative number. A **pool** keeps
+# one number of several neighbours, their largest or their mean, so that the map gets smaller.
+
+# %%
+opposite = F.conv2d(pixels[None, None], -edge[None, None])  # large where the *left* is brighter
+print("a filter for the opposite edge:", opposite[0, 0, 0].tolist())
+print("behind a ReLU:                 ", F.relu(opposite)[0, 0, 0].tolist())
+print("the first map, pooled by 2 × 2:", F.max_pool2d(by_torch, 2)[0, 0].tolist())
+
+# %% [markdown]
+# Behind the ReLU the second filter has nothing to say about this picture. A layer has many filters, and each has weights for
+# everything that enters the layer: for the three colours at first, later on for all maps of the layer before. What these weights
+# are is learned.
+#
 # Let us look into the networks, from the picture on. Here are 24 filters of each first convolution: those whose neighbouring
 # weights are most alike. Textbooks show stripes and blobs here, from networks that were trained for days. Which half has
 # learned, A or B?
 
 
 # %%
-import torch
-
 from densekit.plots import filter_grid
 
 
@@ -807,6 +838,7 @@ preprocessing_explorer(pipeline)
 # |---|---|---|
 # | transfer learning | 전이학습 | to use for one task the weights that were trained for another |
 # | little data, better than from scratch, saves time | 적은 데이터셋, 처음부터 쌓은 모델보다 성능이 뛰어나다, 시간이 절약된다 | its three traits |
+# | convolution, filter, pool | 합성곱, 필터 (커널), 풀링 | a small square of weights that is moved over a picture; its weights; to keep one of several neighbours |
 # | hierarchical features | 계층적인 특징 | each layer builds on what the one before it found |
 # | low level layer, high level layer | 하위 계층, 상위 계층 | near the picture, near the answer |
 # | general, specific | 일반적인, 특화된 | useful for many tasks, or for few |

@@ -16,7 +16,7 @@
 # - count the connections and the channels of a dense block,
 # - judge the four strengths that the DenseNet paper claims: which of them you have seen yourself, and which not.
 #
-# **You need** Python, and what a convolution and a gradient are; notebook 00 is enough.
+# **You need** Python, and what a convolution, a ReLU and a gradient are: notebooks 00 and 01 say it.
 #
 # **Time**: 90 minutes, of which the machine needs less than one. **Difficulty**: medium.
 
@@ -60,8 +60,9 @@ from densekit.plots import show, you_are_here
 show(you_are_here("block 1", "block 2", "block 3", "block 4", way="network"))
 
 # %% [markdown]
-# This notebook is about what happens *inside* the blocks: how their layers are wired. We compare three ways. All three use the same layer: a ReLU and a 3×3 convolution that keeps the size of the maps. We call what it computes
-# $F(x)$. The networks differ in one line each.
+# This notebook is about what happens *inside* the blocks: how their layers are wired. We compare three ways. All three use the same layer: a ReLU and a 3×3 convolution. (A
+# border of zeros, `padding=1`, keeps the maps as large as they were.) We call what it computes $F(x)$. The networks differ in one
+# line each.
 
 # %%
 import torch
@@ -466,8 +467,9 @@ show(zoo_scatter(zoo))
 
 # %% [markdown]
 # On the left, the DenseNets lie clearly before the ResNets: the same accuracy for fewer parameters. On the right the gap is
-# small: the parameters of a dense layer are few, yet it reads many channels. And the green networks show that neither is
-# the last word where a phone has to do the work.
+# small: the parameters of a dense layer are few, yet it reads many channels. DenseNet-161, which stands beside the line because
+# its layers add more channels than those of the others, is no better than a ResNet-101 for the same work. And the green networks
+# show that neither is the last word where a phone has to do the work.
 
 # %% [markdown]
 # ### Exercise 8: smaller and better (6 min, medium)
@@ -525,11 +527,12 @@ for dense_layer in network.features.denseblock2.values():
     by_channel = weights.abs().mean(dim=0).detach()
     from_input, *from_layers = by_channel.split([128] + [32] * ((len(by_channel) - 128) // 32))
     sizes.append([float(part.mean()) for part in (from_input, *from_layers)])
-show(weight_by_source(sizes, "Mean size of a weight by where it reads from, dense block 2"))
+show(weight_by_source(sizes, "Mean size of a weight by where it reads from, dense block 2 (row mean: 1)"))
 
 # %% [markdown]
-# The newest features get the largest weights. The old ones keep a good part of theirs: no column fades out. That is weak
-# evidence, though: a weight may be large, and what it reads hardly differ from one picture to the next.
+# The newest features get the largest weights. The old ones get less and less as the block goes on, but nothing goes to 0: even
+# the last layer gives the block's input a third of what it gives its neighbour. That is weak evidence, though: a weight may
+# be large, and what it reads hardly differ from one picture to the next.
 #
 # A stronger test is to *take the old features away*. Each layer may look back only at the last few layers; whatever is older
 # is replaced by its average, so that it says nothing about the picture.
@@ -625,7 +628,7 @@ with reveal("right when looking back 3 layers", in_percent[3], quiet=True):
 # |---|---|---|
 # | alleviates the vanishing gradient (그레디언트 소멸, 기울기 소실 완화) | over 24 dense layers the gradient stays within a small factor, the plain one vanishes or grows | that this decides the accuracy; residual layers do it as well, and BatchNorm alone already stops the vanishing |
 # | strengthens feature propagation (강력한 특징 전파) | the input of a block is in its output, unchanged | that a later layer makes good use of it in every case |
-# | encourages feature reuse (특징 재사용 활성화) | old features keep large weights, and without them a trained network fails | whether a network trained without them would be worse |
+# | encourages feature reuse (특징 재사용 활성화) | old features keep a part of the weights, and without them a trained network fails | whether a network trained without them would be worse |
 # | substantially fewer parameters (파라미터 수 감소) | at equal published accuracy, fewer parameters than the ResNets of the same table | fewer multiply-adds or less time: work is nearly that of the ResNets, and storing all features costs memory |
 #
 # For this course DenseNet-121 was chosen since its features propagate unharmed, which suits transfer learning (전이학습), since

@@ -70,11 +70,11 @@ preprocessing = densenet121().preprocessing.with_size(image_size)
 sample = open_folder(data or sample_folder("tabletop")).train[0]
 image = preprocessing(open_image(sample.path)).unsqueeze(0)  # a batch of one
 print("the picture:", tuple(image.shape))
-show(size_ladder(image_size=image_size))
+show(size_ladder(image_size=image_size, numbers=False))
 
 # %% [markdown]
 # The boxes become flat and wide: DenseNet trades *where* for *what*. At the end there are few positions left, and at each
-# of them 1024 channels say what is there. Orange stages change the size; blue ones, the dense blocks, add channels. We build
+# of them many channels say what is there. Orange stages change the size; blue ones, the dense blocks, add channels. We build
 # them from left to right.
 
 # %% [markdown]
@@ -242,7 +242,7 @@ with reveal("fewer weights in a late layer", min(weights_of(992), key=weights_of
     print("992 channels seen:", weights_of(992))
 
 # %% [markdown]
-# In DenseNet-121 most layers are late ones.
+# From 231 channels on, the bottleneck has fewer weights. In DenseNet-121 that is so for 48 of the 58 layers.
 
 # %% [markdown]
 # ### Exercise 4: DenseLayer (15 min, medium)
@@ -303,7 +303,7 @@ show(block_staircase(num_layers=6, in_channels=64, growth_rate=32))
 
 # %% [markdown]
 # Notice that each colour goes straight down: a feature, once made, stays as it is for all later layers. The bottom row
-# leaves the block.
+# leaves the block: 64 + 6 × 32 = 256 channels.
 
 # %% [markdown]
 # ### Exercise 5: what each layer sees (5 min, easy)
@@ -320,27 +320,19 @@ def channels_seen(num_layers: int, in_channels: int, growth_rate: int) -> list[i
 check.exercise_5(channels_seen)
 
 # %% [markdown]
-# 64 channels enter the first block, which has six layers. How many leave it? The second block gets half of these, and has
-# twelve layers. How many leave that one?
+# The second block gets half of the 256 channels that leave the first, and has twelve layers. How many leave it?
 
 # %%
 ### BEGIN SOLUTION
-from_block_1, from_block_2 = 256, 512
+from_block_2 = 512
 ### END SOLUTION
-guess("channels that leave block 1", from_block_1, unit="channels")
 guess("channels that leave block 2", from_block_2, unit="channels")
 
 # %%
 with torch.device("meta"):  # shapes only
-    blocks = (
-        reference.DenseBlock(6, 64, growth_rate, bn_size),
-        reference.DenseBlock(12, 128, growth_rate, bn_size),
-    )
-    first, second = blocks[0](torch.empty(1, 64, 32, 32)), blocks[1](torch.empty(1, 128, 16, 16))
-with reveal("channels that leave block 1", first.shape[1]):
-    print("64 + 6 x 32 =", first.shape[1])
+    second = reference.DenseBlock(12, 128, growth_rate, bn_size)(torch.empty(1, 128, 16, 16))
 with reveal("channels that leave block 2", second.shape[1]):
-    print("half of that + 12 x 32 =", second.shape[1])
+    print("128 + 12 x 32 =", second.shape[1])
 
 # %% [markdown]
 # ### Exercise 6: DenseBlock (12 min, medium)
@@ -440,7 +432,7 @@ print("after the transition: ", tuple(after_transition.shape))
 show(you_are_here(way="network"))
 
 # %% [markdown]
-# Stem, four blocks with three transitions between them, a last norm, an average over all positions. Four numbers say
+# Stem, four blocks with three transitions between them, a last norm, an average over all positions. Four settings say
 # everything, and densekit keeps them in a `DenseNetConfig`. The 121 counts the layers with weights: 1 convolution in the stem,
 # two in each of the dense layers, one in each transition, and the classifier.
 
@@ -512,6 +504,13 @@ with reveal("channels that leave block 3", channels), reveal("positions on a sid
         print(f"{name:12} {shape}")
 
 # %% [markdown]
+# Here is the picture's way from the beginning once more, with its numbers: the size above each box, the channels below it.
+
+# %%
+with reveal("positions on a side that leave block 3", side, quiet=True):
+    show(size_ladder(image_size=image_size))
+
+# %% [markdown]
 # ## Trained weights in your network
 #
 # So far its weights are random. densekit brings a DenseNet-121 that has seen many photographs. If your parts have the right
@@ -555,8 +554,9 @@ with torch.no_grad():
 show(image_grid(list(shown.values()), list(shown), title="Strength of all channels at each stage", columns=3))
 
 # %% [markdown]
-# The early maps still look like a drawing of the picture. The late ones have a handful of positions, and everything that they
-# know is in *which* of their 1024 channels are active. A single image of their mean can't show that.
+# The early maps still look like a drawing of the picture. The late ones have a handful of positions, and the bright ones are still
+# where the object is. But *what* it is they say with *which* of their 1024 channels are active there, and a single image of the
+# mean can't show that.
 
 # %% [markdown]
 # ## The ledger: what does it cost?
@@ -590,7 +590,7 @@ guess("number of the block with most parameters", large)
 guess("number of the block with most multiply-adds", slow)
 
 # %% [markdown]
-# All of that follows from the four numbers of the config, without building anything. densekit's `make_ledger` works it out,
+# All of that follows from the four settings of the config, without building anything. densekit's `make_ledger` works it out,
 # line by line. It must agree with what you just counted.
 
 # %%
@@ -702,9 +702,10 @@ check.exercise_9(with_dropout)
 
 # %% [markdown]
 # ### Exercise 10: a network for a small device (10 min, medium)
-# Find the four numbers of a DenseNet with **at most 1,000,000 parameters** and **at most 100,000,000 multiply-adds** (without
+# Find the four settings of a DenseNet with **at most 1,000,000 parameters** and **at most 100,000,000 multiply-adds** (without
 # classifier, at 128×128 pixels), whose embeddings have **at least 300 numbers** and that is **at least 60 layers** deep. There are many.
-# Use the sliders, or `print(make_ledger(DenseNetConfig(...), 128, 0))`.
+# Use the sliders, or `print(make_ledger(DenseNetConfig(...), 128, 0))`. Give a `DenseNetConfig(growth_rate=…, block_config=(…),
+# num_init_features=…)`; the fourth setting, `bn_size`, may stay 4.
 
 # %%
 ### BEGIN SOLUTION

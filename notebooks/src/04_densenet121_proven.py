@@ -47,7 +47,7 @@ print(f"densekit {densekit.__version__} is here")
 # | rounding error | 반올림 오차 | what every computation loses: about 1e-16 in float64 |
 
 # %% [markdown]
-# ## A network in three numbers
+# ## A network in three settings
 
 # %%
 from densekit.plots import show, you_are_here
@@ -68,6 +68,8 @@ print((configs / "densenet121.json").read_text())
 # - `num_init_features`: channels that the stem hands to the first block,
 # - `block_config`: dense layers in each block,
 # - `growth_rate`: channels that each layer adds.
+#
+# A fourth, `bn_size`, is 4 in all of them and may be left out: the bottleneck of a layer puts out 4 × growth rate channels.
 #
 # `read_architecture` reads such a file, one of these or one of yours, and knows what follows from it.
 
@@ -481,16 +483,17 @@ first_red_rungs = {
 check.exercise_5(first_red_rungs)
 
 # %% [markdown]
-# Done guessing? Here are the five ladders. For each, find the first cross from the top, and ask why it is there and not
-# one rung higher.
+# Once your five are right, here are their ladders. For each, find the first cross from the top, and ask why it is there and not
+# one rung higher. (You give up? Put `passed = True` below the first line.)
 
 # %%
-reports = {name: compare_networks(PLANTED[name](good), good, images) for name in check.HUNTED}
-show(
-    difference_ladder(
-        {name: rungs(each) for name, each in reports.items()}, "Five bugs, five first red rungs"
-    )
-)
+passed = check.exercise_5.judge(first_red_rungs).state == "passed"
+reports = {name: compare_networks(PLANTED[name](good), good, images) for name in check.HUNTED if passed}
+if passed:
+    ladders = {name: rungs(each) for name, each in reports.items()}
+    show(difference_ladder(ladders, "Five bugs, five first red rungs"))
+else:
+    print("first the five predictions of exercise 5")
 
 # %% [markdown]
 # Green down to the mistake, red behind it. The size of the difference says little: the wrong `eps` moves the third

@@ -2,7 +2,7 @@
 # jupyter:
 #   densekit:
 #     compared_at_least: 24
-#     ignored_at_most: 14
+#     ignored_at_most: 17
 # ---
 
 # %% [markdown]
@@ -15,9 +15,10 @@
 # - write the two phases of an epoch, and keep the best weights,
 # - see when a learning rate is too high, and find one that suits,
 # - measure what pretrained weights are worth, and how far each block moves from them,
-# - choose how much of a network to train, and in which order.
+# - choose how much of a network to train, and in which order,
+# - tell overfitting when you see it, and judge what you have chosen once, by pictures that nothing was chosen by.
 #
-# **You need** notebooks 00 and 06. **Time**: 120 minutes, of which the machine needs about one. **Difficulty**: medium.
+# **You need** notebooks 00 and 06. **Time**: 130 minutes, of which the machine needs about one. **Difficulty**: medium.
 
 # %% tags=["parameters"]
 weights: str = "embedded"  # what training begins with
@@ -47,6 +48,7 @@ print(f"densekit {densekit.__version__} is here")
 # | learning rate schedule, step size | 학습률 스케줄, 스텝 크기 | when the rate falls, and how often |
 # | fine-tuning | 미세조정 (파인튜닝) | training goes on from weights that somebody has trained |
 # | training from scratch | 처음부터 학습 | from random weights |
+# | overfitting, test data | 과적합, 테스트 데이터 | right about what was learned from alone; what judges once |
 # | catastrophic forgetting | 파국적 망각 | new steps destroy what was learned before |
 #
 # ## Two phases
@@ -744,6 +746,74 @@ check.exercise_9(phases)
 # slower, and a rate that rises before it falls: `densekit train --data my_pictures --preset head-then-full`.
 
 # %% [markdown]
+# ## Judged once
+
+# %%
+show(you_are_here("picture", "class"))
+
+# %% [markdown]
+# Every accuracy of this notebook served to choose: the best epoch, a rate, a stop of the dial. And what was chosen for its number
+# is a little worse than its number, since luck was chosen, too. So the folder has a third part, the **test** pictures. They are for
+# the moment when nothing is left to choose, and for that alone.
+#
+# Say that we have chosen a head on all training pictures. It is right about a share of those that it learned from (`"train"`), of those
+# that its best epoch was chosen by (`"val"`), and of those that it never met (`"test"`). Which share is the highest?
+
+# %%
+### BEGIN SOLUTION
+my_guess = "train"
+### END SOLUTION
+guess("the highest of the three", my_guess)
+
+# %% tags=["volatile"]
+chosen = {"data.image_size": image_size, "training.seed": seed}
+final = densekit.train(data=folder.root, preset="head", weights=weights, settings=chosen)
+reports = {split: final.evaluate(split=split)[0] for split in ("train", "val", "test")}
+with torch.no_grad():  # the head that learned from a few pictures of each class, on just these
+    own_pictures = (head_first.eval()(train[0]).argmax(dim=1) == train[1]).float().mean().item()
+
+# %% [markdown]
+# Three shares, and below them those of the head from before, which had fewer pictures to learn from:
+
+# %% tags=["nbval-ignore-output"]
+with reveal("the highest of the three", max(reports, key=lambda split: reports[split].accuracy)):
+    for split, report in reports.items():
+        print(f"{split:6}{report.accuracy:7.1%} of {report.confusion.sum()} pictures")
+    print(f"with {a_class} of each class: train {own_pictures:.1%}, val {head_alone:.1%}")
+
+# %%
+with reveal("the highest of the three", max(reports, key=lambda s: reports[s].accuracy), quiet=True):
+    ahead = reports["train"].accuracy - reports["test"].accuracy
+    print("a head knows the pictures that it learned from best:", ahead > 0.02)
+    print("the fewer they are, the farther it is ahead on them:", own_pictures - head_alone > ahead)
+
+# %% [markdown]
+# To be right about what one has learned from, and less so about anything else, is called **overfitting**. A little of it is always
+# there. More pictures help most. So do changed views of them (`data.augmentation`), fewer weights that learn (the dial), and to
+# stop at the best epoch: that is when the share of `val` no longer rises, while that of `train` goes on.
+#
+# What others should hear is the last share, once, with the number of pictures. (Of two hundred, two points are chance, so `val` and
+# `test` may lie in either order here.) Whoever looks at it, changes something and looks again has a second `val`.
+#
+# Here are the test pictures by class: rows say what a picture shows, columns what the head named. Which class is taken for which?
+
+# %% tags=["nbval-ignore-output"]
+from densekit.plots import confusion_heatmap
+
+with reveal("the highest of the three", max(reports, key=lambda s: reports[s].accuracy), quiet=True):
+    show(confusion_heatmap(reports["test"]))
+
+# %% [markdown]
+# Look at the pictures that were taken for others before you touch a setting: they tell more than a number.
+#
+# With your own pictures, all of this is three commands. The doctor comes first; what you keep for the end lies in `my_pictures/test`, or in
+# a folder of its own, best with pictures from another day:
+#
+#     densekit doctor my_pictures
+#     densekit train --data my_pictures
+#     densekit evaluate runs/my_pictures-1 --split test
+
+# %% [markdown]
 # ## What to keep
 #
 # - An epoch has two phases. The one that judges changes nothing, and the best weights are **copied**.
@@ -751,12 +821,13 @@ check.exercise_9(phases)
 # - Pretrained weights are worth more than epochs. Fine-tuning is a small correction of them, of the right parts.
 # - `train_from` is one dial: accuracy, seconds, and memory. Stop where you can't tell the difference.
 # - A reason that everybody gives can hold in one mode and not in the other. Measure it where it matters.
+# - `train` is learned from, `val` chooses, `test` judges, once.
 #
 # **Three questions.** (1) Your validation accuracy is 12 % after three epochs, and chance is 10 %. What do you try first?
 # (2) Somebody keeps `network.state_dict()` of the best epoch, and gets the weights of the last one. Why? (3) You have 5,000 pictures
 # that look like nothing the network has seen. Where do you set the dial, and how do you find out whether it was right?
 #
-# **Next**: notebook 07b is one training of the large experiment, to run with parameters of your own.
+# **Next**: your own pictures. And notebook 07b is one training of the large experiment, to run with parameters of your own.
 
 # %% tags=["nbval-ignore-output"]
 show_guesses()

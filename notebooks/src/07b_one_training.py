@@ -129,6 +129,9 @@ show(training_curves(run.history))
 #
 # **Three questions.** (1) Why is the network built before the memory is measured? (2) Why does the store have to be a new one?
 # (3) Which parameter would you change to see how sure the accuracy is?
+#
+# **Next**: pictures of your own, as the end of notebook 07 says; or all of this experiment again, with
+# `benchmarks/whole_network.py`.
 
 # %% tags=["result"]
 from densekit.course.results import record_result

@@ -46,6 +46,9 @@ def test_exercise_4_wants_every_embedding_once_in_order_and_in_eval_mode():
     def one_by_one(network, images, batch_size):
         return _embeddings()(network, images, 1)
 
+    def all_at_once(network, images, batch_size):
+        return _embeddings()(network, images, len(images))
+
     def backwards(network, images, batch_size):
         return _embeddings()(network, images.flip(0), batch_size)
 
@@ -68,6 +71,7 @@ def test_exercise_4_wants_every_embedding_once_in_order_and_in_eval_mode():
             ),
             (with_gradient, "carry a gradient, expected none"),
             (in_inference_mode, "no head can learn from them: use no_grad"),
+            (all_at_once, "you sent 10 images through the network at once"),
             (backwards, "the head makes other logits"),
             (_embeddings(part=without_relu), "the head makes other logits"),
             (_embeddings(joined=list), "expected a tensor"),

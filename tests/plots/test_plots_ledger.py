@@ -1,5 +1,7 @@
 """The page of a network's ledger has all of its figures, whole and in words."""
 
+import re
+
 import pytest
 from figures import SMALL, assert_nothing_is_cut_off
 from matplotlib.figure import Figure
@@ -28,6 +30,15 @@ def test_the_overview_has_all_three_and_all_their_words():
     assert all(alt_text(part) in alt_text(figure) for part in (channel_strip(SMALL), size_ladder(SMALL, 64)))
     assert alt_text(cost_bars(SMALL, 64)) in alt_text(figure)
     assert {"10 + 2 × 4 = 18", "half: 9", "16×16"} <= set(texts(figure))
+
+
+def test_boxes_without_numbers_give_nothing_away():
+    figure = size_ladder(image_size=128, numbers=False)
+    written = " ".join([*texts(figure), alt_text(figure)])
+    assert "denseblock3" in written
+    given_away = {number for number in re.findall(r"\d+", written) if len(number) > 1}
+    assert given_away == set()
+    assert "1024" in texts(size_ladder(image_size=128))
 
 
 def test_too_small_images_are_refused():

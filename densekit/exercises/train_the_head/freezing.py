@@ -115,7 +115,10 @@ _ACTIONS: dict[str, Callable[[nn.Module], Any]] = {
             "no buffer moves, but the head takes another step than expected",
             "Then the norms still divide by what they find in the batch. In eval mode they use their notes.",
         ),
-        Hint("nothing moves any more", "The head must learn: put network.features alone into eval mode."),
+        Hint(
+            "element 0 of tensors does not require grad",
+            "The head is frozen, too, or the loss is under no_grad. It must learn; modes alone don't stop that.",
+        ),
     ),
 )
 def exercise_2(train_step: Callable[[DenseNet, Tensor, Tensor, torch.optim.Optimizer], Any]) -> str:

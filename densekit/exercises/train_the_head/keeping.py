@@ -48,13 +48,20 @@ def exercise_4(embed: Callable[[DenseNet, Tensor, int], Any]) -> str:
     for batch_size in (4, 5, 64):
         network, images = small_densenet(), some_images(10)
         before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+        batches = _sizes_of_batches(network)
         found = embed(network, images.clone(), batch_size)
+        largest = max(batches, default=0)
         moved = [
             name for name, tensor in network.state_dict().items() if not torch.equal(tensor, before[name])
         ]
         with torch.no_grad():
             logits = network.eval()(images)
         _expect_embeddings(found, network, images, batch_size)
+        expect(
+            largest <= batch_size,
+            f"with batch_size={batch_size} you sent {largest} images through the network at once: with those of "
+            "a large folder, memory runs out. images.split(batch_size) gives batches",
+        )
         expect(not moved, f"{len(moved)} tensors of the network moved, expected 0: {', '.join(moved[:2])}…")
         apart = max_difference(network.classifier(found).detach(), logits)
         expect(
@@ -63,6 +70,13 @@ def exercise_4(embed: Callable[[DenseNet, Tensor, int], Any]) -> str:
             "expected 0. In eval mode, and in the order of the images?",
         )
     return "the head can't tell the difference: cached logits equal uncached ones"
+
+
+def _sizes_of_batches(network: DenseNet) -> list[int]:
+    """Return a list that is told how many images each batch has which the network will look at."""
+    sizes: list[int] = []
+    network.features[0].register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
+    return sizes
 
 
 def _expect_embeddings(found: Any, network: DenseNet, images: Tensor, batch_size: int) -> None:
