@@ -13,6 +13,7 @@ from torch import Tensor
 
 from densekit.model.densenet import DenseNet
 from densekit.threads import usable_cores
+from workshop.distillation.fast_teacher import openvino_model
 
 _AT_ONCE = 4  # images; of 4, 16 and 32 the fastest at 224 px
 _PRECISIONS = {"fp32": "f32", "bf16": "bf16"}
@@ -34,7 +35,7 @@ def openvino_way(network: DenseNet, size: int, precision: str) -> Callable[[Tens
     import openvino
 
     example = torch.zeros(_AT_ONCE, 3, size, size)
-    model = openvino.convert_model(network, example_input=example)
+    model = openvino_model(network, example)
     model.reshape(list(example.shape))
     options = {
         "INFERENCE_PRECISION_HINT": _PRECISIONS[precision],

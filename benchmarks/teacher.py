@@ -7,10 +7,9 @@ It needs the group `distillation` (`pip install 'densekit[distillation]'`).
 """
 
 import argparse
-from statistics import median
 
 import torch
-from timing import interleaved, load, machine, print_table, ratio
+from timing import compared, interleaved, load, machine, print_table
 
 from densekit.devices import choose_compute
 from workshop.distillation.fast_teacher import FastTeacher
@@ -39,11 +38,11 @@ def _row(teacher: EfficientNetLite0, fast: FastTeacher, size: int, batch: int, r
     seconds = interleaved(
         {"torch": lambda: _look(teacher, views), "OpenVINO": lambda: _look(fast, views)}, rounds
     )
+    found = compared(seconds, to="torch")
     return [
         str(size),
-        f"{batch / median(seconds['torch']):.0f}",
-        f"{batch / median(seconds['OpenVINO']):.0f}",
-        f"{ratio(seconds, 'OpenVINO', to='torch'):.2f}",
+        *(f"{batch / way['seconds']:.0f}" for way in found.values()),
+        f"{found['OpenVINO']['times_faster']:.2f}",
         f"{difference:.1e}",
     ]
 

@@ -63,21 +63,32 @@ class _Flat(nn.Module):
 def _compiled(network: nn.Module) -> Any:
     """Return a function from views, (N, 3, S, S), to a sequence of arrays, for every N and S."""
     from openvino import Core
-    from openvino.frontend import FrontEndManager
-    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
-    # `openvino.convert_model` is shorter, but tells the makers of OpenVINO over the network that it was used. And
-    # torch would rather export than trace, which takes a minute here instead of seconds.
-    traced = torch.jit.trace(network, torch.rand(2, 3, _TRACED_AT, _TRACED_AT))
-    reader = FrontEndManager().load_by_framework("pytorch")
-    # Decoder and what is read have names, since nothing else keeps them alive until they are converted.
-    decoder = TorchScriptPythonDecoder(traced)
-    read = reader.load(decoder)
-    model = reader.convert(read)
     options = {
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
         "NUM_STREAMS": 1,
         "INFERENCE_PRECISION_HINT": "f32",  # it would round to bf16 by itself where the processor has that
         "ENABLE_CPU_PINNING": False,  # every process of a team would be given the same cores
     }
+    model = openvino_model(network, torch.rand(2, 3, _TRACED_AT, _TRACED_AT))
     return Core().compile_model(model, "CPU", options)
+
+
+def openvino_model(network: nn.Module, example: Tensor) -> Any:
+    """Return a network as a model of OpenVINO, whose input may have any shape that the network takes.
+
+    Args:
+        network: in eval mode.
+        example: what it is traced with.
+    """
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
+    # `openvino.convert_model` is shorter, but tells the makers of OpenVINO over the network that it was used. And
+    # torch would rather export than trace, which takes a minute here instead of seconds.
+    traced = torch.jit.trace(network, example)
+    reader = FrontEndManager().load_by_framework("pytorch")
+    # Decoder and what is read have names, since nothing else keeps them alive until they are converted.
+    decoder = TorchScriptPythonDecoder(traced)
+    read = reader.load(decoder)
+    return reader.convert(read)
