@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from densekit import cli
+from densekit import cli, diagnose, train
 from densekit.model.inventory import known_weights
 
 
@@ -555,6 +555,36 @@ class TestSystem:
         assert done.returncode in (0, 1), done.stderr
         assert rb"\ube68\uac15" in done.stdout
         assert b"Traceback" not in done.stderr
+
+
+class TestClosedStreams:
+    """`2>&-` in a shell, services, programs without a console: Python has no stream there at all."""
+
+    def test_without_standard_error_the_answer_is_the_same(
+        self, densekit: Command, pictures: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        usual = densekit("doctor", pictures)
+        monkeypatch.setattr(sys, "stderr", None)
+        assert densekit("doctor", pictures)[:2] == usual[:2]
+        monkeypatch.setattr(sys, "stderr", None)
+        assert densekit("doctor", pictures / "nowhere") == (2, "", "")  # and nothing of it on standard output
+
+    def test_without_standard_output_it_still_works(
+        self, densekit: Command, training: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys, "stdout", None)
+        assert densekit(*training).status == 0
+        assert (tmp_path / "run" / "metrics.json").is_file()
+
+    def test_a_program_without_a_console_trains_and_sees_no_bar(
+        self, pictures: Path, tiny_architecture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        settings = {"model.architecture": str(tiny_architecture), "data.image_size": 32}
+        monkeypatch.setattr(sys, "stderr", None)
+        out = tmp_path / "run"
+        train(data=pictures, weights="none", epochs=1, settings=settings, out=out, progress=True)
+        assert (out / "metrics.json").is_file()
+        assert diagnose(pictures, progress=True).problems == ()
 
 
 class TestStartingUp:

@@ -4,6 +4,7 @@ import errno
 import io
 import os
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -50,7 +51,14 @@ def note(text: str) -> None:
 
 
 def say_in_any_terminal() -> None:
-    """Let a name that a terminal can't show be written as an escape, instead of stopping the program."""
+    """Let a name that a terminal can't show be written as an escape, instead of stopping the program.
+
+    A stream that was closed before the start (`2>&-`, a service) becomes one that takes everything and shows
+    nothing; otherwise what is meant for one stream would go to the other.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - until the end
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

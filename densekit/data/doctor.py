@@ -4,7 +4,6 @@ It looks with the loaders' own eyes: `scan_folder` says which files are images, 
 read. So what it reports as left out is exactly what training leaves out. Nothing is ever changed or deleted.
 """
 
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,8 +12,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
-from tqdm.auto import tqdm
-
+from densekit.bars import progress_bar
 from densekit.data.apart import imbalance, stands_apart
 from densekit.data.appearance import LOOKED_AT, Appearance, appearance_of
 from densekit.data.decoding import Picture, read_and_use
@@ -105,9 +103,7 @@ def diagnose(root: Path | str, workers: int | None = None, progress: bool = Fals
     scan = scan_folder(root)
     places = list(_places(scan))
     examined = map_ahead(_examine, places, workers, ahead=8 * workers)
-    findings = list(
-        tqdm(examined, total=len(places), desc="doctor", unit="image", disable=not progress, file=sys.stderr)
-    )
+    findings = list(progress_bar(examined, shown=progress, total=len(places), what="doctor"))
     readable = [finding.place for finding in findings if finding.content_hash]
     images = {finding.place.path: finding.content_hash for finding in findings if finding.content_hash}
     problems = [

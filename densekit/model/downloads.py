@@ -10,6 +10,7 @@ off as a wrong hash; so the copying is done here.
 import hashlib
 import os
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
@@ -177,8 +178,9 @@ def _chunks(response: HTTPResponse, url: str, progress: bool) -> Iterator[bytes]
     length = response.headers.get("Content-Length")
     total = int(length) if length and length.isdigit() else None
     received = 0
-    # disable=None: no bar where standard error is a file.
-    with tqdm(total=total, unit="B", unit_scale=True, disable=None if progress else True) as bar:
+    # disable=None: no bar where standard error is a file. Programs without a console have none at all.
+    hidden = None if progress and sys.stderr is not None else True
+    with tqdm(total=total, unit="B", unit_scale=True, disable=hidden) as bar:
         try:
             while chunk := response.read(_CHUNK):
                 received += len(chunk)

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
+from densekit.bars import progress_bar
 from densekit.config import RunConfig
 from densekit.data.loading import load_images
 from densekit.data.scan import Sample
@@ -175,7 +175,7 @@ class Run:
         paths, skipped = found(images)
         wanted = [Sample(path, 0) for path in paths]
         batches = load_images(wanted, self.network.preprocessing, report=skipped.append)
-        bar = tqdm(total=len(wanted), unit="image", disable=not progress, file=sys.stderr)
+        bar = progress_bar(shown=progress, total=len(wanted))
         with bar, closing(batches):
             for batch in batches:
                 logits.append(self._classified(self.extractor(batch.pixels)))
@@ -219,7 +219,7 @@ class Run:
         else:
             root = real_path(named(data))
             judged = pictures_of(root, self._folder, self.config.data, self.classes, split)
-        with tqdm(total=len(judged.samples), unit="image", disable=not progress, file=sys.stderr) as bar:
+        with progress_bar(shown=progress, total=len(judged.samples)) as bar:
             outcome = self.outcome_of(judged.samples, bar.update)
         if len(outcome) == 0:
             raise DataError(

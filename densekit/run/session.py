@@ -1,14 +1,12 @@
 """One sitting over a run: from its beginning, or from where an earlier sitting ended."""
 
-import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tqdm.auto import tqdm
-
+from densekit.bars import progress_bar
 from densekit.config import RunConfig
 from densekit.data.folder import open_folder
 from densekit.devices import bf16_is_fast, choose_compute
@@ -153,7 +151,7 @@ class Session:
 
     def _ready(self, number: int, counters: Counters) -> Phase:
         total, read = len(self.train) + len(self.val), 0
-        bar = tqdm(total=total, desc="features", unit="image", disable=not self.progress, file=sys.stderr)
+        bar = progress_bar(shown=self.progress, total=total, what="features")
 
         def count(more: int) -> None:
             nonlocal read

@@ -1,11 +1,9 @@
 """A progress bar: a reader of a training's events."""
 
-import sys
 from types import TracebackType
 from typing import Any
 
-from tqdm.auto import tqdm
-
+from densekit.bars import progress_bar
 from densekit.training.events import BatchDone, Checked, EpochDone, Event, Judging, Validated
 
 
@@ -20,9 +18,7 @@ class ProgressBar:
     """
 
     def __init__(self, steps: int, done: int = 0, epochs: int = 0, shown: bool = True) -> None:
-        self._bar: Any = tqdm(
-            total=steps, initial=done, desc="training", unit="step", disable=not shown, file=sys.stderr
-        )
+        self._bar: Any = progress_bar(shown=shown, total=steps, unit="step", what="training", done=done)
         self._epochs = epochs
         self._facts: dict[str, str] = {}
 
