@@ -11,6 +11,8 @@ from contextlib import contextmanager
 
 from threadpoolctl import threadpool_limits
 
+_PATIENT = ("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait take the cores from others
+
 
 def usable_cores() -> int:
     """Count the cores this process may use, which on a shared machine is fewer than the machine has."""
@@ -38,7 +40,7 @@ def thread_settings(processes: int = 1) -> dict[str, str]:
     free = free_cores()
     if processes <= 1 and free == usable_cores():
         return {}
-    settings = {"OMP_WAIT_POLICY": "PASSIVE"}  # threads that spin while they wait take the cores from others
+    settings = dict([_PATIENT])
     if "OMP_NUM_THREADS" not in os.environ:
         settings["OMP_NUM_THREADS"] = str(max(1, free // max(1, processes)))
     return settings
@@ -48,6 +50,16 @@ def settle() -> None:
     """Let this process compute with the settings for one process, before it imports torch; what is set stays."""
     for name, value in thread_settings().items():
         os.environ.setdefault(name, value)
+
+
+def wait_patiently() -> None:
+    """Let the threads of this process sleep while they wait for each other, if the machine is busy.
+
+    For commands, which follow one another: the load of the last minute may have been the command before, so
+    it would be wrong to compute in fewer threads. Has to be done before torch is imported; what is set stays.
+    """
+    if free_cores() < usable_cores():
+        os.environ.setdefault(*_PATIENT)
 
 
 @contextmanager

@@ -86,6 +86,33 @@ def test_what_the_reader_has_set_stays_in_a_kernel_too():
     assert told == ["7", "ACTIVE"]
 
 
+def settings_of_a_command(load, **environment):
+    """Start the command line in a process of its own; return what OpenMP is told when torch is brought."""
+    code = (
+        "import os, sys, types\n"
+        f"os.getloadavg = lambda: ({load}, {load}, {load})\n"
+        "import densekit.__main__ as program\n"
+        "assert 'torch' not in sys.modules\n"
+        "sys.modules['densekit.cli'] = told = types.ModuleType('densekit.cli')\n"
+        "told.main = lambda: print(os.environ.get('OMP_NUM_THREADS'), os.environ.get('OMP_WAIT_POLICY'))\n"
+        "program.main()"
+    )
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("OMP_")}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(
+        command, env=clean | environment, capture_output=True, text=True, check=True
+    ).stdout.split()
+
+
+def test_a_command_on_a_busy_machine_keeps_its_threads_which_sleep_while_they_wait():
+    assert settings_of_a_command(load=99.0) == ["None", "PASSIVE"]
+    assert settings_of_a_command(load=99.0, OMP_WAIT_POLICY="ACTIVE") == ["None", "ACTIVE"]
+
+
+def test_a_command_on_a_quiet_machine_is_left_alone():
+    assert settings_of_a_command(load=0.0) == ["None", "None"]
+
+
 def test_one_thread_holds_inside_and_is_taken_back_outside():
     before = [pool["num_threads"] for pool in threadpool_info()]
     with one_thread():
