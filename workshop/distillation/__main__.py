@@ -81,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     recipe.add_argument("--learning-rate", type=float, metavar="X", help="AdamW's highest")
     recipe.add_argument("--muon-learning-rate", type=float, metavar="X", help="Muon's highest")
     recipe.add_argument("--stages", metavar="TEXT", help="such as 64@128:0.7,96@128:0.2,128@128:0.1")
+    recipe.add_argument("--mixed", type=float, metavar="X", help="part of the batches with mixed views")
     recipe.add_argument("--seed", type=int, metavar="N")
     recipe.add_argument("--first-weights", type=Path, metavar="FILE", help="random ones if not given")
     return parser
@@ -110,6 +111,7 @@ def _plan(options: argparse.Namespace) -> Plan:
         "learning_rate": options.learning_rate,
         "muon_learning_rate": options.muon_learning_rate,
         "stages": read_stages(options.stages) if options.stages else None,
+        "mixed": options.mixed,
         "seed": options.seed,
         "first_weights": read_weights_file(options.first_weights).sha256 if options.first_weights else None,
     }

@@ -237,7 +237,8 @@ def _mapping(
 def _description(
     source: Source, package: Package, pictures: Sequence[Picture], made: NDArray[np.int64]
 ) -> dict[str, Any]:
-    own = [number for number, picture in enumerate(pictures) if picture.package == package.name]
+    came = (package.name, source.kind)  # a package may be the source of two kinds
+    own = [number for number, picture in enumerate(pictures) if (picture.package, picture.kind) == came]
     return {
         "package": package.name,
         "version": package.version,

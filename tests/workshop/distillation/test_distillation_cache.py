@@ -44,6 +44,23 @@ def test_kinds_get_their_shares_and_the_manifest_says_so(tmp_path: Path, package
     assert len(cache.pixels) == len(cache.pictures) == of_pictures["crops"] + of_things["crops"]
 
 
+def test_a_package_that_gives_two_kinds_is_counted_for_each(tmp_path: Path, packages: list[Package]) -> None:
+    photographs = packages[0]
+    for number in range(3):
+        Image.new("RGBA", (60, 60), (0, 40 * number, 255, 255)).save(
+            photographs.folder / f"cut-out-{number}.png"
+        )
+    sources = [
+        Source("some-pictures", "pictures", never="/cut-out"),
+        Source("some-pictures", "things", only="/cut-out"),
+    ]
+    build_cache(tmp_path / "crops", sources, [photographs, photographs], 200, progress=False)
+    cache = open_cache(tmp_path / "crops")
+    rows = cache.manifest["packages"]
+    assert [(row["kind"], row["pictures"]) for row in rows] == [("pictures", 70), ("things", 3)]
+    assert sum(row["crops"] for row in rows) == len(cache.pixels)
+
+
 @pytest.mark.slow
 def test_the_same_pictures_give_the_same_bytes_in_one_process_and_in_two(
     tmp_path: Path, packages: list[Package]

@@ -87,4 +87,4 @@ def test_other_names_that_look_similar_are_learned_from(name: str) -> None:
 def test_shares_add_up_and_every_source_has_a_kind() -> None:
     assert sum(kind.share for kind in KINDS.values()) == pytest.approx(1)
     assert {source.kind for source in SOURCES} == set(KINDS)
-    assert len({source.package for source in SOURCES}) == len(SOURCES)
+    assert len({(source.package, source.kind) for source in SOURCES}) == len(SOURCES)
