@@ -8,6 +8,7 @@ from densekit.training.team import ALONE
 from workshop.distillation.__main__ import _parser, _plan, main
 from workshop.distillation.export import export
 from workshop.distillation.session import train
+from workshop.distillation.settings import Recipe
 
 
 def test_without_debian_packages_it_ends_with_one_message(
@@ -39,6 +40,16 @@ def test_a_run_goes_on_with_its_own_recipe_and_a_new_length(tmp_path: Path) -> N
     assert again.recipe == recipe(images=16, seed=3)
     longer = _plan(_parser().parse_args(["--work", str(work), "--images", "32"]))
     assert longer.recipe == recipe(images=32, seed=3)
+
+
+@pytest.mark.parametrize(
+    ("option", "key"),
+    [("--batch-size", "batch_size"), ("--images", "images"), ("--seed", "seed"), ("--mixed", "mixed")],
+)
+def test_what_is_said_of_the_recipe_is_in_it(tmp_path: Path, option: str, key: str) -> None:
+    made = _plan(_parser().parse_args(["--work", str(tmp_path), option, "1"])).recipe
+    assert getattr(made, key) == 1
+    assert made != Recipe()
 
 
 def test_a_finished_run_is_exported_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
