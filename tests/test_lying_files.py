@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from densekit.config import load_config
-from densekit.data.decoding import MAX_FILE, read_picture
+from densekit.data.decoding import read_picture
+from densekit.data.file_bytes import MAX_FILE
 from densekit.data.problems import Problem
 from densekit.data.transforms import Preprocessing
 from densekit.errors import ConfigError, DensekitError, RunError, WeightsError

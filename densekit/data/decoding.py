@@ -7,18 +7,17 @@ bounded before it is taken: `densekit.data.memory`.
 
 import hashlib
 import io
-import stat
 import warnings
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeVar
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from densekit.data.depth import grey_to_bytes, is_deep, loses_its_low_bytes, rescue_low_bytes
+from densekit.data.file_bytes import read_bytes, size_of
 from densekit.data.image_files import DECODERS
 from densekit.data.memory import DECODING
 from densekit.data.png import without_notes
@@ -31,8 +30,6 @@ VERSION = 2
 MAX_PIXELS = 1024**3 // 4 // 3
 """A picture with more pixels than this (89 million, a quarter of a gigabyte as RGB) is refused: a small file that
 claims to be so large is more often an attack, a decompression bomb, than a photograph."""
-MAX_FILE = 256 * 1024**2
-"""A file of more bytes is refused unread."""
 MAX_MEMORY = 700 * 1024**2
 """A picture that takes more bytes than this while it is decoded, file and result counted, is refused."""
 
@@ -96,7 +93,7 @@ def content_hash(path: Path | str) -> str:
     Raises:
         ImageError: the file is missing or may not be read.
     """
-    data = _read_bytes(Path(path))
+    data = read_bytes(Path(path))
     if isinstance(data, Problem):
         raise ImageError(str(data))
     return hashlib.sha256(data).hexdigest()
@@ -151,10 +148,10 @@ def _read_if_new(
     enough: int | None,
     held: ExitStack,
 ) -> Answer | Problem | Known:
-    is_large = _size(path) > _LARGE_FILE
+    is_large = size_of(path) > _LARGE_FILE
     if is_large:
         held.enter_context(DECODING.hold(DECODING.total))
-    data = _read_bytes(path)
+    data = read_bytes(path)
     if isinstance(data, Problem):
         return data
     content_hash = hashlib.sha256(data).hexdigest()
@@ -278,38 +275,3 @@ def _on_white(image: Image.Image) -> Image.Image:
         white = Image.new("RGBA", strip.size, "white")
         result.paste(Image.alpha_composite(white, strip).convert("RGB"), (0, top))
     return result
-
-
-def _size(path: Path) -> int:
-    with suppress(OSError):
-        return path.stat().st_size
-    return 0
-
-
-def _read_bytes(path: Path) -> bytes | Problem:
-    try:
-        status = path.stat()
-        if stat.S_ISDIR(status.st_mode):
-            return Problem.of("not-an-image", path, "a folder, where an image file is needed")
-        if not stat.S_ISREG(status.st_mode):  # a pipe would wait for ever
-            return Problem.of(
-                "not-an-image", path, "not a file that can be read, but a pipe, socket or device"
-            )
-        if status.st_size > MAX_FILE:
-            size = f"{status.st_size / 1024**2:,.0f} MB, the limit is {MAX_FILE // 1024**2} MB"
-            return Problem.of("too-large-image", path, f"the file is too large ({size})")
-        return path.read_bytes()
-    except FileNotFoundError:
-        return Problem.of("missing-file", path, _missing(path))
-    except PermissionError:
-        return Problem.of("no-permission", path, "the file may not be read")
-    except OSError as error:
-        return Problem.of("corrupt-image", path, f"the file can't be read ({one_line(error)})")
-
-
-def _missing(path: Path) -> str:
-    if path.is_symlink():
-        return f"a link to {path.readlink()}, which is not there"
-    siblings = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
-    close = get_close_matches(path.name, siblings, n=1)
-    return f"there is no such file; did you mean '{close[0]}'?" if close else "there is no such file"

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from densekit.exercises.framework import NotYet, expect
+from densekit.exercises.expectations import NotYet, expect
 from densekit.model.proof.parity import randomise
 
 TOLERANCE = 1e-9

@@ -18,7 +18,7 @@ from IPython.utils.capture import capture_output
 
 from densekit.course.results import GUESS_MIME
 from densekit.exercises.display import Card, show
-from densekit.exercises.framework import quoted
+from densekit.exercises.expectations import quoted
 from densekit.exercises.kindly import is_empty, number_in, same_answer
 
 

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from densekit.exercises.framework import Hint, exercise, expect, expect_close, expect_equal
+from densekit.exercises.expectations import expect, expect_close, expect_equal
+from densekit.exercises.framework import Hint, exercise
 
 
 @exercise(

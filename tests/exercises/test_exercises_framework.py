@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from densekit.exercises.framework import Hint, exercise, expect, expect_close, expect_equal, quoted
+from densekit.exercises.expectations import expect, expect_close, expect_equal, quoted
+from densekit.exercises.framework import Hint, exercise
 from densekit.exercises.testing import assert_checker
 
 HINTS = (

@@ -10,7 +10,8 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from densekit.exercises.apart import ROUNDING, max_difference
-from densekit.exercises.framework import Hint, exercise, expect, expect_close, expect_equal, quoted
+from densekit.exercises.expectations import expect, expect_close, expect_equal, quoted
+from densekit.exercises.framework import Hint, exercise
 
 
 class _ConvolutionsWatched(TorchFunctionMode):

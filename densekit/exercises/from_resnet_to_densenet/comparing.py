@@ -5,7 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from densekit.exercises.framework import Hint, exercise, expect, expect_letter, quoted
+from densekit.exercises.expectations import expect, expect_letter, quoted
+from densekit.exercises.framework import Hint, exercise
 
 
 @exercise(

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from densekit.exercises.framework import Hint, exercise, expect_equal
+from densekit.exercises.expectations import expect_equal
+from densekit.exercises.framework import Hint, exercise
 
 
 @exercise(

@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from densekit.exercises.framework import Hint, exercise, expect, expect_equal, quoted
+from densekit.exercises.expectations import expect, expect_equal, quoted
+from densekit.exercises.framework import Hint, exercise
 
 Layer = Callable[[Tensor], Tensor]
 

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from densekit.exercises.framework import Hint, exercise, expect, expect_close, quoted
+from densekit.exercises.expectations import expect, expect_close, quoted
+from densekit.exercises.framework import Hint, exercise
 
 
 @exercise(

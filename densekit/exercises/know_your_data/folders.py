@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image
 
 from densekit.data.doctor import diagnose
-from densekit.exercises.framework import Hint, exercise, expect, expect_close, quoted
+from densekit.exercises.expectations import expect, expect_close, quoted
+from densekit.exercises.framework import Hint, exercise
 from densekit.words import counted
 
 

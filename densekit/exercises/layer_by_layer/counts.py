@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import nn
 
-from densekit.exercises.framework import Hint, exercise, expect, expect_equal, quoted
+from densekit.exercises.expectations import expect, expect_equal, quoted
+from densekit.exercises.framework import Hint, exercise
 from densekit.model import densenet
 from densekit.model.architectures import DenseNetConfig
 from densekit.model.proof.ledger import dense_layer_parameters, make_ledger

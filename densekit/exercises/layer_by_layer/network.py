@@ -5,7 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from densekit.exercises.framework import Hint, exercise, expect_equal
+from densekit.exercises.expectations import expect_equal
+from densekit.exercises.framework import Hint, exercise
 from densekit.exercises.modules import expect_same_module, random_inputs
 from densekit.model import densenet
 from densekit.model.architectures import DenseNetConfig

@@ -7,7 +7,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from densekit.exercises.framework import Exercise, Hint, exercise, expect
+from densekit.exercises.expectations import expect
+from densekit.exercises.framework import Exercise, Hint, exercise
 from densekit.exercises.modules import expect_same_module, random_inputs
 from densekit.model import densenet
 from densekit.model.architectures import DenseNetConfig

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from densekit.exercises.apart import ROUNDING, layer_ladder, logits_apart, max_difference, random_dense_layer
-from densekit.exercises.framework import Hint, exercise, expect, expect_equal
+from densekit.exercises.expectations import expect, expect_equal
+from densekit.exercises.framework import Hint, exercise
 from densekit.model.densenet import DenseLayer
 from densekit.model.proof.planted import PLANTED, specimen
 from densekit.words import counted

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from densekit.exercises.framework import Hint, exercise, expect, expect_equal
+from densekit.exercises.expectations import expect, expect_equal
+from densekit.exercises.framework import Hint, exercise
 from densekit.model.architectures import DenseNetConfig
 from densekit.model.densenet import DenseNet
 from densekit.model.proof.planted import specimen

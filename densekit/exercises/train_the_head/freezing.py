@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from densekit.exercises.apart import max_difference
-from densekit.exercises.framework import Hint, NotYet, exercise, expect, quoted
+from densekit.exercises.expectations import NotYet, expect, quoted
+from densekit.exercises.framework import Hint, exercise
 from densekit.exercises.networks import small_densenet, some_images
 from densekit.model.densenet import DenseNet
 from densekit.words import counted

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from densekit.exercises.apart import ROUNDING, max_difference
-from densekit.exercises.framework import Hint, NotYet, exercise, expect, quoted
+from densekit.exercises.expectations import NotYet, expect, quoted
+from densekit.exercises.framework import Hint, exercise
 from densekit.exercises.networks import small_densenet, some_images
 from densekit.model.densenet import DenseNet
 

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from densekit.config import TrainingConfig
-from densekit.exercises.framework import Hint, NotYet, exercise, expect, expect_close, quoted
+from densekit.exercises.expectations import NotYet, expect, expect_close, quoted
+from densekit.exercises.framework import Hint, exercise
 from densekit.exercises.kindly import number_in
 from densekit.training.schedule import learning_rate_at, validates_at
 from densekit.words import counted

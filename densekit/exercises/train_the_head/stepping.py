@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from densekit.exercises.apart import max_difference
-from densekit.exercises.framework import Hint, NotYet, exercise, expect, quoted
+from densekit.exercises.expectations import NotYet, expect, quoted
+from densekit.exercises.framework import Hint, exercise
 
 _ALMOST = 1e-12
 _SIZES = (1.0, 1e-3, 1e3, 1e-7, 1e-7, 1.0)  # of the gradients: the smallest ones show where epsilon stands

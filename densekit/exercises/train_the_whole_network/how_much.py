@@ -8,7 +8,8 @@ from torch import Tensor
 
 from densekit.config import load_config
 from densekit.errors import ConfigError
-from densekit.exercises.framework import Hint, exercise, expect, expect_close, expect_equal, quoted
+from densekit.exercises.expectations import expect, expect_close, expect_equal, quoted
+from densekit.exercises.framework import Hint, exercise
 
 Stop = dict[str, Any]
 

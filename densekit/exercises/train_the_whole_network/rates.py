@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from densekit.exercises.framework import Hint, exercise, expect, expect_close, quoted
+from densekit.exercises.expectations import expect, expect_close, quoted
+from densekit.exercises.framework import Hint, exercise
 from densekit.exercises.train_the_head import schedules
 from densekit.words import counted
 

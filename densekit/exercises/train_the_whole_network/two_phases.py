@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from densekit.exercises.framework import Hint, exercise, expect, expect_close, expect_equal, quoted
+from densekit.exercises.expectations import expect, expect_close, expect_equal, quoted
+from densekit.exercises.framework import Hint, exercise
 from densekit.exercises.networks import small_densenet, some_images
 from densekit.model.densenet import DenseNet
 

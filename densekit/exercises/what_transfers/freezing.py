@@ -5,7 +5,8 @@ from typing import Any
 
 from torch import nn
 
-from densekit.exercises.framework import Hint, exercise, expect, expect_equal, quoted
+from densekit.exercises.expectations import expect, expect_equal, quoted
+from densekit.exercises.framework import Hint, exercise
 from densekit.model.architectures import DenseNetConfig
 from densekit.model.densenet import DenseNet
 

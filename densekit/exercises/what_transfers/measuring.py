@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from densekit.exercises.framework import Hint, exercise, expect, expect_close, expect_equal, quoted
+from densekit.exercises.expectations import expect, expect_close, expect_equal, quoted
+from densekit.exercises.framework import Hint, exercise
 from densekit.words import counted
 
 

@@ -7,15 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from densekit.exercises.framework import (
-    Hint,
-    exercise,
-    expect,
-    expect_close,
-    expect_equal,
-    expect_letter,
-    quoted,
-)
+from densekit.exercises.expectations import expect, expect_close, expect_equal, expect_letter, quoted
+from densekit.exercises.framework import Hint, exercise
 
 _PIPELINES = {
     "a": "its numbers are those of the weights' own preprocessing: the steps are only written out",

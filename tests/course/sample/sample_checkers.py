@@ -1,6 +1,7 @@
 """The checkers of the sample notebook."""
 
-from densekit.exercises.framework import Hint, exercise, expect_equal
+from densekit.exercises.expectations import expect_equal
+from densekit.exercises.framework import Hint, exercise
 
 
 @exercise(
