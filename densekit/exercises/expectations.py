@@ -64,14 +64,15 @@ def expect_close(
 
 
 def expect_letter(value: Any, right: str, wrong: Mapping[str, str]) -> None:
-    """Stop the check unless the reader chose the right letter, however it is written: b, B or (b).
+    """Stop the check unless the reader chose the right letter, however it is written: b, (B), (b) and its text.
 
     Args:
         value: the reader's.
         right: the letter.
         wrong: for each of the other letters, why it is not right.
     """
-    written = re.fullmatch(r"\W*(?:\w+[_ ])?\W*([a-z])\W*", value.lower()) if isinstance(value, str) else None
+    text = value.lower().strip() if isinstance(value, str) else ""
+    written = re.fullmatch(r"\W*(?:\w+[_ ])?\W*([a-z])\W*", text) or re.match(r"\W*([a-z])[).:]", text)
     letter = written[1] if written else ""
     *others, last = (f"'{each}'" for each in sorted([right, *wrong]))
     expect(

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from densekit.exercises.expectations import expect, expect_close, expect_equal, quoted
+from densekit.exercises.expectations import NotYet, expect, expect_close, expect_equal, expect_letter, quoted
 from densekit.exercises.framework import Hint, exercise
 from densekit.exercises.testing import assert_checker
 
@@ -352,3 +352,16 @@ def test_a_hint_may_be_asked_for_by_any_number(capsys, step):
     channels.hint(step)
 
     assert "Nothing is lost." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("written", ["b", "B", "(b)", "option b", " b. ", "(b) Not that: both.", "B: both"])
+def test_a_letter_may_be_written_in_any_usual_way(written):
+    expect_letter(written, "b", {"a": "no"})
+
+
+@pytest.mark.parametrize(
+    "written", ["(a) Not b: both differ.", "a or b", "both differ (b)", "be", "", None, 2]
+)
+def test_another_letter_or_none_is_not_taken_for_the_right_one(written):
+    with pytest.raises(NotYet):
+        expect_letter(written, "b", {"a": "no"})
