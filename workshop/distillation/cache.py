@@ -1,13 +1,14 @@
 """All crops in one file that is read through memory mapping, with a manifest of where they come from.
 
 pixels.u8       the crops, uint8 (N, 3, 144, 144), one after the other
-pictures.npy    for each crop the number of its picture, int32 (N,)
+pictures.npy    for each crop the number of its picture (`Picture.number`), int32 (N,)
 manifest.json   packages with versions, licences and counts, the seed, and the SHA-256 of the pixels
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -57,10 +58,26 @@ class CropCache:
     def split(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the numbers of the crops to learn from, and of those to measure on.
 
-        Every 64th picture is kept for measuring, with all its crops: crops of one picture resemble each other.
+        About every 64th picture is kept for measuring, with all its crops: crops of one picture resemble each
+        other. Which ones follows from their names, so they are kept too where other sources are added.
         """
         held_out = self.pictures % _HELD_OUT_OF == _HELD_OUT_OF - 1
         return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+    def kinds(self) -> NDArray[np.str_]:
+        """Return the kind of each crop's picture, (N,).
+
+        Raises:
+            DataError: these are some of the crops of another cache, and no longer in its order.
+        """
+        rows = self.manifest["packages"]
+        rows = sorted(
+            rows, key=lambda row: KINDS[row["kind"]].on_background
+        )  # the order in which they are cut
+        kinds = np.repeat([row["kind"] for row in rows], [row["crops"] for row in rows])
+        if len(kinds) != len(self.pixels):
+            raise DataError("these crops were chosen from others: what kind each one is isn't known")
+        return kinds
 
     def kept_for_measuring(self, most: int) -> list[NDArray[np.int64]]:
         """Return the numbers of up to so many crops to measure on, evenly chosen, in batches of about 32."""
@@ -103,9 +120,9 @@ def build_cache(
     }
     pictures = without_copies(picture for of_source in found.values() for picture in of_source)
     jobs = _jobs(pictures, count)
-    numbers = {picture: number for number, picture in enumerate(pictures)}
     digest = hashlib.sha256()
     index: list[int] = []
+    made: Counter[Picture] = Counter()
     with (
         tqdm(total=len(jobs), desc="crops", unit="picture", disable=not progress) as bar,
         write_atomically(folder / PIXELS) as file,
@@ -114,7 +131,8 @@ def build_cache(
             for crop in crops:
                 file.write(crop.tobytes())
                 digest.update(crop.tobytes())
-            index += [numbers[picture]] * len(crops)
+            index += [picture.number] * len(crops)
+            made[picture] += len(crops)
             bar.update()
     if not index:
         raise DataError(
@@ -122,7 +140,6 @@ def build_cache(
         )
     with write_atomically(folder / PICTURES) as file:
         np.save(file, np.array(index, np.int32))
-    made = np.bincount(index, minlength=len(pictures))
     manifest = {
         "format": _FORMAT,
         "seed": seed,
@@ -130,8 +147,7 @@ def build_cache(
         "crops": len(index),
         "sha256": digest.hexdigest(),
         "packages": [
-            _description(source, package, pictures, made)
-            for source, package in zip(sources, packages, strict=True)
+            _description(source, package, made) for source, package in zip(sources, packages, strict=True)
         ],
     }
     with write_atomically(folder / MANIFEST, "w") as file:
@@ -234,16 +250,14 @@ def _mapping(
         yield partial(pool.map, chunksize=4)
 
 
-def _description(
-    source: Source, package: Package, pictures: Sequence[Picture], made: NDArray[np.int64]
-) -> dict[str, Any]:
+def _description(source: Source, package: Package, made: Mapping[Picture, int]) -> dict[str, Any]:
     came = (package.name, source.kind)  # a package may be the source of two kinds
-    own = [number for number, picture in enumerate(pictures) if (picture.package, picture.kind) == came]
+    own = [crops for picture, crops in made.items() if (picture.package, picture.kind) == came]
     return {
         "package": package.name,
         "version": package.version,
         "licences": list(package.licences),
         "kind": source.kind,
-        "pictures": int((made[own] > 0).sum()),
-        "crops": int(made[own].sum()),
+        "pictures": sum(crops > 0 for crops in own),
+        "crops": sum(own),
     }

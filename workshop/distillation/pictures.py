@@ -9,6 +9,7 @@ import io
 import re
 import struct
 import warnings
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,11 @@ class Picture:
     start: int
     length: int
     size: tuple[int, int]
+
+    @property
+    def number(self) -> int:
+        """A number of 31 bits that follows from package and name alone, whatever other pictures there are."""
+        return zlib.crc32(f"{self.package} {self.name}".encode()) >> 1
 
     def data(self) -> bytes:
         """Return the bytes of the image file that it is, or was."""

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from tiny_distillation import unpacked
 from densekit.errors import DataError
 from workshop.distillation.cache import MANIFEST, PICTURES, PIXELS, build_cache, open_cache
 from workshop.distillation.packages import Package
+from workshop.distillation.pictures import find_pictures
 from workshop.distillation.sources import KINDS, Source
 
 SOURCES = [Source("some-pictures", "pictures"), Source("cut-outs", "things")]
@@ -86,8 +88,36 @@ def test_more_pictures_than_crops_give_one_each_evenly_spaced(
     tmp_path: Path, packages: list[Package]
 ) -> None:
     build_cache(tmp_path / "crops", SOURCES[:1], packages[:1], 7, progress=False)
-    numbers = open_cache(tmp_path / "crops").pictures
-    assert list(numbers) == list(np.linspace(0, 69, 7).round())
+    found = find_pictures(SOURCES[0], packages[0])
+    wanted = [found[number].number for number in np.linspace(0, 69, 7).round().astype(int)]
+    assert open_cache(tmp_path / "crops").pictures.tolist() == wanted
+
+
+def test_what_is_kept_is_kept_too_where_a_source_is_added(tmp_path: Path, packages: list[Package]) -> None:
+    build_cache(tmp_path / "before", SOURCES[:1], packages[:1], 300, progress=False)
+    more = [Source("yet-more-pictures", "pictures"), *SOURCES]
+    build_cache(
+        tmp_path / "after",
+        more,
+        [unpacked(tmp_path, "yet-more-pictures", 20), *packages],
+        300,
+        progress=False,
+    )
+    before, after = open_cache(tmp_path / "before"), open_cache(tmp_path / "after")
+    (learned, kept), (learned_now, kept_now) = before.split(), after.split()
+    assert set(before.pictures[kept]) and set(before.pictures[kept]) <= set(after.pictures[kept_now])
+    assert set(before.pictures[learned]) <= set(after.pictures[learned_now])
+
+
+def test_each_crop_knows_its_kind(tmp_path: Path, packages: list[Package]) -> None:
+    sources = SOURCES[::-1]  # things are cut last, wherever their source stands
+    build_cache(tmp_path / "crops", sources, packages[::-1], 300, progress=False)
+    cache = open_cache(tmp_path / "crops")
+    things = {picture.number for picture in find_pictures(SOURCES[1], packages[1])}
+    kinds = ["things" if number in things else "pictures" for number in cache.pictures.tolist()]
+    assert cache.kinds().tolist() == kinds
+    with pytest.raises(DataError, match="chosen from others"):
+        replace(cache, pixels=cache.pixels[::2]).kinds()
 
 
 def test_things_need_something_to_be_set_on(tmp_path: Path, packages: list[Package]) -> None:
