@@ -70,10 +70,8 @@ class CropCache:
         Raises:
             DataError: these are some of the crops of another cache, and no longer in its order.
         """
-        rows = self.manifest["packages"]
-        rows = sorted(
-            rows, key=lambda row: KINDS[row["kind"]].on_background
-        )  # the order in which they are cut
+        # As `_cut_all` has them: what needs a background comes last.
+        rows = sorted(self.manifest["packages"], key=lambda row: KINDS[row["kind"]].on_background)
         kinds = np.repeat([row["kind"] for row in rows], [row["crops"] for row in rows])
         if len(kinds) != len(self.pixels):
             raise DataError("these crops were chosen from others: what kind each one is isn't known")
