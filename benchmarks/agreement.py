@@ -30,7 +30,7 @@ from densekit.model.densenet import DenseNet
 from densekit.model.weights import EMBEDDED
 from densekit.model.zoo import build
 from workshop.distillation.cache import CropCache, open_cache
-from workshop.distillation.distil import as_seen
+from workshop.distillation.distil import as_seen, guessed
 from workshop.distillation.fast_teacher import efficientnet_lite0
 from workshop.distillation.teacher import Teacher
 from workshop.distillation.views import whole_views
@@ -84,14 +84,10 @@ class Examiner:
         """Return for each of these crops, (N, 3): first guess right, among five, divergence."""
         found = []
         for some in np.array_split(numbers, max(1, len(numbers) // _AT_ONCE)):
-            crops = self.cache.crops(some)
-            right = self.teacher(whole_views(crops, self.teacher_size)).logits  # (N, classes)
-            said = network(as_seen(whole_views(crops, self.teacher_size), self.size))
-            best = right.argmax(dim=1, keepdim=True)  # (N, 1)
-            ranked = said.topk(5, dim=1).indices
+            views = whole_views(self.cache.crops(some), self.teacher_size)
+            right, said = self.teacher(views).logits, network(as_seen(views, self.size))  # (N, classes)
             apart = F.kl_div(said.log_softmax(1), right.log_softmax(1), log_target=True, reduction="none")
-            hits = (ranked[:, :1] == best).any(1), (ranked == best).any(1), apart.sum(1)
-            found.append(torch.stack([one.float() for one in hits], dim=1))
+            found.append(torch.stack([*map(Tensor.float, guessed(said, right)), apart.sum(1)], dim=1))
         return torch.cat(found)
 
 

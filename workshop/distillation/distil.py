@@ -198,6 +198,13 @@ class Agreement:
     top5: float
 
 
+def guessed(said: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
+    """Say of logits, (N, classes) each, where the right ones' likeliest class comes first, and among five."""
+    best = right.argmax(dim=1, keepdim=True)  # (N, 1)
+    ranked = said.topk(min(5, said.shape[1]), dim=1).indices
+    return (ranked[:, :1] == best).any(dim=1), (ranked == best).any(dim=1)
+
+
 class Examination:
     """The pictures kept for measuring, with the teacher's lesson on them, which is computed once.
 
@@ -219,15 +226,12 @@ class Examination:
     @torch.no_grad()
     def __call__(self, state: State) -> Agreement:
         """Examine the averaged student."""
-        cosines, first, among_five = [], [], []
+        found: list[tuple[Tensor, ...]] = []
         for images, lesson in self.batches:
             with self.room.compute.autocast():
                 answer = state.averaged(images)
             wanted = state.standards(lesson.features, len(lesson.maps) - 1)
-            cosines.append(F.cosine_similarity(answer.features, wanted))
-            best = lesson.logits.argmax(dim=1, keepdim=True)  # (N, 1)
-            ranked = answer.logits.topk(min(5, answer.logits.shape[1]), dim=1).indices
-            first.append((ranked[:, :1] == best).any(dim=1))
-            among_five.append((ranked == best).any(dim=1))
-        cosine, top1, top5 = (torch.cat(one).float().mean().item() for one in (cosines, first, among_five))
-        return Agreement(cosine, top1, top5)
+            cosine = F.cosine_similarity(answer.features, wanted)
+            found.append((cosine, *guessed(answer.logits, lesson.logits)))
+        means = (torch.cat(one).float().mean().item() for one in zip(*found, strict=True))
+        return Agreement(*means)
