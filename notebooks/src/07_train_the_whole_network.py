@@ -12,7 +12,7 @@
 # pictures. Done well, this gains a few points. Done badly, it wrecks in a minute what took hours to learn.
 #
 # **You will be able to**
-# - write the two phases of an epoch, and keep the best weights,
+# - write the two phases of an epoch and a step with momentum, and keep the best weights,
 # - see when a learning rate is too high, and find one that suits,
 # - measure what pretrained weights are worth, and how far each block moves from them,
 # - choose how much of a network to train, and in which order,
@@ -139,23 +139,54 @@ def remember(network) -> dict:
 check.exercise_2(remember)
 
 # %% [markdown]
-# The optimiser is SGD with **momentum**: each step goes on in the direction of the earlier ones. Its rate falls in steps, which
-# torch calls `StepLR`: after every `step_size` epochs it is multiplied by `gamma`.
+# The optimiser is SGD with **momentum**: each step goes on in the direction of the earlier ones. A **velocity** *v*, 0 at first,
+# keeps 0.9 of itself and takes in the gradient *g*, and the weight *w* goes against it, at the rate η:
 #
-# ### Exercise 3: a rate that falls in steps (6 min, easy)
-# Which rate does epoch number `epoch` have? Epochs count from 1.
+# $$v' = 0.9\, v + g \qquad w' = w - \eta\, v'$$
+#
+# ### Exercise 3: momentum by hand (8 min, medium)
+# Write one step. It returns the new weight and the new velocity. The check compares six steps with those of `torch.optim.SGD`,
+# in float64, while the rate falls.
 
 
 # %%
-def rate_at(epoch: int, highest: float, step_size: int, gamma: float) -> float:
+def momentum_step(weight, gradient, velocity, rate: float, momentum: float):
     ### BEGIN SOLUTION
-    return highest * gamma ** ((epoch - 1) // step_size)
+    velocity = momentum * velocity + gradient
+    return weight - rate * velocity, velocity
     ### END SOLUTION
 
 
-check.exercise_3(rate_at)
+check.exercise_3(momentum_step)
 
 # %% [markdown]
+# Where the gradient comes from another side in each batch, its parts cancel in the velocity. Where it stays the same, they add up.
+# Say that it is 1 in a hundred steps: how many times as far does the last one go as without momentum?
+
+# %%
+from densekit.exercises.predictions import guess, reveal, show_guesses
+
+### BEGIN SOLUTION
+my_guess = 10
+### END SOLUTION
+guess("how far the hundredth step goes", my_guess, unit="×")
+
+# %%
+weight = torch.nn.Parameter(torch.zeros(1, dtype=torch.float64))
+optimizer = torch.optim.SGD([weight], lr=0.02, momentum=0.9)
+for _ in range(100):
+    before = weight.item()
+    weight.grad = torch.ones(1, dtype=torch.float64)
+    optimizer.step()
+times = abs(weight.item() - before) / 0.02
+with reveal("how far the hundredth step goes", round(times, 2)):
+    print(f"the hundredth step goes {times:.2f} times as far as the rate")
+
+# %% [markdown]
+# 1 + 0.9 + 0.9² + … adds up to 1 / (1 − 0.9). So a rate of 0.02 with momentum reaches as far as one of 0.2 without, and a rate that
+# suits without it is too high with it. The rate falls in steps, as in notebook 06: torch calls this `StepLR`, and after every
+# `step_size` epochs it is multiplied by `gamma`.
+#
 # Now the whole trainer in one cell. The order of the pictures comes from `shuffled`, a function of epoch and seed that the kit
 # uses, too: so we can compare later.
 
@@ -200,8 +231,6 @@ def train_by_hand(network, highest=0.02, step_size=1, gamma=0.5, epochs=epochs, 
 # the validation accuracy be after the second epoch, in percent?
 
 # %%
-from densekit.exercises.predictions import guess, reveal, show_guesses
-
 ### BEGIN SOLUTION
 my_guess = 60
 ### END SOLUTION
@@ -621,9 +650,10 @@ def with_trained_head(network):
     return network
 
 
-def share_right(network) -> float:
+def share_right(network, judged=val) -> float:
+    images, labels = judged
     with torch.no_grad():
-        return (network.eval()(val[0]).argmax(dim=1) == val[1]).float().mean().item()
+        return (network.eval()(images).argmax(dim=1) == labels).float().mean().item()
 
 
 def gradient_of(network, learning: bool = True) -> tuple[float, float]:
@@ -769,8 +799,7 @@ guess("the highest of the three", my_guess)
 chosen = {"data.image_size": image_size, "training.seed": seed}
 final = densekit.train(data=folder.root, preset="head", weights=weights, settings=chosen)
 reports = {split: final.evaluate(split=split)[0] for split in ("train", "val", "test")}
-with torch.no_grad():  # the head that learned from a few pictures of each class, on just these
-    own_pictures = (head_first.eval()(train[0]).argmax(dim=1) == train[1]).float().mean().item()
+own_pictures = share_right(head_first, train)  # the head from before, on what it learned from
 
 # %% [markdown]
 # Three shares, and below them those of the head from before, which had fewer pictures to learn from:

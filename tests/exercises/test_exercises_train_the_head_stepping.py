@@ -39,7 +39,7 @@ def test_exercise_5_wants_torchs_adam():
             (partial(stepping.adam_step, squared=False), "the gradient is not squared"),
             (_against, "with a minus"),
             (_forgets, "Step 1 was right: what do you hand over"),
-            (lambda weight, *rest: weight, "expected three tensors"),
+            (lambda weight, *rest: weight, "expected 3 tensors: weight, mean, square"),
             (lambda weight, *rest: (weight[:1], *rest[1:3]), "the weight has the shape (1, 3)"),
             (lambda weight, *rest: (weight, None, None), "the mean is None, expected a tensor"),
         ],

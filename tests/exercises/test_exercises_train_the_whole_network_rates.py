@@ -6,27 +6,6 @@ from densekit.exercises.testing import assert_checker
 from densekit.exercises.train_the_whole_network import rates as check
 
 
-def by_multiplying(epoch, highest, step_size, gamma):
-    rate = highest
-    for done in range(1, epoch):
-        rate *= gamma if done % step_size == 0 else 1
-    return rate
-
-
-def test_exercise_3_wants_one_fall_for_every_step_size_epochs_done():
-    assert_checker(
-        check.exercise_3,
-        right=[lambda epoch, rate, size, gamma: rate * gamma ** ((epoch - 1) // size), by_multiplying],
-        wrong=[
-            (lambda epoch, rate, size, gamma: rate * gamma ** (epoch // size), "are done, so it has fallen"),
-            (lambda epoch, rate, size, gamma: rate * gamma ** (epoch - 1), "so it has fallen 0 times"),
-            (lambda epoch, rate, size, gamma: rate - gamma * ((epoch - 1) // size), "rate_at("),
-            (lambda epoch, rate, size, gamma: gamma ** ((epoch - 1) // size), "rate_at(1"),
-            (lambda epoch, rate, size, gamma: None, "needs a `return`"),
-        ],
-    )
-
-
 def steepest(rates, losses):
     return rates[int(np.gradient(losses, np.log(rates)).argmin())]
 

@@ -6,11 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from densekit.exercises.apart import max_difference
-from densekit.exercises.expectations import NotYet, expect, quoted
 from densekit.exercises.framework import Hint, exercise
+from densekit.exercises.optimizer_steps import expect_step, tensors_in
 
-_ALMOST = 1e-12
 _SIZES = (1.0, 1e-3, 1e3, 1e-7, 1e-7, 1.0)  # of the gradients: the smallest ones show where epsilon stands
 
 
@@ -86,39 +84,6 @@ def exercise_5(step_of_adam: Callable[[Tensor, Tensor, Tensor, Tensor, int, floa
         optimizer.step()
         given = (weight, gradient, mean, square, step, 0.01)
         found = step_of_adam(weight.clone(), gradient.clone(), mean.clone(), square.clone(), step, 0.01)
-        weight, mean, square = _three_tensors(found, weight)
-        _expect_step(weight, learned.detach(), given)
+        weight, mean, square = tensors_in(found, ("weight", "mean", "square"), weight, "adam_step")
+        expect_step(weight, learned.detach(), step, given, adam_step, _MISTAKES)
     return f"{len(_SIZES)} steps like torch.optim.Adam's, with gradients from 1e-7 to 1e3"
-
-
-def _three_tensors(found: Any, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    expect(
-        isinstance(found, tuple | list) and len(found) == 3,
-        f"adam_step returns {quoted(found)}, expected three tensors: weight, mean, square",
-    )
-    names = ("weight", "mean", "square")
-    for name, one in zip(names, found, strict=True):
-        expect(isinstance(one, Tensor), f"the {name} is {quoted(one)}, expected a tensor")
-        expect(
-            one.shape == like.shape,
-            f"the {name} has the shape {tuple(one.shape)}, expected {tuple(like.shape)}",
-        )
-    weight, mean, square = (one.detach() for one in found)
-    return weight, mean, square
-
-
-def _expect_step(found: Tensor, expected: Tensor, given: tuple[Any, ...]) -> None:
-    """Stop unless the weight is where torch's is; if it is where a usual mistake leads, say which."""
-    step = given[4]
-    apart = max_difference(found, expected)
-    if apart < _ALMOST:
-        return
-    told = f"at step {step} the weight is off by max|Δ| {apart:.2g}, expected below {_ALMOST:g}"
-    if max_difference(found, 2 * given[0] - expected) < _ALMOST:
-        raise NotYet(f"{told}: it moves the right way back. Go against the gradient, with a minus")
-    for mistake, knobs in _MISTAKES.items():
-        if max_difference(found, adam_step(*given, **knobs)[0]) < _ALMOST:
-            raise NotYet(f"{told}: {mistake}")
-    if step > 1:
-        told += f". Step {step - 1} was right: what do you hand over to the next one?"
-    raise NotYet(told)

@@ -1,4 +1,4 @@
-"""Learning rates: how one falls in steps, how one is found, and how they differ from block to block."""
+"""Learning rates: how one is found, and how they differ from block to block."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -8,39 +8,9 @@ from numpy.typing import NDArray
 
 from densekit.exercises.expectations import expect, expect_close, quoted
 from densekit.exercises.framework import Hint, exercise
-from densekit.exercises.train_the_head import schedules
-from densekit.words import counted
 
 _WELL_BEFORE = 3.0  # times below the rate of the lowest loss: as the kit's own finder has it
 _NEAR = 4.0  # times more or less than the rate where the loss falls fastest: as good as another
-
-
-@exercise(
-    number=3,
-    title="A rate that falls in steps",
-    minutes=6,
-    difficulty="easy",
-    hints=(
-        Hint("it falls one epoch too early", "Epochs count from 1 here: in epoch 1, none is done yet."),
-        Hint(
-            "I don't know how often it has fallen", "Once for every step_size epochs that are done: use //."
-        ),
-    ),
-)
-def exercise_3(rate_at: Callable[[int, float, int, float], float]) -> str:
-    """Check the rate of each epoch against StepLR's rule."""
-    for highest, step_size, gamma in ((0.03, 4, 0.3), (1.0, 1, 0.5), (0.1, 3, 0.85)):
-        for epoch in range(1, 11):
-            falls = (epoch - 1) // step_size
-            expect_close(
-                rate_at(epoch, highest, step_size, gamma),
-                schedules.rate_at(epoch, highest, step_size, gamma),
-                1e-9,
-                because=f"{counted(epoch - 1, 'epoch')} {'is' if epoch == 2 else 'are'} done, so it has fallen "
-                f"{counted(falls, 'time')}",
-                name=f"rate_at({epoch}, {highest:g}, {step_size}, {gamma:g})",
-            )
-    return "highest · gamma ^ (epochs done // step_size)"
 
 
 @exercise(
