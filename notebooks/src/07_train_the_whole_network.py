@@ -160,7 +160,7 @@ def momentum_step(weight, gradient, velocity, rate: float, momentum: float):
 check.exercise_3(momentum_step)
 
 # %% [markdown]
-# Where the gradient comes from another side in each batch, its parts cancel in the velocity. Where it stays the same, they add up.
+# Where the gradient points another way in each batch, its parts cancel in the velocity. Where it stays the same, they add up.
 # Say that it is 1 in a hundred steps: how many times as far does the last one go as without momentum?
 
 # %%
