@@ -140,9 +140,10 @@ check.exercise_2(remember)
 
 # %% [markdown]
 # The optimiser is SGD with **momentum**: each step goes on in the direction of the earlier ones. A **velocity** *v*, 0 at first,
-# keeps 0.9 of itself and takes in the gradient *g*, and the weight *w* goes against it, at the rate η:
+# keeps 0.9 of itself and takes in the gradient *g*, and the weight *w* goes against it, at the rate *r*:
 #
-# $$v' = 0.9\, v + g \qquad w' = w - \eta\, v'$$
+#     v  ←  0.9 · v  +  g
+#     w  ←  w − r · v
 #
 # ### Exercise 3: momentum by hand (8 min, medium)
 # Write one step. It returns the new weight and the new velocity. The check compares six steps with those of `torch.optim.SGD`,
