@@ -40,11 +40,11 @@ def momentum_step(
     Returns:
         New weight and velocity; what was given is left as it is.
     """
-    old = velocity
-    velocity = momentum * velocity + (gradient if whole else (1 - momentum) * gradient) * (
-        rate if inside else 1
-    )
-    direction = gradient + momentum * velocity if ahead else velocity if new else old
+    taken_in = gradient if whole else (1 - momentum) * gradient
+    old, velocity = velocity, momentum * velocity + (rate * taken_in if inside else taken_in)
+    direction = velocity if new else old
+    if ahead:
+        direction = gradient + momentum * velocity
     return weight - (1 if inside else rate) * direction, velocity
 
 
