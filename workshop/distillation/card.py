@@ -2,10 +2,11 @@
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from workshop.distillation.ancestry import Ancestor, Graft
 from workshop.distillation.settings import Recipe, learning_rate_at, make_recipe
 
 _CHANGED = (
@@ -27,30 +28,17 @@ class Record:
     Args:
         configuration: `run/recipe.json`.
         log: `run/log.csv`.
-        earlier_log: `run/before/log.csv`, of the run that made the weights that this one began with; empty if
-            it began with random ones.
-        graft: the last `graft.json` below `run/before/`: those weights, or the ones that they began with, were
-            put together from two networks'.
+        before: the runs that its first weights come from, the latest first; none if they were random.
     """
 
     configuration: Mapping[str, Any]
     log: str
-    earlier_log: str = ""
-    graft: Mapping[str, Any] | None = None
+    before: Sequence[Ancestor] = ()
 
     @property
     def rows(self) -> list[dict[str, str]]:
         """The rows of the log."""
-        return _rows(self.log)
-
-    @property
-    def earlier_rows(self) -> list[dict[str, str]]:
-        """The rows of the earlier log; none if there was no earlier run."""
-        return _rows(self.earlier_log)
-
-
-def _rows(log: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(log)))
+        return list(csv.DictReader(io.StringIO(self.log)))
 
 
 def write_card(
@@ -66,13 +54,15 @@ def write_card(
         description: the JSON file beside the weights.
         record: what is known of the run.
         manifest: of the crop cache.
-        transfer: what `benchmarks/transfer.py --json` printed; None if it was not measured yet.
+        transfer: what `benchmarks/transfer.py --json` printed, with a `remark` on it if there is something to
+            say; None if it was not measured yet.
         steps: what `benchmarks/recipe_steps.py --json` printed; None if it was not measured.
     """
     recipe = make_recipe(**record.configuration["recipe"])
     parts = [
         _what(description),
         _how(record, recipe, manifest),
+        *([_what_came_before(record)] if record.before else []),
         _how_good(record.rows, transfer),
         *([] if steps is None else [_what_each_step_gains(steps)]),
         _limits(description),
@@ -107,13 +97,16 @@ def _how(record: Record, recipe: Recipe, manifest: Mapping[str, Any]) -> str:
     last = rows[-1] if rows else {"images": "0", "seconds": "0", "step": "0"}
     first, again = "random", "`make weights` does it again."
     if recipe.first_weights:
-        is_put_together = record.graft and not record.earlier_log
-        whose = "two earlier runs'" if is_put_together else "an earlier run's"
+        whose = (
+            "two earlier runs'"
+            if record.before and isinstance(record.before[0].made, Graft)
+            else "an earlier run's"
+        )
         first = f"{whose} (SHA-256 `{recipe.first_weights[:16]}…`)"
         again = "`make weights` does it again, with `MORE='--first-weights FILE'` for such a beginning."
     done = int(last["images"]) / recipe.images
     stopped = "" if done >= 1 else f" The run was stopped at {done:.0%} of its plan."
-    notes = stopped + ("" if _followed(recipe, rows) else " " + _CHANGED) + _before(record.earlier_rows)
+    notes = stopped + ("" if _followed(recipe, rows) else " " + _CHANGED)
     return f"""## How it was made
 It never saw a label. A trained network, the *teacher*, looked at pictures, and a network that began with {first}
 weights, the *student*, learned to see what the teacher saw (distillation). {again}
@@ -126,7 +119,7 @@ weights, the *student*, learned to see what the teacher saw (distillation). {aga
 - **Loss**: the feature maps after each dense block against the teacher's, position by position (smooth L1,
   weight {recipe.weight_maps:g}); the pooled features (cosine, weight {recipe.weight_features:g}); the outputs (KL
   divergence at temperature {recipe.temperature:g}, weight {recipe.weight_logits:g}).
-- **First filters**: {_first_filters(recipe)}.{_graft(record.graft)}
+- **First filters**: {_first_filters(recipe)}.
 - **Optimiser**: {_optimiser(recipe)}, batches of {recipe.batch_size}, {recipe.warm_up} steps of
   warm-up, cosine decay to zero over the last {recipe.decay:.0%}; the weights are a moving
   average ({recipe.averaging:g} kept in each step).
@@ -146,18 +139,6 @@ def _first_filters(recipe: Recipe) -> str:
     )
 
 
-def _graft(graft: Mapping[str, Any] | None) -> str:
-    if graft is None:
-        return ""
-    images, minutes = graft["recipe"]["images"], graft["seconds"] / 60
-    return f"""
-- **Put together**: the layers before `{graft["behind"]}` began as those of one network (SHA-256
-  `{graft["front"][:16]}…`), the others as those of another (`{graft["rest"][:16]}…`). By least squares, then on
-  {images:,} views in {minutes:.0f} minutes, the first ones learned to tell what the other's had told:
-  {graft["explained"]:.1%} of the variance of its maps (`python -m workshop.distillation.graft`); see
-  `run/before/`."""
-
-
 def _optimiser(recipe: Recipe) -> str:
     adamw = f"AdamW, learning rate {recipe.learning_rate:g}, weight decay {recipe.weight_decay:g}"
     if recipe.optimizer == "adamw":
@@ -168,11 +149,48 @@ def _optimiser(recipe: Recipe) -> str:
     )
 
 
-def _before(rows: list[dict[str, str]]) -> str:
-    if not rows:
-        return ""
-    images, hours = int(rows[-1]["images"]), float(rows[-1]["seconds"]) / 3600
-    return f" The run before it: {images:,} images in {hours:.1f} hours, see `run/before/`."
+def _what_came_before(record: Record) -> str:
+    images = sum(one.images for one in record.before)
+    hours = sum(one.seconds for one in record.before) / 3600
+    crops = record.configuration["crops"]
+    return "\n".join(
+        [
+            "## What came before",
+            f"The first weights were made from random ones with {images:,} views, in {hours:.1f} hours. The "
+            "records of all these runs are in `run/before/`.",
+            "",
+            "| run | views | at | optimiser | batches | hours |",
+            "|---|---|---|---|---|---|",
+            *(_earlier_run(one, is_other=one.crops != crops) for one in record.before),
+            *(("", "\\* on other crops than those listed below.") if _saw_others(record) else ()),
+            *(_put_together(one.made, one.images) for one in record.before if isinstance(one.made, Graft)),
+        ]
+    )
+
+
+def _saw_others(record: Record) -> bool:
+    return any(one.crops != record.configuration["crops"] for one in record.before)
+
+
+def _earlier_run(one: Ancestor, is_other: bool) -> str:
+    hours = f"{one.seconds / 3600:.1f}"
+    views = f"{one.images:,}{' *' if is_other else ''}"
+    if isinstance(one.made, Graft):
+        return f"| {one.name}: put together | {views} | | | | {hours} |"
+    recipe = one.made
+    at = ", ".join(f"{stage.size} px: {stage.share:.0%}" for stage in recipe.stages)
+    rates = f"AdamW {recipe.learning_rate:g}"
+    if recipe.optimizer == "muon":
+        rates = f"Muon {recipe.muon_learning_rate:g}, {rates}"
+    return f"| {one.name} | {views} | {at} | {rates} | {recipe.batch_size} | {hours} |"
+
+
+def _put_together(graft: Graft, images: int) -> str:
+    return f"""
+**Put together**: the layers before `{graft.behind}` began as those of one network (*front*, SHA-256
+`{graft.front[:16]}…`), the others as those of another (*rest*, `{graft.rest[:16]}…`). By least squares, then on
+{images:,} views, the first ones learned to tell what the other's had told: {graft.explained:.1%} of the variance
+of its maps (`python -m workshop.distillation.graft`)."""
 
 
 def _followed(recipe: Recipe, rows: list[dict[str, str]]) -> bool:
@@ -216,6 +234,7 @@ def _how_good(rows: list[dict[str, str]], transfer: Mapping[str, Any] | None) ->
                 for task in tasks
             ),
             *(_FRESH if any("fresh" in task for task in tasks) else ()),
+            *(("", transfer["remark"]) if "remark" in transfer else ()),
         ]
     )
 

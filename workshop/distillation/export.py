@@ -16,8 +16,9 @@ from densekit.files import write_atomically
 from densekit.model.architectures import ARCHITECTURES
 from densekit.model.downloads import official_release
 from densekit.model.weights_info import SMALL
+from workshop.distillation.ancestry import ancestors
 from workshop.distillation.card import Record, write_card
-from workshop.distillation.session import BEFORE, CHECKPOINT, GRAFT, LOG, RECIPE, copy_records
+from workshop.distillation.session import BEFORE, CHECKPOINT, LOG, RECIPE, copy_records
 
 _USEFUL = 0.4
 """How often the student's first guess must be the teacher's before its classifier is given class names."""
@@ -57,7 +58,7 @@ def export(work: Path, preprocessing: Preprocessing = SMALL) -> Path:
     transfer, steps = (
         _read_json(path) if path.is_file() else None for path in (work / "transfer.json", work / "steps.json")
     )
-    record = Record(configuration, log, _earlier_log(run), _graft(run))
+    record = Record(configuration, log, ancestors(run))
     with write_atomically(path.with_name("README.md"), "w") as file:
         file.write(write_card(description, record, manifest, transfer, steps))
     return path
@@ -67,17 +68,6 @@ def _copy_record(run: Path, to: Path) -> None:
     """Copy what tells how a run went, and what came before it."""
     shutil.rmtree(to / BEFORE, ignore_errors=True)  # of an earlier run here: it would be taken for this one's
     copy_records(run, to)
-
-
-def _earlier_log(run: Path) -> str:
-    path = run / BEFORE / LOG
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
-
-
-def _graft(run: Path) -> dict[str, Any] | None:
-    """Return the record of the last graft among what came before a run; None if there was none."""
-    found = sorted((run / BEFORE).rglob(GRAFT), key=lambda path: len(path.parts))
-    return _read_json(found[0]) if found else None
 
 
 def _averaged_network(checkpoint: Path) -> dict[str, Tensor]:

@@ -154,8 +154,11 @@ def test_the_card_names_first_filters_and_optimisers(tmp_path: Path) -> None:
 
 def test_the_card_says_which_numbers_are_the_ones_to_quote(work: Path) -> None:
     row = {"task": "tabletop, fresh", "model": "embedded", "accuracy": 0.8, "half_interval": 0.01}
-    (work / "transfer.json").write_text(json.dumps({"size": 128, "seeds": 5, "rows": [row]}))
+    remark = "Two runs were compared by these numbers."
+    measured = {"size": 128, "seeds": 5, "rows": [row], "remark": remark}
+    (work / "transfer.json").write_text(json.dumps(measured))
     card = export(work).with_name("README.md").read_text()
     (work / "transfer.json").unlink()
     assert "| tabletop, fresh | 80.0% ± 1.0 |" in card
     assert "nothing was ever chosen by them" in card
+    assert remark in card
