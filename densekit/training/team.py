@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import torch
 import torch.distributed as dist
@@ -27,7 +29,8 @@ from torch import Tensor, nn
 from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException, spawn
 from torch.nn.parallel import DistributedDataParallel
 
-from densekit.errors import TrainingError, one_line
+from densekit import errors
+from densekit.errors import DensekitError, TrainingError, one_line
 from densekit.model.cut import has_batch_norm
 from densekit.processes import end_with_parent
 
@@ -156,7 +159,8 @@ def called_team() -> Iterator[Team]:
     """Join the team that `torchrun` has called together; without it, be alone.
 
     Raises:
-        TrainingError: the environment speaks of other processes, but does not say how to meet them.
+        TrainingError: the environment speaks of other processes, but does not say how to meet them; or there are
+            more of them than GPUs.
     """
     if dist.is_initialized():  # somebody else has called it, and will dismiss it
         yield Team(dist.get_rank(), dist.get_world_size())
@@ -168,7 +172,7 @@ def called_team() -> Iterator[Team]:
     try:
         on_gpu = torch.cuda.is_available()
         if on_gpu:
-            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+            _take_own_gpu(int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count())
         dist.init_process_group("nccl" if on_gpu else "gloo", timeout=_LONGEST_WAIT)
     except ValueError as error:
         raise TrainingError(
@@ -181,6 +185,15 @@ def called_team() -> Iterator[Team]:
         dist.destroy_process_group()
 
 
+def _take_own_gpu(number: int, there_are: int) -> None:
+    if number >= there_are:
+        raise TrainingError(
+            f"process {number + 1} has no GPU of its own: this machine has {there_are}; start with "
+            f"--nproc-per-node={there_are} at most"
+        )
+    torch.cuda.set_device(number)
+
+
 def run_together(size: int, threads: int | None, work: Callable[..., None], *arguments: Any) -> None:
     """Call `work(team, *arguments)` in so many processes, or in this one if it is one, and wait for the end.
 
@@ -191,6 +204,7 @@ def run_together(size: int, threads: int | None, work: Callable[..., None], *arg
         arguments: for it; they must be picklable if there are several processes.
 
     Raises:
+        DensekitError: what `work` has raised in one of the processes.
         TrainingError: one of several processes ended before the others.
     """
     if size == 1:
@@ -202,13 +216,22 @@ def run_together(size: int, threads: int | None, work: Callable[..., None], *arg
         meeting = Path(folder, "meeting").as_uri()
         try:
             spawn(_member, (size, threads or 1, meeting, work, arguments), nprocs=size)
-        except ProcessExitedException as error:
+        except (ProcessExitedException, ProcessRaisedException) as error:
+            # Which process is heard first is chance: the one that failed, or another that lost its peer.
+            _raise_told(Path(folder), error)
+            if isinstance(error, ProcessRaisedException):
+                raise TrainingError(f"a process failed: {error}") from error
             raise TrainingError(
                 f"process {error.error_index} of {size} was ended from outside: the same command goes on from "
                 "the last checkpoint"
             ) from error
-        except ProcessRaisedException as error:
-            raise TrainingError(f"a process failed: {error}") from error
+
+
+def _raise_told(folder: Path, cause: Exception) -> None:
+    """Raise the error that a process has told in a folder, if one has."""
+    for path in sorted(folder.glob("*.error")):
+        kind, _, message = path.read_text(encoding="utf-8").partition("\n")
+        raise getattr(errors, kind, TrainingError)(message) from cause
 
 
 def _member(
@@ -221,5 +244,9 @@ def _member(
     dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=size)
     try:
         work(Team(rank, size), *arguments)
+    except DensekitError as error:  # torch would hand on its traceback alone
+        told = Path(url2pathname(urlsplit(meeting).path)).with_name(f"{rank}.error")
+        told.write_text(f"{type(error).__name__}\n{error}", encoding="utf-8")
+        raise
     finally:
         dist.destroy_process_group()

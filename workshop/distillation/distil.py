@@ -185,7 +185,7 @@ def as_seen(views: Tensor, size: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How well the averaged student imitates the teacher on pictures that it never learned from.
+    """How well the averaged student imitates the teacher on pictures that are kept for measuring.
 
     Args:
         cosine: mean cosine between predicted and real features, standardised.

@@ -16,7 +16,7 @@ from densekit.files import write_atomically
 from densekit.model.architectures import ARCHITECTURES
 from densekit.model.downloads import official_release
 from densekit.model.weights_info import SMALL
-from workshop.distillation.ancestry import ancestors
+from workshop.distillation.ancestry import ancestors, is_whole
 from workshop.distillation.card import Record, write_card
 from workshop.distillation.session import BEFORE, CHECKPOINT, LOG, RECIPE, copy_records
 
@@ -38,27 +38,32 @@ def export(work: Path, preprocessing: Preprocessing = SMALL) -> Path:
         and run/before/ with what is known of the weights it began with, if it did.
 
     Raises:
-        RunError: there is no checkpoint yet, or it is damaged.
+        RunError: there is no checkpoint yet, a file of the run is damaged, or the crops are not those of the run.
     """
     run = work / "run"
     configuration = _read_json(run / RECIPE)
+    manifest = _read_json(work / "crops" / "manifest.json")
+    if manifest.get("sha256") != configuration["crops"]:
+        raise RunError(
+            f"{work / 'crops'} holds other crops than those that the run learned from, and its card would list "
+            "the wrong pictures: bring those back"
+        )
+    log = _log(run)
+    record = Record(configuration, log, ancestors(run), is_whole(run))
+    transfer, steps = (
+        _read_json(path) if path.is_file() else None for path in (work / "transfer.json", work / "steps.json")
+    )
     architecture = Path(configuration["architecture"]).stem
     path = work / "weights" / f"{architecture}.safetensors"
     data = safetensors.torch.save(as_float16(_averaged_network(run / CHECKPOINT)))
     with write_atomically(path) as file:
         file.write(data)
-    manifest = _read_json(work / "crops" / "manifest.json")
-    log = (run / LOG).read_text(encoding="utf-8")
     description = _describe(
         path.name, data, architecture, configuration, _last_examination(log), preprocessing
     )
     with write_atomically(path.with_suffix(".json"), "w") as file:
         file.write(json.dumps(description, indent=2, ensure_ascii=False) + "\n")
     _copy_record(run, path.parent / "run")
-    transfer, steps = (
-        _read_json(path) if path.is_file() else None for path in (work / "transfer.json", work / "steps.json")
-    )
-    record = Record(configuration, log, ancestors(run))
     with write_atomically(path.with_name("README.md"), "w") as file:
         file.write(write_card(description, record, manifest, transfer, steps))
     return path
@@ -68,6 +73,13 @@ def _copy_record(run: Path, to: Path) -> None:
     """Copy what tells how a run went, and what came before it."""
     shutil.rmtree(to / BEFORE, ignore_errors=True)  # of an earlier run here: it would be taken for this one's
     copy_records(run, to)
+
+
+def _log(run: Path) -> str:
+    try:
+        return (run / LOG).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunError(f"the log of the run can't be read: {error}") from error
 
 
 def _averaged_network(checkpoint: Path) -> dict[str, Tensor]:
@@ -116,7 +128,7 @@ def _describe(
     return description | {
         "source": f"distilled from {configuration['teacher']} (ImageNet weights, Apache-2.0) on pictures from "
         "openly licensed Debian packages",
-        "licence": "Apache-2.0, as the teacher; the licences of the pictures stand in README.md",
+        "licence": "Apache-2.0, as the teacher; the licences of the pictures stand in README.md beside it",
         "limits": "Made for features. Photographs and drawings of everyday things at about "
         f"{preprocessing.crop} px; weaker than ImageNet weights.",
     }
@@ -124,9 +136,9 @@ def _describe(
 
 def _why_no_classes(architecture: str, agreement: float) -> str:
     """Tell why the student's classifier gets no class names; nothing where it gets ImageNet's."""
-    if agreement < _USEFUL:
+    if not agreement >= _USEFUL:  # nor where it could not be measured, and is no number
         return (
-            "On pictures it never learned from, the student's first guess among the teacher's outputs is the "
+            "On pictures kept for measuring, the student's first guess among the teacher's outputs is the "
             f"teacher's for {agreement:.0%} of them: too few to be taken for a classifier."
         )
     if architecture not in ARCHITECTURES:

@@ -4,7 +4,7 @@
 #     workshop/distillation/on_gpu.sh PACK OUT [MINUTES] [more settings of python -m workshop.distillation]
 #
 # PACK     crops, written before by: python -m workshop.distillation.packing pack --crops DIR --to PACK
-# OUT      gets densenet121.safetensors, densenet121.json, README.md, recipe.json, log.csv and console.log
+# OUT      gets densenet121.safetensors, densenet121.json, README.md, run/ with recipe.json and log.csv, and console.log
 # MINUTES  of training, 8 if not given; the learning rate reaches zero at their end
 #
 # WHEELS   a folder of wheels to install beforehand: the teacher's two packages (see `distillation` in
@@ -42,8 +42,9 @@ if [ "$status" -ne 0 ]; then
     ${PROGRAM:-"$python" -m workshop.distillation} --work "$work/run" --export >>"$out/console.log" 2>&1 || true
 fi
 tail -n 3 "$out/console.log"
-for file in "$work"/run/weights/*.safetensors "$work"/run/weights/*.json "$work"/run/weights/README.md \
-    "$work"/run/run/recipe.json "$work"/run/run/log.csv; do
+for file in "$work"/run/weights/*.safetensors "$work"/run/weights/*.json "$work"/run/weights/README.md; do
     if [ -f "$file" ]; then cp "$file" "$out/"; fi
 done
+# The records stand beside the weights as everywhere, so that a run that begins with them knows where they come from.
+if [ -d "$work/run/weights/run" ]; then cp -r "$work/run/weights/run" "$out/"; fi
 exit "$status"

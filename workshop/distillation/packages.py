@@ -58,6 +58,7 @@ def fetch_packages(names: Sequence[str], folder: Path, progress: bool = True) ->
     for name in tqdm(names, desc="packages", unit="package", disable=not progress):
         try:
             _unpack(_archive(name, folder / "archives"), folder / "unpacked" / name)
+            _version(name, folder)  # which reads the archive, also where it was unpacked before
         except subprocess.CalledProcessError as error:
             missing.append((name, _last_line(error.stderr)))
     if missing:
@@ -72,13 +73,17 @@ def fetch_packages(names: Sequence[str], folder: Path, progress: bool = True) ->
 def read_package(name: str, folder: Path) -> Package:
     """Return what is known of a package that `fetch_packages` has unpacked in the same folder."""
     unpacked = folder / "unpacked" / name
-    version = _run("dpkg-deb", "--field", str(_archive(name, folder / "archives")), "Version").strip()
+    version = _version(name, folder)
     copyright_file = unpacked / "usr/share/doc" / name / "copyright"
     if not copyright_file.is_file():
         raise DataError(
             f"the package {name} has no copyright file: its pictures can't be used; --without {name}"
         )
     return Package(name, version, read_licences(copyright_file), unpacked)
+
+
+def _version(name: str, folder: Path) -> str:
+    return _run("dpkg-deb", "--field", str(_archive(name, folder / "archives")), "Version").strip()
 
 
 def read_licences(copyright_file: Path) -> tuple[str, ...]:

@@ -55,7 +55,7 @@ def pack(cache: CropCache, path: Path, megabytes: float, side: int = _SIDE, qual
         coded = _coded(cache, numbers, side, quality)
         size = sum(map(len, coded))
         if size <= limit:
-            _write(cache, path, numbers, coded)
+            _write(cache, path, numbers, coded, side)
             return count
         count = int(count * min(0.99, limit / size))
     raise ConfigError(f"{megabytes:g} MB: no crop fits into that; ask for more")
@@ -111,13 +111,14 @@ def _decoded(jpeg: bytes) -> bytes:
     return np.ascontiguousarray(np.asarray(larger).transpose(2, 0, 1)).tobytes()
 
 
-def _write(cache: CropCache, path: Path, numbers: NDArray[np.int64], coded: list[bytes]) -> None:
+def _write(cache: CropCache, path: Path, numbers: NDArray[np.int64], coded: list[bytes], side: int) -> None:
     tensors = {
         "jpegs": torch.from_numpy(np.frombuffer(b"".join(coded), np.uint8).copy()),
         "ends": torch.from_numpy(np.cumsum([len(one) for one in coded])),
         "pictures": torch.from_numpy(cache.pictures[numbers]),
     }
-    write_tensors(path, _FORMAT, tensors, cache.manifest)
+    told = {"chosen_from": cache.manifest["crops"], "side": side}  # the packages stay those of all crops
+    write_tensors(path, _FORMAT, tensors, cache.manifest | told)
 
 
 def main(arguments: list[str] | None = None) -> int:

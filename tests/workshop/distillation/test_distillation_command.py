@@ -76,3 +76,35 @@ def test_first_weights_that_are_not_there_are_named(
     work = work_folder(tmp_path / "work")
     assert main(["--work", str(work), "--first-weights", str(tmp_path / "gone.safetensors")]) == 2
     assert "gone.safetensors" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (("--stages", "60@128:1"), "the stages '60@128:1' can't be read"),
+        (("--learning-rate", "-1"), "learning_rate"),
+        (("--first-weights", "gone.safetensors"), "gone.safetensors"),
+    ],
+)
+def test_what_is_wrong_with_the_recipe_is_told_before_anything_is_fetched(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], wrong: tuple[str, str], told: str
+) -> None:
+    assert main(["--work", str(tmp_path / "work"), *wrong]) == 2
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "work").exists()
+
+
+def test_a_work_folder_that_can_not_be_made_is_told_without_a_traceback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert main(["--work", str(tmp_path / "file" / "work"), "--only-crops"]) == 2
+    error = capsys.readouterr().err
+    assert "Error: " in error
+    assert "Traceback" not in error
+
+
+def test_no_processes_at_all_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--work", str(tmp_path), "--processes", "0"])
+    assert "expected 1 or more" in capsys.readouterr().err

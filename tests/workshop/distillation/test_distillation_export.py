@@ -131,6 +131,33 @@ def test_recipe_and_log_are_kept_beside_the_weights(work: Path) -> None:
     assert json.loads((folder / "run" / "recipe.json").read_text())["teacher"]
 
 
+def test_a_classifier_that_could_not_be_measured_gets_no_class_names() -> None:
+    assert "too few" in _why_no_classes("densenet121", agreement=float("nan"))
+
+
+def test_a_card_with_the_pictures_of_other_crops_is_refused_before_anything_is_written(work: Path) -> None:
+    card = export(work).with_name("README.md")
+    manifest = work / "crops" / "manifest.json"
+    before, written = manifest.read_text(), card.read_bytes()
+    manifest.write_text(json.dumps(json.loads(before) | {"sha256": "0" * 64}))
+    try:
+        with pytest.raises(RunError, match="holds other crops than those that the run learned from"):
+            export(work)
+    finally:
+        manifest.write_text(before)
+    assert card.read_bytes() == written
+
+
+def test_a_run_without_its_log_is_named(work: Path) -> None:
+    log = work / "run" / "log.csv"
+    log.rename(log.with_suffix(".away"))
+    try:
+        with pytest.raises(RunError, match="the log of the run can't be read"):
+            export(work)
+    finally:
+        log.with_suffix(".away").rename(log)
+
+
 def test_without_a_run_there_is_nothing_to_export(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"recipe\.json can't be read, so there is nothing to export"):
         export(tmp_path)
@@ -160,5 +187,5 @@ def test_the_card_says_which_numbers_are_the_ones_to_quote(work: Path) -> None:
     card = export(work).with_name("README.md").read_text()
     (work / "transfer.json").unlink()
     assert "| tabletop, fresh | 80.0% ± 1.0 |" in card
-    assert "nothing was ever chosen by them" in card
+    assert "no setting was ever chosen by them" in card
     assert remark in card

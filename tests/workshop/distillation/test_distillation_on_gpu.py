@@ -54,14 +54,13 @@ def test_weights_recipe_and_log_come_back_and_little_else(packed: Path, tmp_path
         "tiny.safetensors",
         "tiny.json",
         "README.md",
-        "recipe.json",
-        "log.csv",
+        "run",
         "console.log",
     }
-    configuration = json.loads((out / "recipe.json").read_text())
+    configuration = json.loads((out / "run" / "recipe.json").read_text())
     assert configuration["device"] == "cpu"
     assert configuration["recipe"]["batch_size"] == 8
-    with (out / "log.csv").open() as file:
+    with (out / "run" / "log.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert 0 < int(rows[0]["images"]) <= int(rows[-1]["images"])  # a slow machine has time for one row
     assert configuration["recipe"]["images"] < 10**9

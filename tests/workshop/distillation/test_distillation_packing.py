@@ -21,6 +21,7 @@ def test_what_is_unpacked_is_a_cache_of_nearly_the_same_crops(cache: CropCache, 
     again = open_cache(tmp_path / "crops")
     assert np.array_equal(again.pictures, cache.pictures)
     assert again.manifest["packages"] == cache.manifest["packages"]
+    assert again.manifest["chosen_from"] == len(cache.pixels)
     difference = np.abs(again.pixels.astype(int) - cache.pixels)
     assert difference.mean() < 4
     assert again.identity != cache.identity

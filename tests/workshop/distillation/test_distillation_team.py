@@ -9,8 +9,8 @@ import pytest
 import torch
 from tiny_distillation import fail_in_one, fit_and_tell, plan, recipe, vote_and_train, work_folder
 
-from densekit.errors import TrainingError
-from densekit.training.team import ALONE, run_together
+from densekit.errors import TrainingError, WeightsError
+from densekit.training.team import ALONE, Team, run_together
 from workshop.distillation.pace import UNDECIDED
 from workshop.distillation.session import LOG
 
@@ -80,3 +80,15 @@ def test_a_process_that_fails_ends_the_others_with_one_error() -> None:
     # Which of the two is heard first is chance: the broken one, or the other, which lost its peer.
     with pytest.raises(TrainingError, match=r"^a process failed: |ended from outside"):
         run_together(2, None, fail_in_one)
+
+
+def refuse(team: Team) -> None:
+    if team.rank == 1:
+        raise WeightsError("these weights are of another network: give others")
+    team.wait()
+
+
+@pytest.mark.slow
+def test_an_error_that_is_meant_for_a_user_comes_through_as_it_is() -> None:
+    with pytest.raises(WeightsError, match=r"^these weights are of another network: give others$"):
+        run_together(2, None, refuse)

@@ -1,0 +1,70 @@
+"""The part of the card that tells of the runs before the last one."""
+
+from collections.abc import Iterator, Sequence
+
+from workshop.distillation.ancestry import Ancestor, Graft
+from workshop.distillation.settings import Recipe
+
+
+def what_came_before(before: Sequence[Ancestor], crops: str, is_whole: bool) -> str:
+    """Return the section of a card on the runs before the last one: a line for each, and what was put together.
+
+    Args:
+        before: those runs, the latest first.
+        crops: the identity of the crops that the last run saw.
+        is_whole: whether these are all, back to random weights.
+    """
+    images = sum(one.images for one in before)
+    hours = sum(one.seconds for one in before) / 3600
+    begun = "from random ones" if is_whole else "from others, of which there is no record,"
+    return "\n".join(
+        [
+            "## What came before",
+            f"The first weights were made {begun} with {images:,} views, in {hours:.1f} hours. The "
+            "records of these runs are in `run/before/`.",
+            "",
+            "| run | views | at | optimiser | batches | hours |",
+            "|---|---|---|---|---|---|",
+            *(_earlier_run(one, is_other=one.crops != crops) for one in before),
+            *(
+                ("", "\\* on other crops than those listed below.")
+                if any(one.crops != crops for one in before)
+                else ()
+            ),
+            *(_put_together(one.made, one.images) for one in before if isinstance(one.made, Graft)),
+        ]
+    )
+
+
+def _earlier_run(one: Ancestor, is_other: bool) -> str:
+    hours = f"{one.seconds / 3600:.1f}"
+    views = f"{one.images:,}{' *' if is_other else ''}"
+    if isinstance(one.made, Graft):
+        return f"| {one.name}: put together | {views} | | | | {hours} |"
+    recipe = one.made
+    done = min(1.0, one.images / recipe.images)
+    at = ", ".join(f"{size} px: {share:.0%}" for size, share in _seen(recipe, done))
+    if done < 1:
+        at += f" (stopped at {done:.0%})"
+    rates = f"AdamW {recipe.learning_rate:g}"
+    if recipe.optimizer == "muon":
+        rates = f"Muon {recipe.muon_learning_rate:g}, {rates}"
+    return f"| {one.name} | {views} | {at} | {rates} | {recipe.batch_size} | {hours} |"
+
+
+def _seen(recipe: Recipe, done: float) -> Iterator[tuple[int, float]]:
+    """Yield the sizes that a run has come to, with the share of its views that each had."""
+    passed = 0.0
+    for stage in recipe.stages:
+        share = min(max(done - passed, 0.0), stage.share)
+        passed += stage.share
+        if share > 0:
+            yield stage.size, share / done
+
+
+def _put_together(graft: Graft, images: int) -> str:
+    return f"""
+**Put together**: the layers before `{graft.behind}` began as those of one network (*front*, SHA-256
+`{graft.front[:16]}…`), the others as those of another (*rest*, `{graft.rest[:16]}…`). By least squares, then on
+{images:,} views, the first ones learned to tell what the other's had told: {graft.explained:.1%} of the variance
+of its maps (`python -m workshop.distillation.graft`)."""
