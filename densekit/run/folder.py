@@ -61,13 +61,13 @@ def claimed(out: Path | None, name: str) -> Iterator[Path]:
 
 def _give_back(folder: Path, was_there: bool) -> None:
     """Leave nothing of a training that failed before its first step: its name is free for the next try."""
-    ours = (CONFIG, SPLIT, _LOCK)
     with suppress(OSError):
-        if {path.name for path in folder.iterdir()} <= set(ours):
-            for name in ours:
-                (folder / name).unlink(missing_ok=True)
-            if not was_there:
-                folder.rmdir()
+        if any((folder / name).exists() for name in _WRITTEN if name != SPLIT):
+            return  # it failed later on
+        for name in (CONFIG, SPLIT, _LOCK):  # none of which was there before
+            (folder / name).unlink(missing_ok=True)
+        if not was_there and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def _check_free(folder: Path) -> None:

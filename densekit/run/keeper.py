@@ -75,6 +75,8 @@ class Keeper:
             ) from error
         if self.writes:
             self._forget_later_validations()
+            if complaints:  # or the next one to be saved would lay the damaged one over the good one
+                (self.folder / CHECKPOINT).unlink(missing_ok=True)
         return [f"{complaint}. The training goes on from the one before" for complaint in complaints]
 
     def read(self, event: Event, state: TrainingState) -> None:

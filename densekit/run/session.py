@@ -115,7 +115,7 @@ class Session:
             if self.team.leads:
                 seen = _pictures_seen(state.counters, phase)
                 with stopped_by_interrupt(self.stop):  # nothing is left to be stopped, and all is to be kept
-                    self._complete(folder, finished, phase, keeper, seen)
+                    self._complete(folder, finished, phase, keeper, seen, state.counters.first_epoch)
             self.team.wait()
         except (KeyboardInterrupt, OSError) as end:  # somebody's wish, or a full disk
             if (folder / CONFIG).exists():
@@ -143,9 +143,12 @@ class Session:
                     self._tell(complaint)
             else:
                 state.counters, state.best = _carried_over(earlier, phase)
-            finished = self._one_phase(phase, state, keeper)
+            is_last = number + 1 == len(self.config.plan)
+            finished = self._one_phase(phase, state, keeper, is_last)
             earlier = state
             if self.team.agree(self.stop.requested):  # lost patience ends a phase, and the next one begins
+                # This phase may have come to its end all the same: others have not.
+                finished = replace(finished, stopped=finished.stopped or not is_last)
                 break
         return finished, phase, keeper, state
 
@@ -167,7 +170,7 @@ class Session:
         phase.enter(is_first=number == 0)
         return phase
 
-    def _one_phase(self, phase: Phase, state: TrainingState, keeper: Keeper) -> Finished:
+    def _one_phase(self, phase: Phase, state: TrainingState, keeper: Keeper, is_last: bool) -> Finished:
         settings = phase.config.training
         events = fit(
             phase.module, phase.train, phase.val, settings, state, phase.compute, self.team, self.stop
@@ -186,6 +189,8 @@ class Session:
                     log.read(event)
                 self.on_event(event)
         assert isinstance(event, Finished)  # the loop's last word
+        if not (event.stopped or is_last) and self.team.agree(self.stop.requested) and keeper.writes:
+            keeper.save(state)  # between two phases, for the next one to begin with
         phase.leave()
         return event
 
@@ -215,8 +220,13 @@ class Session:
             if self.team.leads:
                 replace(split, left_out=tuple(self.problems)).write(folder / SPLIT)
 
-    def _complete(self, folder: Path, finished: Finished, phase: Phase, keeper: Keeper, seen: int) -> None:
-        """Write the classifier, the reports, and then the numbers."""
+    def _complete(
+        self, folder: Path, finished: Finished, phase: Phase, keeper: Keeper, seen: int, before: int
+    ) -> None:
+        """Write the classifier, the reports, and then the numbers; `before` epochs were done by other phases."""
+        (folder / METRICS).unlink(
+            missing_ok=True
+        )  # of an earlier end: not complete until it is written again
         forget_reports(folder / EVALUATION)  # on the weights of an earlier end of this run
         cut = phase.config.train_from
         artefact = Artefact.of(self.network, self.classes, cut, phase.extractor.fingerprint)
@@ -228,8 +238,7 @@ class Session:
         keeper.draw_heat_maps()
         metrics = self._metrics(finished, report, phase, keeper.seconds, seen)
         write_json(folder / METRICS, metrics)
-        before = sum(one.training.epochs for one in self.config.plan[:-1])
-        if finished.best_epoch <= before and finished.epoch > before:
+        if before and finished.best_epoch <= before < finished.epoch:
             self._tell(
                 f"no validation of the last phase ({cut}) was better than epoch {finished.best_epoch}, before "
                 "it: those weights are kept. A lower learning_rate or a larger batch_size for that phase may help"

@@ -1,5 +1,9 @@
 """What the loop says when it can't go on."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
 from torch.optim import Optimizer
 
 from densekit.errors import DataError, TrainingError
@@ -36,3 +40,28 @@ def diverged(step: int, epoch: int, loss: float, optimizer: Optimizer) -> Traini
         f"the loss became {loss} at step {step} (epoch {epoch}). The usual cause is a learning rate that is too "
         f"high: it is {learning_rate:g}, try training.learning_rate={learning_rate / 10:g}"
     )
+
+
+@contextmanager
+def memory_told(batch_size: int) -> Iterator[None]:
+    """Say what helps where the memory is full.
+
+    Raises:
+        TrainingError: within the context, no memory was left.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        smaller = max(2, batch_size // 2)
+        raise TrainingError(
+            f"no memory is left, with {batch_size} pictures in a batch: try training.batch_size={smaller} "
+            f"(training.accumulate=2 beside it keeps the steps as they are), a smaller data.image_size, or, "
+            "where more than the head is trained, compute.save_memory=true"
+        ) from error
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    # A GPU has a class for it; on a CPU torch says it in words alone.
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)

@@ -21,7 +21,7 @@ from torch import nn
 from densekit.config import TrainingConfig
 from densekit.devices import Compute
 from densekit.features import Features
-from densekit.training.complaints import check_not_empty, diverged
+from densekit.training.complaints import check_not_empty, diverged, memory_told
 from densekit.training.events import BatchDone, EpochDone, Event, Finished, Stopping
 from densekit.training.randomness import order_of
 from densekit.training.schedule import learning_rate_at, set_learning_rate, validates_at
@@ -60,7 +60,7 @@ def fit(
 
     Raises:
         DataError: the training or the validation set is empty.
-        TrainingError: the loss is no longer a number.
+        TrainingError: the loss is no longer a number, or the memory is full.
     """
     settings = settings or TrainingConfig()
     state = state or start(module, settings)
@@ -71,7 +71,8 @@ def fit(
     loop = _Loop(state, train, val, settings, compute, team, stop or Stop(), stepper)
     last = state.counters.first_epoch + settings.epochs
     while state.epoch < last and not loop.is_to_stop():
-        yield from loop.one_epoch()
+        with memory_told(settings.batch_size):
+            yield from loop.one_epoch()
     stopped = state.epoch < last
     if stopped:
         yield Stopping(state.epoch, state.counters.step)

@@ -118,7 +118,7 @@ class Controls:
 
     def _kept(self) -> dict[str, Any]:
         """Return what stays when another preset is chosen."""
-        return {key: value for key, value in self._extras.items() if key != "phases"}
+        return {key: value for key, value in self._extras.items() if key.partition(".")[0] != "phases"}
 
     def _fill(self) -> None:
         """Let the fields show the settings of the phase that is chosen."""
@@ -207,9 +207,9 @@ def _values(phase: PhaseConfig) -> dict[str, Any]:
 
 def _is_controlled(key: str) -> bool:
     section, _, name = key.partition(".")
-    return (
-        key == "model.train_from" or (section == "training" and name in FIELDS) or key.startswith("phases.")
-    )
+    if section == "phases":  # phases.0.train_from, phases.0.training.epochs
+        return name.partition(".")[2].removeprefix("training.") in FIELDS
+    return key == "model.train_from" or (section == "training" and name in FIELDS)
 
 
 def _check_phase_is_named(settings: Iterable[str]) -> None:

@@ -41,8 +41,11 @@ def sentence(work: Work | None) -> str:
 
 def message(error: Exception) -> str:
     """Return what went wrong as HTML; nothing in it is read as HTML itself."""
-    told = str(error) if isinstance(error, DensekitError) else _unexpected(error)
-    text = escape(shown(told, keep="\n"))
+    if isinstance(error, DensekitError):
+        told = str(error)
+    else:
+        told = one_line(error) if isinstance(error, OSError) else _unexpected(error)  # a full disk, say
+    text = escape(shown("\n".join([told, *getattr(error, "__notes__", [])]), keep="\n"))
     return f'<div role="alert" style="{_VERMILLION}; white-space: pre-wrap">✗ {text}</div>'
 
 

@@ -354,6 +354,35 @@ def test_a_phase_that_did_not_help_is_told(
     assert "no validation of the last phase (classifier) was better" in capsys.readouterr().err
 
 
+def without_training(settings: Settings) -> Settings:
+    return {key: value for key, value in settings.items() if not key.startswith("training.")}
+
+
+def test_a_phase_that_helped_after_one_that_lost_patience_is_not_told_to_be_useless(
+    settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    impatient = {"epochs": 40, "patience": 1, "learning_rate": 1e-9}
+    phases = [
+        {"train_from": "classifier", "training": impatient},
+        {"train_from": "classifier", "training": {"epochs": 6, "learning_rate": 0.05}},
+    ]
+    run = trained(without_training(settings), tmp_path / "run", phases=phases)
+    ended_at = run.metrics["epochs_done"] - 6  # long before its 40 epochs
+    assert ended_at < run.metrics["best_epoch"] < 40
+    assert "no validation of the last phase" not in capsys.readouterr().err
+
+
+def test_a_phase_that_did_not_help_after_one_that_lost_patience_is_told(
+    settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    phases = [
+        {"train_from": "classifier", "training": {"epochs": 40, "patience": 1, "learning_rate": 0.05}},
+        {"train_from": "classifier", "training": {"epochs": 1, "learning_rate": 1e-12}},
+    ]
+    trained(without_training(settings), tmp_path / "run", phases=phases)
+    assert "no validation of the last phase (classifier) was better" in capsys.readouterr().err
+
+
 def test_a_second_head_phase_begins_with_the_best_head_of_the_first(
     settings: Settings, tmp_path: Path
 ) -> None:

@@ -15,7 +15,7 @@ import pytest
 from killing import contents, in_child
 
 from densekit.config import load_config
-from densekit.errors import ConfigError, RunError
+from densekit.errors import ConfigError, DensekitError, RunError
 from densekit.evaluation.files import write_tables
 from densekit.evaluation.report import Report
 from densekit.files import write_atomically, write_text
@@ -23,7 +23,7 @@ from densekit.run.classifier import load_run
 from densekit.run.folder import claimed, locked
 from densekit.run.trainer import resume, train
 from densekit.training import history
-from densekit.training.events import BatchDone, EpochDone, Event
+from densekit.training.events import BatchDone, EpochDone, Event, Validated
 from densekit.training.stop import Stop
 
 Settings = dict[str, object]
@@ -98,6 +98,29 @@ class TestControlC:
             train(settings=settings, out=tmp_path / "run", progress=False, on_event=twice)
         assert caught.value.__notes__ == [f"continue with `densekit train --resume {tmp_path / 'run'}`"]
         assert resume(tmp_path / "run", progress=False).metrics["epochs_done"] == 6
+
+    @pytest.mark.parametrize("at", [Validated, EpochDone])
+    def test_at_the_very_end_of_the_first_of_two_phases_the_other_one_is_left_to_be_trained(
+        self, settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str], at: type[Event]
+    ) -> None:
+        each = {"epochs": 2, "learning_rate": 0.01}
+        phases = [{"train_from": name, "training": each} for name in ("classifier", "denseblock4")]
+        of_phases = {key: value for key, value in settings.items() if not key.startswith("training.")}
+        of_phases["phases"] = phases
+        stop = Stop()
+
+        def press(event: Event) -> None:
+            if isinstance(event, at) and event.epoch == 2:
+                stop.stop()
+
+        whole = train(settings=of_phases, out=tmp_path / "whole", progress=False)
+        run = train(settings=of_phases, out=tmp_path / "run", progress=False, on_event=press, stop=stop)
+        assert (run.metrics["stopped"], run.metrics["epochs_done"]) == ("asked", 2)
+        assert "stopped after 2 of 4 epochs" in capsys.readouterr().err
+        run = resume(tmp_path / "run", progress=False)
+        assert (run.metrics["stopped"], run.metrics["epochs_done"]) == (None, 4)
+        for name in ("model.safetensors", "history.csv"):
+            assert (run.folder / name).read_bytes() == (whole.folder / name).read_bytes()
 
     @pytest.mark.slow
     def test_in_the_first_of_two_phases_it_leaves_a_head_and_in_the_end_the_network_alone(
@@ -233,6 +256,18 @@ class TestOneFolderOneRun:
         train(settings=settings, out=tmp_path / "mine", progress=False)
         assert [other.read_text() for other in others] == ["mine", "mine"]
 
+    def test_after_a_failed_start_beside_other_files_the_same_folder_is_taken_again(
+        self, settings: Settings, tmp_path: Path
+    ) -> None:
+        notes = tmp_path / "mine" / "notes.txt"
+        notes.parent.mkdir()
+        notes.write_text("mine")
+        with pytest.raises(DensekitError):
+            train(settings={**settings, "training.learning_rate": 1e30}, out=notes.parent, progress=False)
+        assert [path.name for path in notes.parent.iterdir()] == ["notes.txt"]
+        train(settings=settings, out=notes.parent, progress=False)
+        assert notes.read_text() == "mine"
+
     def test_two_that_look_for_a_folder_at_once_get_two(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -296,6 +331,24 @@ class TestCheckpoints:
         for name in ("head.safetensors", "history.csv"):
             assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "run" / name).read_bytes()
 
+    def test_a_damaged_one_is_not_laid_over_the_good_one_by_the_next_that_is_saved(
+        self, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        checkpoint = self.stopped(settings, tmp_path / "run")
+        good = checkpoint.with_name("checkpoint-before.safetensors")
+        shutil.copy(checkpoint, good)
+        checkpoint.write_bytes(b"x")
+
+        def full(*arguments: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr("densekit.training.checkpoint.write_tensors", full)
+            with pytest.raises(OSError, match="No space left"):
+                resume(tmp_path / "run", progress=False, on_event=interrupting_at(17))
+        assert resume(tmp_path / "run", progress=False).metrics["epochs_done"] == 6
+        assert not good.exists()  # it was complete, and not begun anew
+
     def test_where_the_very_first_one_is_damaged_the_training_begins_anew_and_says_so(
         self, settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -317,6 +370,22 @@ class TestCheckpoints:
             resume(tmp_path / "run", progress=False)
         checkpoint.unlink()
         before.unlink()
+        assert resume(tmp_path / "run", progress=False).metrics["epochs_done"] == 6
+
+    def test_killed_while_a_continued_run_is_completed_it_does_not_pass_for_complete(
+        self, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.stopped(settings, tmp_path / "run")
+
+        def killed(*arguments: object) -> None:
+            raise OSError("as if the power had failed")
+
+        with monkeypatch.context() as patch:
+            patch.setattr("densekit.run.session.write_tables", killed)
+            with pytest.raises(OSError, match="power"):
+                resume(tmp_path / "run", progress=False)
+        with pytest.raises(RunError, match="not complete"):
+            load_run(tmp_path / "run")
         assert resume(tmp_path / "run", progress=False).metrics["epochs_done"] == 6
 
     @pytest.mark.slow

@@ -316,3 +316,33 @@ def test_of_two_equally_right_validations_the_surer_one_is_better() -> None:
     assert best.is_beaten_by(0.9, 0.2)
     assert not best.is_beaten_by(0.9, 0.3)
     assert not best.is_beaten_by(0.8, 0.1)
+
+
+class Greedy(nn.Module):
+    """A module that asks for more memory than there is."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.linear, self.error = nn.Linear(4, 3), error
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes."),
+        MemoryError(),
+    ],
+)
+def test_a_full_memory_names_a_smaller_batch(error: Exception) -> None:
+    settings = TrainingConfig(epochs=1, batch_size=8)
+    with pytest.raises(TrainingError, match=r"8 pictures in a batch: try training\.batch_size=4 "):
+        list(fit(Greedy(error), blobs(16, 0), blobs(6, 1), settings))
+
+
+def test_another_error_of_a_module_is_its_own() -> None:
+    with pytest.raises(RuntimeError, match=r"^mine$"):
+        list(fit(Greedy(RuntimeError("mine")), blobs(16, 0), blobs(6, 1), TrainingConfig(epochs=1)))

@@ -187,6 +187,20 @@ class TestPhases:
 
 
 class TestWhatHasNoControl:
+    @pytest.mark.parametrize(("name", "value"), [("patience", 2), ("mixup", 0.2)])
+    def test_it_reaches_the_phase_that_it_was_set_for(self, told, name, value):
+        key = f"phases.1.training.{name}"
+        assert name not in FIELDS
+        for controls in (Controls(Request("pictures", "head-then-full", {key: value}), told), None):
+            if controls is None:
+                controls = Controls(Request("pictures", "head-then-full"), told)
+                controls.set({key: value})
+            assert controls.request().changes() == {key: value}
+            controls.fields["epochs"].value = 3
+            assert getattr(controls.request().config().plan[1].training, name) == value
+            controls.preset.value = "head"
+            assert set(controls.request().changes()) <= {"training.epochs"}
+
     def test_it_stays_when_another_preset_is_chosen(self, told):
         controls = Controls(Request("pictures", "head", {"data.image_size": 64, "training.epochs": 3}), told)
         assert controls.fields["epochs"].value == 3
