@@ -1,6 +1,6 @@
 """Settings laid over each other, and held against the schema; every problem is told at once."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import yaml
@@ -58,9 +58,19 @@ def overridden(
     try:
         return schema.model_validate(values)
     except ValidationError as error:
-        problems = [explain(problem, schema, besides) for problem in error.errors()]
+        problems = [explain(problem, schema, besides) for problem in _each_once(error.errors())]
     heading = "the configuration has a problem" if len(problems) == 1 else f"{len(problems)} problems"
     raise ConfigError("\n  ".join([f"{where}{heading}:", *problems]))
+
+
+def _each_once(problems: Sequence[Any]) -> list[Any]:
+    """Leave out what is wrong with a phase because it is wrong with `training`, which phases take over."""
+    own = [(problem["loc"], problem["input"]) for problem in problems if problem["loc"][:1] == ("training",)]
+    return [
+        problem
+        for problem in problems
+        if problem["loc"][:1] != ("phases",) or (problem["loc"][2:], problem["input"]) not in own
+    ]
 
 
 def merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What pydantic finds wrong with settings, in words that say where, what, and what was expected."""
 
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any, get_args
@@ -36,8 +37,31 @@ def explain(problem: Any, schema: Schema, besides: Iterable[str] = ()) -> str:
         return f"{path}: expected a section with settings below it, found {problem['input']!r}"
     if problem["type"] == "tuple_type":
         return f"{path}: expected a list, found {problem['input']!r}"
-    expected = problem["msg"].removeprefix("Value error, ")
-    return f"{path} is {problem['input']!r}: {expected[0].lower()}{expected[1:]}"
+    return f"{path} is {problem['input']!r}: {_expected(problem)}"
+
+
+_EXPECTED = {
+    "int_parsing": "expected a whole number, such as 10",
+    "int_type": "expected a whole number, such as 10",
+    "int_from_float": "expected a whole number, such as 10",
+    "float_parsing": "expected a number, such as 1.5",
+    "float_type": "expected a number, such as 1.5",
+    "bool_parsing": "expected true or false",
+    "bool_type": "expected true or false",
+    "string_type": "expected a text",
+}
+"""What is expected, by pydantic's name of the problem; its own sentences speak of inputs and parsing."""
+
+
+def _expected(problem: Any) -> str:
+    if problem["type"] in _EXPECTED:
+        return _EXPECTED[problem["type"]]
+    if problem["type"] == "literal_error":
+        choices = problem["ctx"]["expected"]
+        close = get_close_matches(str(problem["input"]), re.findall("'(.*?)'", choices), n=1, cutoff=0.6)
+        return f"expected {choices}" + (f"; did you mean '{close[0]}'?" if close else "")
+    told = problem["msg"].removeprefix("Value error, ")
+    return f"{told[0].lower()}{told[1:]}"
 
 
 def _nearest_setting(location: tuple[Any, ...], schema: Schema, besides: Iterable[str]) -> str:

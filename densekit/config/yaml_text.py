@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import yaml
 
 from densekit.errors import ConfigError, nearest, one_line
-from densekit.files import read_text
+from densekit.files import is_folder, read_text
 
 _MOST_DIGITS = 400  # no float is larger, and Python refuses to read ten times as many
 _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
@@ -19,16 +19,28 @@ def read_yaml(file: Path) -> dict[str, Any]:
     Raises:
         ConfigError: there is no such file, or it holds something else.
     """
+    if is_folder(file):
+        raise ConfigError(
+            f"{file} is a folder, but a YAML file of settings is expected here. Pictures are named with --data: "
+            f"--data {file}"
+        )
     try:
         values = parse_yaml(read_text(file, at_most=1024**2))
     except FileNotFoundError as error:
+        if "=" in file.name:
+            raise ConfigError(
+                f"'{file}' is a setting, but a YAML file of settings is expected here: write --set before each, "
+                f"--set {file}"
+            ) from error
         siblings = [path.name for path in file.parent.glob("*.y*ml")]
         hint = f": {nearest(file.name, siblings)}" if siblings else ""
         raise ConfigError(
             f"no configuration file {file}{hint or '. Settings are given one by one: --set key=value'}"
         ) from error
     except yaml.YAMLError as error:
-        raise ConfigError(f"{file} is not valid YAML: {one_line(error)}") from error
+        raise ConfigError(f"{file} is not valid YAML: {_told(error)}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file} is no text, but a YAML file of settings is expected here") from error
     except (OSError, ValueError) as error:
         raise ConfigError(f"{file} can't be read: {one_line(error)}") from error
     if values is None:
@@ -36,6 +48,13 @@ def read_yaml(file: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ConfigError(f"{file}: expected sections such as `training:` with settings below them")
     return values
+
+
+def _told(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    if mark is not None and "character '\\t'" in str(getattr(error, "problem", "")):
+        return f"line {mark.line + 1} begins with a tab: YAML takes spaces alone"
+    return one_line(error)
 
 
 class _Loader(yaml.SafeLoader):

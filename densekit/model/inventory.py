@@ -57,7 +57,8 @@ def verify_weights(name: str = "embedded", architecture: str = "densenet121") ->
     weights = _find(name, architecture)
     if not weights.path.is_file():
         raise WeightsError(
-            f"there is nothing to verify: '{name}' for {architecture} is not at {weights.path}"
+            f"there is nothing to verify: '{name}' for {architecture} is not at {weights.path}; "
+            f"fetch it: densekit weights fetch --arch {architecture}"
         )
     found = file_sha256(weights.path)
     if not found.startswith(weights.sha256):

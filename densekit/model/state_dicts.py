@@ -21,8 +21,8 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from densekit.errors import WeightsError, nearest
-from densekit.files import read_bytes
+from densekit.errors import WeightsError, listed, nearest
+from densekit.files import is_folder, read_bytes
 from densekit.model.architectures import ARCHITECTURES, DenseNetConfig, read_architecture
 from densekit.model.densenet import DenseNet
 from densekit.model.foreign import refuse_what_is_no_checkpoint, renamed, unwrap
@@ -188,7 +188,10 @@ def _to_float32(tensor: Tensor) -> Tensor:
 
 def _read_bytes(path: Path) -> bytes:
     if path.suffix not in SUFFIXES:
-        raise WeightsError(f"the weights file {path} has the ending '{path.suffix}': expected {SUFFIXES}")
+        if is_folder(path):
+            raise WeightsError(f"{path} is a folder: name a weights file{_neighbour(path / 'weights')}")
+        ending = f"the ending '{path.suffix}'" if path.suffix else "no ending"
+        raise WeightsError(f"the weights file {path} has {ending}: expected {listed(SUFFIXES)}")
     try:
         return read_bytes(path, _LARGEST_FILE)
     except FileNotFoundError:

@@ -242,7 +242,9 @@ def test_a_folder_is_refused(tmp_path: Path, tiny_json: str) -> None:
 
 def test_an_unknown_ending_is_refused(tmp_path: Path, tiny_json: str) -> None:
     (tmp_path / "mine.h5").touch()
-    assert "has the ending '.h5'" in refusal(tmp_path / "mine.h5", tiny_json)
+    assert "has the ending '.h5': expected '.safetensors', '.pth'" in refusal(tmp_path / "mine.h5", tiny_json)
+    (tmp_path / "folder").mkdir()
+    assert "is a folder: name a weights file" in refusal(tmp_path / "folder", tiny_json)
 
 
 @pytest.mark.parametrize("ending", [".safetensors", ".pth"])
@@ -660,7 +662,7 @@ def test_verifying_finds_a_changed_file_and_names_both_hashes(release: Release) 
 @pytest.mark.parametrize(
     ("name", "architecture", "complaint"),
     [
-        ("imagenet", "densenet161", "there is nothing to verify: 'imagenet' for densenet161 is not at"),
+        ("imagenet", "densenet161", "there is nothing to verify: .* weights fetch --arch densenet161"),
         ("embeded", "densenet121", r"called 'embeded': did you mean 'embedded'\?"),
         (
             "embedded",
