@@ -81,6 +81,7 @@ class TrainingConfig(_Section):
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     learning_rate: Positive = 1e-3
     layer_decay: Part = 1.0
+    norm_statistics: Literal["batch", "kept"] = "batch"
     weight_decay: NotNegative = 0.0
     momentum: BelowOne | None = None
     epochs: Count = 10
@@ -182,6 +183,17 @@ class RunConfig(_Section):
         return self
 
     @model_validator(mode="after")
+    def _saves_memory_somewhere(self) -> "RunConfig":
+        deep = [phase.training for phase in self.plan if phase.train_from != "classifier"]
+        if self.compute.save_memory and deep and all(one.norm_statistics == "kept" for one in deep):
+            name = f"phases.{len(self.phases) - 1}.training" if self.phases else "training"
+            raise ValueError(
+                "compute.save_memory has no effect on norms that keep their statistics: leave it out, or set "
+                f"{name}.norm_statistics=batch"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _has_an_effect(self) -> "RunConfig":
         if any(phase.train_from != "classifier" for phase in self.plan):
             return self
@@ -189,6 +201,11 @@ class RunConfig(_Section):
         for given, key, why in (
             (self.model.drop_rate > 0, "model.drop_rate", "dropout is in the dense layers"),
             (any(one.layer_decay < 1 for one in settings), "training.layer_decay", "a head is one layer"),
+            (
+                any(one.norm_statistics == "kept" for one in settings),
+                "training.norm_statistics",
+                "all norms stand before it, in the frozen part, which keeps theirs anyhow",
+            ),
             (
                 any(one.accumulate > 1 for one in settings),
                 "training.accumulate",

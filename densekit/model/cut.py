@@ -147,6 +147,16 @@ def has_batch_norm(module: nn.Module) -> bool:
     return any(isinstance(one, nn.modules.batchnorm._BatchNorm) for one in module.modules())
 
 
+def keep_norm_statistics(module: nn.Module) -> None:
+    """Let BatchNorms normalise by the mean and variance that they have, and not note others.
+
+    Gains and biases learn all the same, and the mode of everything else stays as it was.
+    """
+    for one in module.modules():
+        if isinstance(one, nn.modules.batchnorm._BatchNorm):
+            one.eval()
+
+
 def _by_depth(module: nn.Module) -> Iterator[tuple[int, list[nn.Parameter]]]:
     """Yield parameters by depth: 0 for the head, 1 for the last block and what follows it, and so on."""
     features = getattr(module, "features", None)

@@ -8,7 +8,7 @@ from torch import nn
 
 from densekit.config import TrainingConfig
 from densekit.devices import Compute
-from densekit.model.cut import draws_random_numbers
+from densekit.model.cut import draws_random_numbers, keep_norm_statistics
 from densekit.training.averaging import move_average
 from densekit.training.objective import Objective
 from densekit.training.randomness import drawn_for
@@ -54,6 +54,8 @@ class Stepper:
     def take(self, batch: Batch, pictures: int) -> tuple[float, int]:
         """Take one step; return the mean loss before it, and how many of so many pictures were right."""
         self.forward.train()  # BatchNorm takes each batch's own mean and variance, and dropout drops
+        if self.settings.norm_statistics == "kept":
+            keep_norm_statistics(self.state.module)
         optimizer, step = self.state.optimizer, self.state.counters.step + 1
         loss, right = torch.zeros((), device=batch.labels.device), batch.labels.new_zeros(())
         optimizer.zero_grad()

@@ -18,7 +18,7 @@ from densekit.training.events import BatchDone, Event, Saved, Validated
 from densekit.training.history import History
 from densekit.training.loop import fit
 from densekit.training.objective import Objective, balancing_weights
-from densekit.training.randomness import balanced
+from densekit.training.randomness import balanced, shuffled
 from densekit.training.source import Batch
 from densekit.training.state import start
 from densekit.training.validation import predict_logits
@@ -64,6 +64,7 @@ OPTIONS = (
     {"accumulate": 3},
     {"clip_gradients": 0.1},
     {"ema_decay": 0.9},
+    {"norm_statistics": "kept"},
 )
 
 
@@ -185,6 +186,48 @@ def test_gradients_are_never_longer_than_allowed() -> None:
     assert (weights_of(module) - before).norm() <= 5 * 0.01 + 1e-6  # five steps
 
 
+class TestKeptStatistics:
+    def test_no_statistic_moves_and_gains_and_biases_learn(self) -> None:
+        before, data = network()[1], points(43, rare=7)
+        norm = trained(data, norm_statistics="kept")[1]
+        assert torch.equal(norm.running_mean, before.running_mean)
+        assert torch.equal(norm.running_var, before.running_var)
+        assert norm.num_batches_tracked == 0
+        assert not torch.equal(norm.weight, before.weight)
+        assert not torch.equal(norm.bias, before.bias)
+        assert trained(data)[1].num_batches_tracked > 0
+
+    def test_it_learns_as_with_a_norm_in_evaluation_mode(self) -> None:
+        data, module = points(40, rare=8), network()
+        list(fit(module, data, data, settings_of(norm_statistics="kept", epochs=1, optimizer="sgd")))
+        by_hand = network()
+        optimizer = torch.optim.SGD(by_hand.parameters(), lr=0.05, momentum=0.9)
+        for chosen in shuffled(40, 8, 1, 0, least=2):
+            by_hand.train()
+            by_hand[1].eval()
+            optimizer.zero_grad()
+            F.cross_entropy(by_hand(data.inputs[chosen]), data.labels[chosen]).backward()
+            optimizer.step()
+        assert torch.allclose(weights_of(module), weights_of(by_hand), atol=1e-6)
+
+    def test_dropout_still_drops(self) -> None:
+        data, seen = points(16, rare=4), []
+        module = nn.Sequential(nn.BatchNorm1d(2), nn.Dropout(0.5), nn.Linear(2, 2))
+        module[1].register_forward_hook(lambda one, inputs, out: seen.append(one.training))
+        list(fit(module, data, data, settings_of(norm_statistics="kept", epochs=1)))
+        assert seen[0]
+
+    @pytest.mark.parametrize(
+        ("more", "name"),
+        [(["model.train_from=all", "training.norm_statistics=kept"], "training.norm_statistics=batch")],
+    )
+    def test_with_memory_saved_it_is_refused(self, more: list[str], name: str) -> None:
+        with pytest.raises(ConfigError, match=rf"save_memory has no effect on norms .* {name}"):
+            load_config(overrides=["data.folder=x", "compute.save_memory=true", *more])
+        with pytest.raises(ConfigError, match=r"phases\.1\.training\.norm_statistics=batch"):
+            load_config(preset="head-then-full", overrides=["data.folder=x", "compute.save_memory=true"])
+
+
 class TestAveragedWeights:
     def test_they_are_the_mean_that_the_decay_says(self) -> None:
         module = nn.Linear(1, 1, bias=False)
@@ -233,6 +276,7 @@ class TestRefusals:
         [
             ("model.drop_rate=0.2", "dropout is in the dense layers"),
             ("training.layer_decay=0.5", "a head is one layer"),
+            ("training.norm_statistics=kept", "which keeps theirs anyhow"),
             ("training.accumulate=2", "memory that a head's features don't take"),
             ("compute.save_memory=true", "what dense layers keep while they learn"),
         ],
