@@ -98,7 +98,7 @@ def size_ladder(config: DenseNetConfig | None = None, image_size: int = 224, num
     with styled():
         figure = new_figure(8.6, 3.3)
         draw_sizes(figure.add_subplot(), ledger, numbers)
-        figure.suptitle(size_title(ledger) if numbers else _TREND)
+        figure.suptitle(size_title(ledger) if numbers else "One picture's way through the network")
     return describe(figure, size_words(ledger) if numbers else _trend_in_words(ledger))
 
 

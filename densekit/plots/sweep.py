@@ -31,7 +31,9 @@ def learning_rate_sweep(
             f"{counted(len(rates), 'rate')}, losses: {len(losses)}, smoothed ones: {len(smoothed)}; "
             "expected as many of each, 1 or more"
         )
-    title = "No learning rate to suggest" if suggestion is None else f"Begin with about {suggestion:.2g}"
+    title = "No learning rate to suggest"
+    if suggestion is not None:
+        title = f"The loss falls fastest near {suggestion:.2g}"
     with styled():
         figure = new_figure(6.4, 3.6)
         axes = figure.subplots()

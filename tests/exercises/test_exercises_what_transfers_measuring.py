@@ -10,26 +10,35 @@ from densekit.exercises.testing import assert_checker
 from densekit.exercises.what_transfers import measuring as check
 
 
-def test_exercise_4_wants_the_share_of_the_commonest():
+def test_exercise_4_wants_the_numbers_of_the_strongest_pictures_for_each_channel():
+    small = "strongest(strengths, 1)"
     assert_checker(
         check.exercise_4,
         right=[
-            lambda labels: max(labels.count(each) for each in labels) / len(labels),
-            lambda labels: Counter(labels).most_common(1)[0][1] / len(labels),
-            lambda labels: np.bincount(labels).max() / len(labels),
+            lambda strengths, count: np.argsort(-strengths, axis=0)[:count],
+            lambda strengths, count: strengths.argsort(axis=0)[-count:],
+            lambda strengths, count: torch.from_numpy(strengths).topk(count, dim=0).indices,
+            lambda strengths, count: np.stack(
+                [np.argsort(-one)[:count] for one in strengths.T], axis=1
+            ).tolist(),
         ],
         wrong=[
             (
-                lambda labels: max(labels.count(each) for each in labels),
-                "purity([3, 3, 3, 7]) is 3, expected 0.75",
+                lambda strengths, count: np.argsort(strengths, axis=0)[:count],
+                f"{small} for channel 0 is [0], expected [3], because that channel is strongest there: [0.9]",
             ),
-            (lambda labels: 1 / len(set(labels)), "purity([3, 3, 3, 7]) is 0.5, expected 0.75"),
-            (lambda labels: labels.count(labels[0]) / len(labels), "purity([7, 3, 3, 3]) is 0.25, expected"),
+            (lambda strengths, count: np.argsort(-strengths)[:count], f"{small} for channel 0 is [1]"),
+            (lambda strengths, count: np.sort(strengths, axis=0)[-count:], "expected whole numbers"),
+            (lambda strengths, count: np.argsort(-strengths, axis=0), "of the shape (1, 2)"),
             (
-                lambda labels: labels.count(labels[0]) / len(labels) if len(labels) < 5 else 0.4,
-                "is 0.4, expected 0.6",
+                lambda strengths, count: np.argsort(-strengths, axis=0)[:count].T,
+                "of the shape (1, 2): 1 for each of 2 channels",
             ),
-            (lambda labels: Counter(labels).most_common(1)[0][0], "is 3, expected 0.75"),
+            (lambda strengths, count: None, "is array(None, dtype=object), expected whole numbers"),
+            (
+                lambda strengths, count: np.repeat(np.argsort(-strengths, axis=0)[:1], count, axis=0),
+                "strongest(strengths, 2) for channel 0 is [3, 3], expected [1, 3]",
+            ),
         ],
     )
 

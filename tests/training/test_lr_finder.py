@@ -110,7 +110,7 @@ def test_nothing_to_learn_from_is_an_error() -> None:
 def test_the_figure_marks_the_suggestion_and_says_it_in_words() -> None:
     sweep = find_learning_rate(network(), blobs(), SGD, highest=100)
     figure = learning_rate_sweep(sweep.rates, sweep.losses, sweep.smoothed, sweep.suggestion)
-    assert f"Begin with about {sweep.suggestion:.2g}" in alt_text(figure)
+    assert f"The loss falls fastest near {sweep.suggestion:.2g}" in alt_text(figure)
     none = learning_rate_sweep([0.1, 1.0], [2.0, 2.0], [2.0, 2.0], None)
     assert "No learning rate to suggest" in alt_text(none)
     with pytest.raises(DataError, match="as many of each"):

@@ -68,7 +68,8 @@ def exercise_6(moved: Callable[[Mapping[str, Tensor], Mapping[str, Tensor], str]
             "First find it; then look for a cheaper one that comes close.",
         ),
         Hint(
-            "I always get the cheapest stop", "It has to reach the best accuracy minus the best one's `half`."
+            "I always get the cheapest stop",
+            "The upper end of its interval has to reach the lower end of the best one's.",
         ),
     ),
 )
@@ -77,19 +78,22 @@ def exercise_8(cheapest: Callable[[list[Stop]], str]) -> str:
     for stops in _DIALS:
         best = max(stops, key=lambda one: one["accuracy"])
         enough = best["accuracy"] - best["half"]
-        right = min((one for one in stops if one["accuracy"] >= enough), key=lambda one: one["seconds"])
+        will_do = [one for one in stops if one["accuracy"] + one["half"] >= enough]
+        right = min(will_do, key=lambda one: one["seconds"])
         found = cheapest([dict(one) for one in stops])
         names = [one["stop"] for one in stops]
         expect(
             isinstance(found, str) and found in names,
             f"you returned {quoted(found)}, expected the name of a stop, one of {', '.join(names)}",
         )
-        told = ", ".join(f"{one['stop']} {one['accuracy']:.2f} in {one['seconds']} s" for one in stops)
+        told = ", ".join(
+            f"{one['stop']} {one['accuracy']:.2f} ± {one['half']:.2f} in {one['seconds']} s" for one in stops
+        )
         expect_equal(
             found,
             right["stop"],
-            because=f"the best is {best['stop']} with {best['accuracy']:.2f} ± {best['half']:.2f}, so "
-            f"{enough:.2f} will do, and among those the fewest seconds count",
+            because=f"the best is {best['stop']} with {best['accuracy']:.2f} ± {best['half']:.2f}, so an "
+            f"interval that reaches {enough:.2f} will do, and among those the fewest seconds count",
             name=f"with {told}, your stop",
         )
     return "what can't be told from the best, and costs least"
@@ -170,6 +174,11 @@ _DIALS: tuple[list[Stop], ...] = (
         {"stop": "all", "accuracy": 0.97, "half": 0.01, "seconds": 70},
         {"stop": "denseblock3", "accuracy": 0.95, "half": 0.05, "seconds": 25},
         {"stop": "classifier", "accuracy": 0.90, "half": 0.10, "seconds": 2},
+    ],
+    [
+        {"stop": "classifier", "accuracy": 0.85, "half": 0.05, "seconds": 2},
+        {"stop": "denseblock3", "accuracy": 0.90, "half": 0.02, "seconds": 25},
+        {"stop": "all", "accuracy": 0.97, "half": 0.01, "seconds": 70},
     ],
 )
 

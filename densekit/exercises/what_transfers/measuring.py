@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from densekit.exercises.expectations import expect, expect_close, expect_equal, quoted
 from densekit.exercises.framework import Hint, exercise
@@ -12,32 +13,48 @@ from densekit.words import counted
 
 @exercise(
     number=4,
-    title="How much do they share?",
-    minutes=5,
-    difficulty="easy",
+    title="Where a channel is strongest",
+    minutes=6,
+    difficulty="medium",
     hints=(
-        Hint("I don't know where to begin", "Which class is the commonest, and how often is it there?"),
-        Hint("I return a count", "Divide by the number of pictures: three of four is 0.75."),
-        Hint("my share is always 1 / classes", "Count the commonest class, not how many classes there are."),
+        Hint(
+            "I don't know where to begin",
+            "strengths.argsort(axis=0) sorts each column by itself, and tells the rows from the weakest on.",
+        ),
+        Hint("I get the weakest pictures", "Take the last rows of that, or sort -strengths."),
+        Hint("the columns are mixed up", "axis=0 goes down the pictures, axis=1 along the channels."),
+        Hint("I return strengths", "Numbers of pictures are asked for: argsort, not sort."),
     ),
 )
-def exercise_4(purity: Callable[[Sequence[int]], float]) -> str:
-    """Check a function that returns the share of the commonest class among some pictures."""
-    for labels, expected in (
-        ([3, 3, 3, 7], 0.75),
-        ([5], 1.0),
-        ([0, 1, 2, 3], 0.25),
-        ([9, 2, 9, 2, 9], 0.6),
-        ([7, 3, 3, 3], 0.75),  # the commonest need not be the first
+def exercise_4(strongest: Callable[[NDArray[np.float64], int], Any]) -> str:
+    """Check a function that returns, for each channel, the numbers of the pictures it is strongest on."""
+    small = np.array([[0.1, 9.0], [0.5, 2.0], [0.3, 5.0], [0.9, 1.0]])
+    for strengths, count in (
+        (small, 1),
+        (small, 2),
+        (np.random.default_rng(0).normal(size=(30, 5)), 10),
     ):
-        expect_close(
-            purity(labels),
-            expected,
-            1e-6,
-            because=f"{round(expected * len(labels))} of {len(labels)} are of one class",
-            name=f"purity({labels})",
+        name = f"strongest(strengths, {count})"
+        found = np.asarray(strongest(strengths.copy(), count))
+        wanted = (count, strengths.shape[1])
+        expect(
+            found.shape == wanted and found.dtype.kind in "iu",
+            f"{name} is {quoted(found)}, expected whole numbers of the shape {wanted}: {count} for each of "
+            f"{wanted[1]} channels",
         )
-    return "1 if all are of one class; a feature that cares for no class stays near what chance gives"
+        for channel, column in enumerate(found.T.tolist()):
+            right = np.argsort(-strengths[:, channel])[:count].tolist()
+            expect_equal(
+                sorted(column),
+                sorted(right),
+                because=f"that channel is strongest there: {_as_told(strengths[right, channel])}",
+                name=f"{name} for channel {channel}",
+            )
+    return "what a channel cares for shows in the pictures that it answers to most"
+
+
+def _as_told(strengths: NDArray[np.float64]) -> str:
+    return quoted([round(float(one), 2) for one in strengths])
 
 
 @exercise(
