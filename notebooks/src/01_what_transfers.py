@@ -2,7 +2,7 @@
 # jupyter:
 #   densekit:
 #     compared_at_least: 34
-#     ignored_at_most: 8
+#     ignored_at_most: 10
 # ---
 
 # %% [markdown]
@@ -91,8 +91,9 @@ print(f"two networks, {len(folder.train) + len(folder.val)} pictures each: {perf
 
 # %% [markdown]
 # The head is a **logistic regression** this time: the same linear layer as in notebook 00, trained to its end by a solver
-# that needs no learning rate. So nobody can say that we chose a bad one for the random network. It learns from few pictures,
-# and is measured on 200 validation pictures.
+# that needs no learning rate. So nobody can say that we chose a bad one for the random network. One setting is left, `C`: a
+# small one keeps the weights of the head small. Both networks get the same; put 1 in its place, and see whether the order
+# changes. The head learns from few pictures, and is measured on 200 validation pictures.
 
 # %%
 import numpy as np
@@ -105,7 +106,7 @@ from densekit.threads import one_thread
 
 def trained_head(inputs: np.ndarray, labels: np.ndarray):
     """A logistic regression on features of mean 0 and standard deviation 1."""
-    head = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
+    head = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))  # small weights
     with one_thread():  # a second thread would wait longer than it works
         return head.fit(inputs, labels)
 
@@ -188,13 +189,13 @@ with reveal("pretrained features, 2 pictures a class", round(100 * pretrained[0]
     print("two a class pretrained beat fifty a class random:", bool(pretrained[0] > random[-1]))
 
 # %% [markdown]
-# This answers the engineers' question. Whoever trains from scratch has to find the features *and* the classes in their own
-# pictures, and the features are the hard part. Somebody has paid for them already, with pictures by the ten thousand. That
-# those were other pictures matters little as long as their edges, textures and parts are of use to us.
+# This is half of an answer to the engineers: learned features beat features that nobody has learned, by far. Somebody has paid
+# for them already, with tens of thousands of pictures. That those were other pictures matters little as long as their edges,
+# textures and parts are of use to us.
 
 # %% [markdown]
-# Two things to be fair about. Random *features* are not training from scratch, which would improve them; notebook 07 runs that
-# race. And the random line does rise: even a random network keeps colours and coarse shapes apart.
+# The other half: random *features* are not training from scratch, which would improve them. Notebook 07 runs that race. And to be
+# fair, the random line does rise: even a random network keeps colours and coarse shapes apart.
 
 # %% [markdown]
 # ### Exercise 2: a classifier with closed eyes (4 min, easy)
@@ -230,8 +231,12 @@ check.exercise_3(half_interval)
 
 # %% [markdown]
 # With such intervals, the same numbers as a table. Look at the row of the pretrained features: two pictures a class give an
-# interval that is much wider than that of fifty. With so few, it matters a lot *which* two. (Random features are so little better
-# than guessing with two that there is not much to vary.)
+# interval that is much wider than that of fifty. With so few, it matters a lot *which* two. (Fifty of the sixty that there are, on
+# the other hand, are nearly the same fifty each time. And random features are so little better than guessing with two that there
+# is not much to vary.)
+#
+# An interval tells of what was varied, and of nothing else: here, of which pictures are learned from. All seeds share 200
+# validation pictures, and with other ones an accuracy of 94 % would move by about 3 points.
 
 # %% tags=["nbval-ignore-output"]
 from densekit import intervals  # the same formula, which finds t for any number of seeds
@@ -285,8 +290,7 @@ print("the first map, pooled by 2 × 2:", F.max_pool2d(by_torch, 2)[0, 0].tolist
 # are is learned.
 #
 # Let us look into the networks, from the picture on. Here are 24 filters of each first convolution: those whose neighbouring
-# weights are most alike. Textbooks show stripes and blobs here, from networks that were trained for days. Which half has
-# learned, A or B?
+# weights are most alike. Which half has learned, A or B?
 
 
 # %%
@@ -323,9 +327,11 @@ with reveal("the half that has learned", "B" if means["pretrained"] > means["ran
     )
 
 # %% [markdown]
-# It is hard to see. The weights that come with this kit were made in hours on two processor cores, and their filters keep much
-# of the noise they began with. The *measurement* tells the halves apart where the eye can't. (With official ImageNet weights
-# the stripes are plain to see.) What a filter is good for shows in what it makes of a picture.
+# No doubt is left: edges at all angles, stripes, and colours against their opposites. Wherever networks look at pictures of the
+# world, their first layers come to look like this. Even without any task: these began as the **independent components** of small
+# patches, the patterns that photographs are mixed from, and those are edges too (Bell and Sejnowski, *The "independent
+# components" of natural scenes are edge filters*, 1997). Training has kept them. What a filter is good for shows in what it makes
+# of a picture.
 
 # %% [markdown]
 # ## One picture at five depths
@@ -335,7 +341,8 @@ show(you_are_here("stem", "block 1", "block 2", "block 3", "block 4", way="netwo
 
 # %% [markdown]
 # We follow one picture through the pretrained network, and keep what five stages on the way put out. The first is behind the
-# first convolution, its norm, its ReLU and its pool.
+# first convolution, its norm, its ReLU and its pool. The others are blocks. A block hands on the maps that it was given and puts its
+# own behind them (notebook 02 tells why); we keep its own.
 
 # %%
 DEPTHS = {"pool0": "stem"} | {f"denseblock{number}": f"block {number}" for number in (1, 2, 3, 4)}
@@ -343,12 +350,13 @@ DEPTHS = {"pool0": "stem"} | {f"denseblock{number}": f"block {number}" for numbe
 
 @torch.no_grad()
 def maps_by_depth(network, images: torch.Tensor) -> dict[str, torch.Tensor]:
-    """What the five stages put out, each (N, C, H, W)."""
+    """The maps that each of the five stages makes, (N, C, H, W)."""
     x, kept = images, {}
     for name, stage in network.features.named_children():
+        handed_on = x.shape[1] if name.startswith("denseblock") else 0
         x = stage(x)
         if name in DEPTHS:
-            kept[DEPTHS[name]] = x
+            kept[DEPTHS[name]] = x[:, handed_on:]
     return kept
 
 
@@ -369,8 +377,8 @@ with reveal("positions from left to right at the end", maps["block 4"].shape[-1]
         print(f"{depth:9}", tuple(each.shape[1:]))
 
 # %% [markdown]
-# Six maps of each depth. Look from top to bottom: at which depth can you still trace the outline of the object, and where does
-# a map only say *here* or *not here*?
+# Six maps of each depth, those that differ most from place to place. Look from top to bottom: at which depth can you still trace
+# the outline of the object, and where does a map only say *here* or *not here*?
 
 # %%
 from densekit.plots import feature_map_ladder
@@ -393,20 +401,19 @@ show(
 # something that all classes have. If most of them show one class, it cares for that class.
 
 # %% [markdown]
-# ### Exercise 4: how much do they share? (5 min, easy)
-# Write a function that takes a list of the class numbers of some pictures, and returns the share of the commonest class: 0.75 for
-# `[3, 3, 3, 7]`.
+# ### Exercise 4: where a channel is strongest (6 min, medium)
+# `strengths` is an array, (N, C): how strong each of C channels is on each of N pictures. Write a function that returns the numbers
+# of the `count` pictures on which each channel is strongest, in any order: (count, C).
 
 
 # %%
-def purity(labels) -> float:
+def strongest(strengths: np.ndarray, count: int):
     ### BEGIN SOLUTION
-    labels = list(labels)
-    return max(labels.count(label) for label in labels) / len(labels)
+    return np.argsort(-strengths, axis=0)[:count]
     ### END SOLUTION
 
 
-check.exercise_4(purity)
+check.exercise_4(strongest)
 
 # %% [markdown]
 # How strong is a channel on a picture? We take the mean of its map, over all positions. Both networks look at 25 pictures of
@@ -434,8 +441,8 @@ print(len(images), "pictures;", tuple(tabletop["pretrained"]["block 4"].shape), 
 # %%
 def mean_purity(strengths: np.ndarray) -> float:
     """The share of the commonest class among a channel's ten strongest pictures, on average over the channels."""
-    strongest = np.argsort(-strengths, axis=0)[:10]  # (10, C)
-    return float(np.mean([np.bincount(column).max() / 10 for column in labels[strongest].T]))
+    ten = labels[np.argsort(-strengths, axis=0)[:10]]  # (10, C)
+    return float(np.mean([np.bincount(column).max() / 10 for column in ten.T]))
 
 
 purities = {
@@ -464,7 +471,8 @@ with reveal("where the share rises", " and ".join(rising)):
 # %% [markdown]
 # The dotted line is what channels of pure noise would get: even ten pictures drawn at random share a class a little. Where
 # channels have learned, they care more and more for classes, and for *our* classes, which the network was never told about. So
-# late features are **specific**. Nobody put that there; it came from learning.
+# late channels answer to *objects*. Nobody put that there; it came from learning. Whether it makes them of use for few tasks is
+# the next question, after a look at how we measure.
 
 # %% [markdown]
 # ## A trap in this measurement
@@ -507,12 +515,17 @@ network, colour = networks["pretrained"], images.mean(dim=(2, 3)).numpy()  # (25
 with torch.no_grad():
     before_relu = network.features.conv0(images).mean(dim=(2, 3)).numpy()  # (250, 64)
 behind_relu = tabletop["pretrained"]["stem"].numpy()
-print("before the ReLU, more than 98 % explained by the colour:", explained(before_relu, colour) > 0.98)
-print("behind it, less than 90 %:", explained(behind_relu, colour) < 0.9)
+before, behind = explained(before_relu, colour), explained(behind_relu, colour)
+print("before the ReLU, more than 98 % explained by the colour:", before > 0.98)
+print("behind it, less than 90 %:", behind < 0.9)
+
+# %% tags=["nbval-ignore-output"]
+print(f"before {before:.1%}, behind {behind:.0%}")
 
 # %% [markdown]
-# A ReLU is not linear: it keeps the strong answers and drops the negative ones, so its mean does count edges. Ask of each
-# measurement what else could explain it.
+# A ReLU is not linear: it keeps the strong answers and drops the negative ones, so its mean *can* say more than the colour. (What a
+# block makes comes from convolutions, too. But those read maps that have gone through a ReLU, not pixels.) Ask of each measurement
+# what else could explain it.
 
 # %% [markdown]
 # ## General: what serves the letters?
@@ -561,7 +574,7 @@ by_depth = {
 
 # %%
 ### BEGIN SOLUTION
-my_guess = "block 4"
+my_guess = "block 3"
 ### END SOLUTION
 guess("the best depth for letters", my_guess)
 
@@ -586,9 +599,11 @@ with reveal("the best depth for letters", best, quiet=True):
         )
 
 # %% [markdown]
-# What was learned serves the letters at every depth, although no letter ever had to be told from another: lines, corners and bows
-# are parts of everything. That is what **general** means here: it transfers. How far towards the end it still does is for a
-# measurement to say, and it differs from one set of weights to the next.
+# What was learned helps with the letters at every depth, although no letter ever had to be told from another. It transfers: that is
+# what **general** means here. Lines, corners and bows are found in the middle of the network, and there it helps most. With these
+# weights, what the last block makes of them is of a little less use for letters, and also for our objects: it is the most
+# **specific**. (Be fair to the stem: it gives 64 numbers and block 4 gives 512, and a mean forgets *where* a line was.) How far
+# towards the end features are general differs from one set of weights to the next.
 
 # %% [markdown]
 # ## Three ways to use what was learned
@@ -655,8 +670,10 @@ check.exercise_6(freeze_before)
 # knows.
 #
 # ### Exercise 7: four scenarios (8 min, medium)
-# Fill in the grid before you are told, with one of `"head"` (train a head on the last features), `"earlier"` (train a head on
-# features of an earlier depth), `"whole"` (fine-tune the whole network), `"scratch"` (begin with random weights).
+# Fill in the grid as the *rule* has it, whatever we have measured. Its reasons: few pictures overfit a large network; late
+# features are taken for the more specific ones; and a good start saves time even where there are many pictures. In each cell stands
+# one of `"head"` (train a head on the last features), `"earlier"` (train a head on features of an earlier depth), `"whole"`
+# (fine-tune the whole network), `"scratch"` (begin with random weights). One of the four is not used, and one is used twice.
 
 # %%
 ### BEGIN SOLUTION
@@ -687,9 +704,9 @@ show(scenario_grid(plan if passed else {}, "What I would do"))
 
 # %% [markdown]
 # Is the rule true? One cell we have just measured: a small data set, and different pictures, the letters. The rule says to take
-# *earlier* features there. Look at the right panel of the depths again: with our weights, late features serve the letters about as
-# well as earlier ones, or better. A rule of thumb is a place to begin, not a result. To know your own cell, measure it as we did:
-# a few lines, a few seeds, intervals.
+# *earlier* features there. Look at the right panel of the depths again: with our weights that holds of block 3, and still of block
+# 2, but not of anything earlier. A rule of thumb is a place to begin, not a result. To know your own cell, measure it as we did: a
+# few lines, a few seeds, intervals.
 
 # %% [markdown]
 # ## Between the picture and the network
@@ -764,12 +781,14 @@ from densekit.widgets.preprocessing import Pipeline
 
 train, _ = features["pretrained"]
 full = trained_head(train.inputs.numpy(), train.labels.numpy())
-pipeline = Pipeline(
-    networks["pretrained"],
-    lambda embeddings: torch.from_numpy(full.predict(embeddings.numpy())),
-    folder.val[::2],
-    image_size,
-)
+
+
+def predict(embeddings: torch.Tensor) -> torch.Tensor:
+    return torch.from_numpy(full.predict(embeddings.numpy()))
+
+
+hundred = folder.val[::2]  # every second one, in the order of the classes
+pipeline = Pipeline(networks["pretrained"], predict, hundred, image_size)
 ways = {
     "correct": {},
     "0 to 1": {"normalisation": "left out, 0 to 1"},
@@ -801,17 +820,31 @@ with reveal("the fault that hardly matters here", harmless):
 with reveal("the fault that hardly matters here", harmless, quiet=True):
     print("as it should be, above 80 %:", right["correct"] > 0.8)
     print(
-        "within 10 points of it:", [name for name in list(ways)[1:] if right[name] > right["correct"] - 0.1]
+        "within 5 points of it: ", [name for name in list(ways)[1:] if right[name] > right["correct"] - 0.05]
     )
     print("at half or less of it: ", [name for name in ways if right[name] < right["correct"] / 2])
     print("buffers changed:       ", [name for name, result in results.items() if result[1]])
 
 # %% [markdown]
-# There is no error and no warning: only worse answers. On ripe and unripe fruit, to swap red and blue would be a disaster. And
-# train mode does so much harm because the pictures come sorted by class, as a folder hands them over: each batch looks alike,
-# and the normalisation takes away just what its pictures have in common.
+# There is no error and no warning: only worse answers. On ripe and unripe fruit, to swap red and blue would be a disaster.
 #
-# Break it yourself. The figure shows the pictures as a network takes them that expects the right numbers.
+# And why does train mode do so much harm? The pictures come sorted by class, as a folder hands them over: each batch looks alike,
+# and perhaps the normalisation takes away just what its pictures have in common. If that is the cause, the same pictures in a mixed
+# order will suffer less:
+
+# %% tags=["nbval-ignore-output"]
+mixed = [hundred[index] for index in np.random.default_rng(0).permutation(len(hundred))]
+in_mixed_order, _ = Pipeline(networks["pretrained"], predict, mixed, image_size).measure(eval_mode=False)
+print(f"train mode, sorted: {right['train mode']:.0%} right, mixed: {in_mixed_order:.0%}")
+
+# %%
+print("a mixed order does less harm:", in_mixed_order > right["train mode"] + 0.1)
+
+# %% [markdown]
+# So it is a part of the cause, and not all of it: in any order, the twenty pictures of a batch are another sample than all that the
+# network was trained with.
+#
+# Break it yourself. The figure shows the pictures as they look to a network that expects normalised numbers.
 
 # %%
 show(pipeline.draw("left out, 0 to 1")[0])
@@ -829,7 +862,7 @@ preprocessing_explorer(pipeline)
 # ## What to keep
 #
 # - To transfer is to keep features that are expensive to learn. With few pictures this matters more than anything else.
-# - Features are a **hierarchy**. Late ones are specific; what is general shows in what transfers. Both can be measured.
+# - Features are a **hierarchy**: from edges to objects. What is general shows in what transfers, and can be measured.
 # - An accuracy needs a **chance level**, **several seeds** and an **interval** beside it, and a measurement a second look at what
 #   it measures.
 # - The preprocessing belongs to the weights, and eval mode to a frozen network. Neither mistake raises an error.
@@ -847,7 +880,7 @@ preprocessing_explorer(pipeline)
 # | pretrained model | 사전 학습된 모델 | a network with weights that somebody has trained |
 # | overfitting, similarity | 과적합, 유사도 | right about the training pictures alone; how like the old pictures the new ones are |
 #
-# **Three questions.** (1) Pretrained features of two pictures a class gave an interval several times as wide as those of fifty. Why? (2) Somebody
+# **Three questions.** (1) Pretrained features of two pictures a class gave an interval several times as wide as those of fifty. Name two reasons. (2) Somebody
 # freezes all parameters, trains a head in train mode, and finds that the frozen network is not the same afterwards. What
 # happened? (3) Your pictures are X-rays, two thousand of them. Which cell of the grid is that, and what would you measure first?
 #

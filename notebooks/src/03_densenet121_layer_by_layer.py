@@ -198,7 +198,7 @@ with reveal("channels that the third layer sees", seen[2]):
 # %% [markdown]
 # $H_l$ is norm, ReLU, 1×1 convolution, norm, ReLU, 3×3 convolution. The 1×1 convolution is the **bottleneck**: however
 # many channels there are, it squeezes them into `bn_size * growth_rate = 128`, so that the costly 3×3 convolution always has
-# the same small job.
+# the same small job. (`bn` in `bn_size` is for *bottleneck*, not for BatchNorm: how many times the growth rate it puts out.)
 
 # %% [markdown]
 # ### Exercise 3: the parameters of one layer (8 min, medium)
@@ -383,7 +383,7 @@ print("what entered is still there, exact:", torch.equal(after_block[:, :64], en
 show(you_are_here("transition 1", way="network"))
 
 # %% [markdown]
-# If this went on, there would be thousands of channels on large maps. So between two blocks a **transition** mixes all
+# If this went on, there would be nearly two thousand channels, all on large maps. So between two blocks a **transition** mixes all
 # channels into half as many (norm, ReLU, 1×1 convolution), and an average over 2×2 positions halves height and width. How
 # many numbers go in for each one that comes out: 2, 4 or 8?
 
@@ -394,7 +394,7 @@ my_guess = 8
 guess("numbers into a transition for each one out", my_guess)
 
 # %%
-into, out_of = 256 * 56 * 56, 128 * 28 * 28
+into, out_of = 256 * 32 * 32, 128 * 16 * 16
 with reveal("numbers into a transition for each one out", into / out_of, close=0):
     print(f"{into:,} numbers go in, {out_of:,} come out")
 

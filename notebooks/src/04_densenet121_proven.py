@@ -283,7 +283,7 @@ print(own.load_state_dict({right_names[key]: tensor for key, tensor in elsewhere
 # %% [markdown]
 # ## The ladder
 #
-# The reference is torchvision's own code, in the same small size. That the names fit proves nothing about the code. So we compare what *every module* puts out, for the same images.
+# The reference is torchvision's own code, in the same small size. That the names fit proves nothing about the code. So we compare what *every module with weights* puts out, for the same images.
 # In float64, rounding is about 1e-16: whatever is larger than 1e-9 is a mistake. A few lines of PyTorch do it: a *hook* on
 # each module notes its output.
 
@@ -292,6 +292,7 @@ print(own.load_state_dict({right_names[key]: tensor for key, tensor in elsewhere
 def outputs(network: nn.Module, images: torch.Tensor) -> dict[str, torch.Tensor]:
     found = {}
     hooks = [
+        # name=name keeps the name of this module; clone() keeps the numbers, which a ReLU behind it may overwrite.
         module.register_forward_hook(lambda _, __, out, name=name: found.update({name: out.clone()}))
         for name, module in network.named_modules()
     ]
@@ -327,7 +328,7 @@ rungs_of_own = ladder(own, reference, images)
 show(difference_ladder(rungs_of_own, "Our own network against torchvision's"))
 
 # %% [markdown]
-# One rung for each module, from the image down to the logits; all of them are left of the dotted line at 1e-9. Our network
+# One rung for each module with weights, from the image down to the logits; all of them are left of the dotted line at 1e-9. Our network
 # **is** torchvision's. How much would a small mistake be? In the next cell one norm has another `eps`.
 
 # %%
@@ -335,7 +336,8 @@ own.features.norm0.eps = 1e-4
 rungs_with_mistake = ladder(own, reference, images)
 own.features.norm0.eps = 1e-5
 print("first red rung:", first_red(rungs_with_mistake))
-print("and right behind it:", list(rungs_with_mistake)[2])
+for name in ("features.norm0", "classifier"):
+    print(f"{name:15} is off by {rungs_with_mistake[name]:.0e}")
 print("same class for both images:", bool((own(images).argmax(1) == reference(images).argmax(1)).all()))
 
 # %% [markdown]
@@ -389,8 +391,9 @@ show(
 # %% [markdown]
 # ## Why fresh weights hide bugs
 #
-# A fresh BatchNorm has gain 1 and bias 0, mean 0 and variance 1: it does next to nothing. Here is a network in which ReLU
-# and norm have changed places in every dense layer. It is a serious mistake.
+# A fresh BatchNorm has gain 1 and bias 0, mean 0 and variance 1: in evaluation mode it does next to nothing. And densekit begins
+# with a bias of 0 in the classifier, as torchvision's DenseNet does. Here is a network in which ReLU and norm have changed places
+# in every dense layer. It is a serious mistake.
 
 # %%
 from densekit.model.proof.planted import PLANTED, specimen
@@ -400,7 +403,7 @@ print("written:  ", bug.written)
 print("should be:", bug.meant)
 
 # %% [markdown]
-# Does it change the logits of a network that was just made? Answer `"yes"` or `"no"`.
+# Does it change the logits of a network that was just made and set to `eval()`? Answer `"yes"` or `"no"`.
 
 # %%
 ### BEGIN SOLUTION
@@ -419,8 +422,9 @@ with reveal("does the bug change the logits of a fresh network?", apart["freshly
         print(f"norms {norms}: the logits {'differ' if difference > 1e-9 else 'are the same'}")
 
 # %% [markdown]
-# With gain 1 and bias 0, a norm keeps every sign, so the ReLU may stand on either side of it. Whoever tests a network just
-# made gets all green, loads trained weights, and wonders.
+# With gain 1, bias 0 and mean 0, a norm keeps every sign, so the ReLU may stand on either side of it. Whoever tests a network just
+# made gets all green, loads trained weights, and wonders. (In training mode a norm takes off the mean of its batch, and the
+# mistake would show.)
 
 # %% [markdown]
 # ### Exercise 4: All green, and wrong all the same (10 min, medium)
@@ -508,7 +512,13 @@ for name, each in reports.items():
     print(f"{name}\n   shows at {shows}\n   look at  {look}")
 
 # %% [markdown]
-# Now hunt by yourself, among thirteen bugs. Choose one, predict the first red rung, and its ladder appears. Then set
+# Now hunt by yourself, among these thirteen bugs:
+
+# %%
+print(", ".join(PLANTED))
+
+# %% [markdown]
+# Choose one, predict the first red rung, and its ladder appears. Then set
 # BatchNorms and classifier to *freshly made*: which bugs disappear? (One of the thirteen is no bug at all. We will meet it again.)
 
 # %% tags=["volatile"]

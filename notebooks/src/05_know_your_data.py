@@ -60,6 +60,7 @@ show(you_are_here("picture"))
 
 # %%
 import shutil
+from itertools import count
 from pathlib import Path
 
 from densekit import open_folder, sample_folder
@@ -68,11 +69,18 @@ tabletop = open_folder(sample_folder("tabletop"))
 names = tabletop.classes[:3]
 
 
+def new(name: str) -> Path:
+    """A folder that is not there yet. What an earlier run of this notebook has left is put aside: name-1, name-2, …"""
+    if Path(name).exists():
+        Path(name).rename(next(free for n in count(1) if not (free := Path(f"{name}-{n}")).exists()))
+    return Path(name)
+
+
 def make_doctored(root: Path) -> None:
     """Three classes, a folder that Jupyter has left, and a picture of which half is missing."""
-    for split, samples, count in (("train", tabletop.train, 8), ("val", tabletop.val, 4)):
+    for split, samples, of_each in (("train", tabletop.train, 8), ("val", tabletop.val, 4)):
         for label, name in enumerate(names):
-            own = [sample.path for sample in samples if sample.label == label][:count]
+            own = [sample.path for sample in samples if sample.label == label][:of_each]
             (root / split / name).mkdir(parents=True)
             for number, path in enumerate(own):
                 shutil.copyfile(path, root / split / name / f"{number}.jpg")
@@ -83,7 +91,7 @@ def make_doctored(root: Path) -> None:
     (root / "train" / names[2] / "5.jpg").write_bytes(whole[: len(whole) // 2])
 
 
-make_doctored(Path("doctored"))
+make_doctored(new("doctored"))
 print(", ".join(names), "and", len([p for p in Path("doctored").rglob("*") if p.is_file()]), "files")
 
 # %% [markdown]
@@ -223,7 +231,7 @@ from densekit import diagnose
 from densekit.data.messy import write_messy
 from densekit.plots import class_bars
 
-truth = write_messy("messy")
+truth = write_messy(new("messy"))
 found = diagnose("messy")
 show(class_bars(found.counts))
 
@@ -277,12 +285,13 @@ with reveal("kinds of errors in messy", len(kinds), close=0.3):
 
 # %%
 with reveal("kinds of errors in messy", len(kinds), quiet=True):
-    print("The first three findings, as the doctor tells them:")
-    for problem in found.errors[:3]:
-        print("-", problem)
+    print("The first finding of each kind, as the doctor tells it:")
+    for kind in kinds:
+        print("-", next(problem for problem in found.errors if problem.kind == kind))
     told = {problem.path.relative_to(found.root).as_posix() for problem in found.problems}
-    print("everything that is wrong was found:", set(truth) <= told | {"."})
-    print("and nothing else:", told <= set(truth) | {"."})
+    told, wrong = told | {"."}, set(truth) | {"."}  # "." is the folder itself
+    print("everything that is wrong was found:", wrong <= told)
+    print("and nothing else:", told <= wrong)
 
 # %% [markdown]
 # The folder comes with the truth about itself, so we can check the doctor, too. In a terminal it is called
@@ -308,7 +317,8 @@ for path in doctor_view(found).left_out[:8]:
 # %% [markdown]
 # ### Exercise 3: make the doctor content (15 min, medium)
 # Write `mend(folder)`. It gets a folder with three classes in `train` and `val`, in which something is damaged, something is a copy, and
-# something is misspelt. Afterwards `diagnose(folder).errors` is empty, and every good picture is still there. (The folder is a copy. On
+# something is misspelt. Begin with a `mend` that prints `diagnose(folder).errors`: each has its `kind`, its `path`, and advice.
+# Afterwards `diagnose(folder).errors` is empty, and every good picture is still there. (The folder is a copy. On
 # your own, let the doctor write a clean copy and change nothing by hand; only of pictures that look alike, you judge yourself.)
 
 
@@ -385,7 +395,7 @@ def judged(leak: float, seed: int) -> tuple[float, float]:
 
 
 # %% [markdown]
-# Say the honest accuracy is `h`. A third of the validation pictures leaks. What is reported, roughly: `"h"`, `"a little more"`, or
+# Say the honest accuracy is `h`. 30 % of the validation pictures leak. What is reported, roughly: `"h"`, `"a little more"`, or
 # `"far more"`, five points and up?
 
 # %%
@@ -419,7 +429,7 @@ with reveal("what a leak of 30 % reports", answer, quiet=True):
 
 # %% [markdown]
 # The two lines begin at one point and part. Both judge the same head. The lower one counts the pictures that it has never seen: so good
-# it would be on new ones. It rises a little, since the leaked pictures are also more pictures to learn from. All that the upper line has
+# it would be on new ones. In the end it rises a little, since the leaked pictures are also more pictures to learn from. All that the upper line has
 # above it was learned by heart.
 #
 # ### Exercise 4: what the leak reports (6 min, easy)

@@ -49,20 +49,22 @@ print(f"densekit {densekit.__version__} is here")
 # ## The pictures
 #
 # A few pictures of each class to learn from, chosen by the seed; all validation pictures to judge by. They are copied into a
-# folder of their own, for `train` takes a folder.
+# folder of their own, for `train` takes a folder; each time that this notebook runs, another one.
 
 # %%
 import shutil
+from itertools import count
 from pathlib import Path
 
 from densekit import open_folder, sample_folder
 from densekit.data.splits import some_of_each
 
 whole = open_folder(sample_folder("tabletop"))
+here = next(free for n in count(1) if not (free := Path(f"training-{n}")).exists())
 chosen = some_of_each([sample.label for sample in whole.train], a_class, seed)
 for split, samples in (("train", [whole.train[index] for index in chosen]), ("val", whole.val)):
     for sample in samples:
-        copy = Path("pictures", split, whole.classes[sample.label], sample.path.name)
+        copy = Path(here, "pictures", split, whole.classes[sample.label], sample.path.name)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(sample.path, copy)
 print(len(chosen), "pictures to learn from,", len(whole.val), "to judge by")
@@ -76,8 +78,8 @@ print(len(chosen), "pictures to learn from,", len(whole.val), "to judge by")
 # %%
 import os
 
-os.environ["DENSEKIT_CACHE"] = str(Path("store").resolve())
-print("kept features:", len(list(Path("store").rglob("*"))))
+os.environ["DENSEKIT_CACHE"] = str((here / "store").resolve())
+print("kept features:", len(list((here / "store").rglob("*"))))
 
 # %% tags=["volatile"]
 from time import perf_counter
@@ -91,12 +93,12 @@ settings = {"data.image_size": image_size, "compute.precision": precision, "trai
 if preset != "head-then-full":  # whose phases say where they train from
     settings["model.train_from"] = train_from
 run = train(
-    data="pictures",
+    data=here / "pictures",
     preset=preset,
     weights=weights,
     epochs=epochs or None,
     settings=settings,
-    out="run",
+    out=here / "run",
     progress=False,
 )
 seconds, megabytes = perf_counter() - began, (peak_memory() - before) / 1e6
@@ -122,7 +124,7 @@ show(training_curves(run.history))
 #
 # What the next cell records is what the table of a batch run shows. With other parameters, in a terminal:
 #
-#     densekit course run 07b --set preset=full --set train_from=all --set seed=1 --set epochs=0
+#     densekit course run 07b --set preset=full --set train_from=all --set seed=1 --set epochs=0 --set a_class=20
 #
 # **What to keep.** A notebook with parameters is an experiment that anybody can repeat. Seconds count what the reader waits
 # for, features included; memory counts the peak.
