@@ -56,9 +56,10 @@ def verify_weights(name: str = "embedded", architecture: str = "densenet121") ->
     """
     weights = _find(name, architecture)
     if not weights.path.is_file():
+        fetch = f"fetch it: densekit weights fetch --arch {architecture}"
         raise WeightsError(
             f"there is nothing to verify: '{name}' for {architecture} is not at {weights.path}; "
-            f"fetch it: densekit weights fetch --arch {architecture}"
+            f"{'it comes with densekit: install that anew' if name == 'embedded' else fetch}"
         )
     found = file_sha256(weights.path)
     if not found.startswith(weights.sha256):

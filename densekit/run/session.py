@@ -224,9 +224,8 @@ class Session:
         self, folder: Path, finished: Finished, phase: Phase, keeper: Keeper, seen: int, before: int
     ) -> None:
         """Write the classifier, the reports, and then the numbers; `before` epochs were done by other phases."""
-        (folder / METRICS).unlink(
-            missing_ok=True
-        )  # of an earlier end: not complete until it is written again
+        # Of an earlier end: the run is not complete until they are written again.
+        (folder / METRICS).unlink(missing_ok=True)
         forget_reports(folder / EVALUATION)  # on the weights of an earlier end of this run
         cut = phase.config.train_from
         artefact = Artefact.of(self.network, self.classes, cut, phase.extractor.fingerprint)

@@ -20,8 +20,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 import torch
 import torch.distributed as dist
@@ -213,9 +211,8 @@ def run_together(size: int, threads: int | None, work: Callable[..., None], *arg
         work(ALONE, *arguments)
         return
     with tempfile.TemporaryDirectory() as folder:
-        meeting = Path(folder, "meeting").as_uri()
         try:
-            spawn(_member, (size, threads or 1, meeting, work, arguments), nprocs=size)
+            spawn(_member, (size, threads or 1, Path(folder), work, arguments), nprocs=size)
         except (ProcessExitedException, ProcessRaisedException) as error:
             # Which process is heard first is chance: the one that failed, or another that lost its peer.
             _raise_told(Path(folder), error)
@@ -235,18 +232,18 @@ def _raise_told(folder: Path, cause: Exception) -> None:
 
 
 def _member(
-    rank: int, size: int, threads: int, meeting: str, work: Callable[..., None], arguments: tuple[Any, ...]
+    rank: int, size: int, threads: int, folder: Path, work: Callable[..., None], arguments: tuple[Any, ...]
 ) -> None:
     end_with_parent()
     torch.set_num_threads(threads)
     if Path("/sys/class/net/lo").exists():  # they never leave this machine
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+    meeting = (folder / "meeting").as_uri()
     dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=size)
     try:
         work(Team(rank, size), *arguments)
     except DensekitError as error:  # torch would hand on its traceback alone
-        told = Path(url2pathname(urlsplit(meeting).path)).with_name(f"{rank}.error")
-        told.write_text(f"{type(error).__name__}\n{error}", encoding="utf-8")
+        (folder / f"{rank}.error").write_text(f"{type(error).__name__}\n{error}", encoding="utf-8")
         raise
     finally:
         dist.destroy_process_group()

@@ -709,3 +709,12 @@ class TestNumbers:
             safetensors.torch.save_file(state, path)
         with pytest.raises(WeightsError, match=f"'{name}' .*{told}"):
             load_weights(path)
+
+
+def test_embedded_weights_that_are_gone_come_back_with_densekit_and_not_by_fetching(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("densekit.model.inventory.EMBEDDED", tmp_path)
+    (tmp_path / "densenet121.json").write_bytes((weights.EMBEDDED / "densenet121.json").read_bytes())
+    with pytest.raises(WeightsError, match="it comes with densekit: install that anew"):
+        verify_weights("embedded", "densenet121")
