@@ -183,17 +183,6 @@ class RunConfig(_Section):
         return self
 
     @model_validator(mode="after")
-    def _saves_memory_somewhere(self) -> "RunConfig":
-        deep = [phase.training for phase in self.plan if phase.train_from != "classifier"]
-        if self.compute.save_memory and deep and all(one.norm_statistics == "kept" for one in deep):
-            name = f"phases.{len(self.phases) - 1}.training" if self.phases else "training"
-            raise ValueError(
-                "compute.save_memory has no effect on norms that keep their statistics: leave it out, or set "
-                f"{name}.norm_statistics=batch"
-            )
-        return self
-
-    @model_validator(mode="after")
     def _has_an_effect(self) -> "RunConfig":
         if any(phase.train_from != "classifier" for phase in self.plan):
             return self

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from densekit.model.architectures import ARCHITECTURES, DenseNetConfig, read_architecture
-from densekit.model.cut import behind
+from densekit.model.cut import behind, keep_norm_statistics
 from densekit.model.densenet import DenseBlock, DenseNet
 from densekit.model.saving.block import SavingBlock, save_memory
 from densekit.vision import torchvision
@@ -62,6 +62,22 @@ def furthest(plain: dict[str, Tensor], saving: dict[str, Tensor]) -> float:
         float((saving[name] - plain[name]).abs().max() / plain[name].abs().max().clamp(min=1e-6))
         for name in plain
     )
+
+
+def strayed_in_bfloat16(plain: DenseNet, saving: DenseNet) -> tuple[list[float], ...]:
+    """How far each gradient of two networks in bfloat16 has turned away from that of the first in float32."""
+    pixels = images(number=8).float()
+    expected = one_step(copy.deepcopy(plain), pixels)
+
+    def strayed(network: nn.Module) -> list[float]:
+        with torch.autocast("cpu", torch.bfloat16):
+            found = one_step(network, pixels)
+        names = [name for name, _ in network.named_parameters()]
+        return [
+            1 - float(F.cosine_similarity(found[n].flatten(), expected[n].flatten(), dim=0)) for n in names
+        ]
+
+    return strayed(plain), strayed(saving)
 
 
 class TestExactness:
@@ -115,20 +131,7 @@ class TestExactness:
     @pytest.mark.slow
     def test_in_bfloat16_it_is_no_further_from_float32_than_autocast_is(self) -> None:
         plain, saving = (network.float() for network in pair(SMALL["densenet121"]))
-        exact = copy.deepcopy(plain)
-        pixels = images(number=8).float()
-        expected = one_step(exact, pixels)
-
-        def strayed(network: nn.Module) -> list[float]:
-            with torch.autocast("cpu", torch.bfloat16):
-                found = one_step(network, pixels)
-            names = [name for name, _ in network.named_parameters()]
-            return [
-                1 - float(F.cosine_similarity(found[n].flatten(), expected[n].flatten(), dim=0))
-                for n in names
-            ]
-
-        by_autocast, by_saving = strayed(plain), strayed(saving)
+        by_autocast, by_saving = strayed_in_bfloat16(plain, saving)
         assert sum(by_saving) < 1.2 * sum(by_autocast)
         assert max(by_saving) < 2 * max(by_autocast)
 
@@ -160,6 +163,70 @@ class TestStatistics:
                 if isinstance(norm, nn.BatchNorm2d):
                     norm.track_running_stats = False
         assert furthest(one_step(plain, images()), one_step(saving, images())) < 1e-10
+
+
+class TestKeptStatistics:
+    """Norms that normalise by the statistics that they have, while gains, biases and convolutions learn."""
+
+    @staticmethod
+    def keeping(config: DenseNetConfig = TINY, drop_rate: float = 0.0) -> tuple[DenseNet, DenseNet]:
+        both = pair(config, drop_rate)
+        one_step(both[0], images())  # running statistics that differ from layer to layer, as momentums do
+        both[1].load_state_dict(both[0].state_dict())
+        for network in both:
+            network.zero_grad()
+            keep_norm_statistics(network)
+        return both
+
+    @pytest.mark.parametrize("architecture", ARCHITECTURES)
+    def test_gradients_are_those_of_the_plain_network(self, architecture: str) -> None:
+        plain, saving = self.keeping(SMALL[architecture])
+        before = copy.deepcopy(dict(saving.named_buffers()))
+        assert furthest(one_step(plain, images()), one_step(saving, images())) < 1e-10
+        assert all(torch.equal(one, before[name]) for name, one in saving.named_buffers())
+
+    def test_less_is_kept_for_the_way_back(self) -> None:
+        plain, saving = self.keeping(SMALL["densenet121"])
+        assert kept(saving) < 0.6 * kept(plain)
+
+    def test_dropout_drops_the_same_features(self) -> None:
+        plain, saving = self.keeping(drop_rate=0.4)
+        expected = one_step(plain, images())
+        assert furthest(expected, one_step(saving, images())) < 1e-10
+        saving.zero_grad()
+        saving.features.denseblock1.denselayer1.drop_rate = 0.1
+        assert furthest(expected, one_step(saving, images())) > 1e-3
+
+    def test_a_single_picture_will_do(self) -> None:
+        plain, saving = self.keeping()
+        assert furthest(one_step(plain, images(32, 32, 1)), one_step(saving, images(32, 32, 1))) < 1e-10
+
+    def test_frozen_weights_get_no_gradient_and_the_others_the_same(self) -> None:
+        plain, saving = self.keeping()
+        for network in (plain, saving):
+            network.features.denseblock1.requires_grad_(False)
+            network.features.denseblock2.denselayer2.norm2.requires_grad_(False)
+        assert furthest(one_step(plain, images()), one_step(saving, images())) < 1e-10
+
+    def test_norms_in_two_minds_compute_as_before(self) -> None:
+        plain, saving = self.keeping()
+        for network in (plain, saving):
+            network.features.denseblock2.denselayer1.norm1.train()
+        assert furthest(one_step(plain, images()), one_step(saving, images())) < 1e-10
+
+    def test_norms_without_statistics_compute_as_before(self) -> None:
+        plain, saving = self.keeping()
+        for network in (plain, saving):
+            norm = network.features.denseblock2.denselayer1.norm1
+            norm.running_mean = norm.running_var = None  # then BatchNorm takes the batch's, in either mode
+        assert furthest(one_step(plain, images()), one_step(saving, images())) < 1e-10
+
+    @pytest.mark.slow
+    def test_in_bfloat16_it_is_no_further_from_float32_than_autocast_is(self) -> None:
+        plain, saving = (network.float() for network in self.keeping(SMALL["densenet121"]))
+        by_autocast, by_saving = strayed_in_bfloat16(plain, saving)
+        assert sum(by_saving) < 1.2 * sum(by_autocast)
+        assert max(by_saving) < 2 * max(by_autocast)
 
 
 class TestUse:

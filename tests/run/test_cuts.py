@@ -234,11 +234,13 @@ class TestPhases:
             assert (tmp_path / "part" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
     @pytest.mark.slow
+    @pytest.mark.parametrize("statistics", ["batch", "kept"])
     def test_with_memory_saved_it_learns_the_same_and_goes_on_exactly_where_it_was(
-        self, settings: Settings, tmp_path: Path
+        self, settings: Settings, tmp_path: Path, statistics: str
     ) -> None:
         plan = self.plan(settings, {"train_from": "classifier"}, {"train_from": "all"})
         plan["model.drop_rate"] = 0.2
+        plan["phases.1.training.norm_statistics"] = statistics
         plain = train(settings=plan, out=tmp_path / "plain", progress=False)
         plan["compute.save_memory"] = True
         whole = train(settings=plan, out=tmp_path / "whole", progress=False)

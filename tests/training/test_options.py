@@ -217,15 +217,9 @@ class TestKeptStatistics:
         list(fit(module, data, data, settings_of(norm_statistics="kept", epochs=1)))
         assert seen[0]
 
-    @pytest.mark.parametrize(
-        ("more", "name"),
-        [(["model.train_from=all", "training.norm_statistics=kept"], "training.norm_statistics=batch")],
-    )
-    def test_with_memory_saved_it_is_refused(self, more: list[str], name: str) -> None:
-        with pytest.raises(ConfigError, match=rf"save_memory has no effect on norms .* {name}"):
-            load_config(overrides=["data.folder=x", "compute.save_memory=true", *more])
-        with pytest.raises(ConfigError, match=r"phases\.1\.training\.norm_statistics=batch"):
-            load_config(preset="head-then-full", overrides=["data.folder=x", "compute.save_memory=true"])
+    def test_memory_may_be_saved_as_well(self) -> None:
+        both = ["data.folder=x", "compute.save_memory=true"]
+        assert load_config(preset="head-then-full", overrides=both).compute.save_memory
 
 
 class TestAveragedWeights:

@@ -13,16 +13,11 @@ never a convolution. Three observations make up for their time:
 
 - **Statistics are taken once.** All the layers that read a channel normalise it with the same mean and variance;
   only gain, bias and ε are their own.
-- **Nothing is concatenated.** Neither the features forwards nor their gradients backwards.
-- **The way back through a channel's normalisation is walked once,** for all its readers l together. With x̂ the
-  normalised channel, M positions and s_l = γ_l / √(σ² + ε_l), BatchNorm's gradient is
+- **Nothing is concatenated.** Neither the features forwards nor their gradients backwards (`gradients`).
+- **The way back through a channel's normalisation is walked once,** for all its readers together (`gradients`).
 
-      dx = Σ_l  s_l · (dy_l − Σdy_l / M − x̂_l · Σ(dy_l · x̂_l) / M)
-
-  of which all but s_l · dy_l is an affine function of x. So each reader adds s_l · dy_l to the maps' gradient,
-  and two numbers a channel, slope and offset, wait until the last reader is through.
-
-Gradients and running statistics are those of the plain block, to rounding.
+Where norms keep the statistics that they have (`norm_statistics: kept`), each layer normalises with its own, and
+the rest is the same. Gradients and running statistics are those of the plain block, to rounding.
 """
 
 from collections.abc import Sequence
@@ -34,7 +29,8 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from densekit.model.densenet import DenseBlock, DenseLayer
-from densekit.model.saving.conditions import is_as_built, normalises_by_batch
+from densekit.model.saving.conditions import is_as_built, keeps_statistics, normalises_by_batch
+from densekit.model.saving.gradients import MapsGradient
 from densekit.model.saving.passes import (
     Norm,
     Scratch,
@@ -45,6 +41,8 @@ from densekit.model.saving.passes import (
     back_through_squeeze,
     count,
     gain_and_bias,
+    kept_by,
+    positions_of,
     rectified,
     squeezed,
     statistics_of,
@@ -59,9 +57,10 @@ def save_memory(network: nn.Module) -> None:
     """Let all dense blocks of a network train in less memory, in place.
 
     The weights stay the very same tensors under the same names. In evaluation mode, on another kind of device,
-    where a norm in a block is something else than a training `BatchNorm2d` in float32 or more, and where any
-    other module in it was replaced, a block computes as before. While it trains, the modules inside are not
-    called one by one, nor are hooks on them, and the transforms of `torch.func` are refused.
+    where a norm in a block is something else than a `BatchNorm2d` in float32 or more, where some norms of it take
+    the batch's statistics and others keep theirs, and where any other module in it was replaced, a block computes
+    as before. While it trains, the modules inside are not called one by one, nor are hooks on them, and the
+    transforms of `torch.func` are refused.
     """
     for name, child in list(network.named_children()):
         if isinstance(child, DenseBlock):
@@ -85,14 +84,16 @@ class SavingBlock(DenseBlock):
         """Return all features, (N, in_channels + num_layers * growth_rate, H, W), from (N, in_channels, H, W)."""
         layers: Any = tuple(self.values())
         device = x.device.type
-        if not (device in DEVICES and torch.is_grad_enabled() and _positions(x) > 1):
+        if not (device in DEVICES and torch.is_grad_enabled() and positions_of(x) > 1):
             return super().forward(x)
         dtype = _dtype_under_autocast(x)
-        if not all(is_as_built(layer) and normalises_by_batch(layer, wide(dtype)) for layer in layers):
+        by_batch = all(normalises_by_batch(layer, wide(dtype)) for layer in layers)
+        kept = all(keeps_statistics(layer, wide(dtype)) for layer in layers)
+        if not ((by_batch or kept) and all(is_as_built(layer) for layer in layers)):
             return super().forward(x)
         parameters = [one for layer in layers for one in _Weights.of(layer, dtype)]
         with torch.autocast(device, enabled=False):
-            return _Rewritten.apply(x.to(dtype), layers, *parameters)  # type: ignore[no-untyped-call]
+            return _Rewritten.apply(x.to(dtype), layers, by_batch, *parameters)  # type: ignore[no-untyped-call]
 
 
 class _Weights(NamedTuple):
@@ -123,8 +124,10 @@ class _Kept(NamedTuple):
     """What a layer keeps for the way back."""
 
     bottleneck: Tensor  # (N, bn_size * growth_rate, H, W)
-    mean: Tensor  # of the bottleneck
-    variance: Tensor
+    mean1: Tensor  # by which the features so far were normalised, (in_channels,)
+    variance1: Tensor
+    mean2: Tensor  # and by which the bottleneck, (bn_size * growth_rate,)
+    variance2: Tensor
     stays: Tensor | None  # which of the new features dropout has left, (N, growth_rate, H, W)
 
 
@@ -135,23 +138,27 @@ class _Rewritten(torch.autograd.Function):
     """A whole block as one step of autograd, so that its features and their gradients have one place each."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, layers: Sequence[DenseLayer], *parameters: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, layers: Sequence[DenseLayer], by_batch: bool, *parameters: Tensor
+    ) -> Tensor:
         weights = _per_layer(_Weights, parameters)
         (n, first, h, w), growth = x.shape, weights[0].grow.shape[0]
         total = first + len(layers) * growth
         maps = torch.empty(
             (n, total, h, w), dtype=x.dtype, device=x.device, memory_format=torch.channels_last
         )
-        known = Statistics(*x.new_empty(2, total, dtype=wide(x.dtype)))
+        batch = Statistics(*x.new_empty(2, total, dtype=wide(x.dtype))) if by_batch else None
         kept: list[_Kept] = []
         scratch = Scratch(x, max(total, weights[0].squeeze.shape[0]))
-        _append(x, maps, known, 0)
+        _append(x, maps, batch, 0)
         for index, (layer, own) in enumerate(zip(layers, weights, strict=True)):
             so_far = first + index * growth
-            new, own_kept = _forwards(layer, own, maps[:, :so_far], known.of_first(so_far), scratch)
-            _append(new, maps, known, so_far)
+            known = batch.of_first(so_far) if batch else None
+            new, own_kept = _forwards(layer, own, maps[:, :so_far], known, scratch)
+            _append(new, maps, batch, so_far)
             kept.append(own_kept)
-        ctx.save_for_backward(maps, *known, *parameters, *(one for each in kept for one in each))
+        of_batch = batch or (None, None)
+        ctx.save_for_backward(maps, *of_batch, *parameters, *(one for each in kept for one in each))
         ctx.layers, ctx.first = layers, first
         return maps
 
@@ -162,103 +169,75 @@ class _Rewritten(torch.autograd.Function):
         behind = len(ctx.layers) * len(_Weights._fields)
         weights, kept = _per_layer(_Weights, rest[:behind]), _per_layer(_Kept, rest[behind:])
         scratch = Scratch(maps, max(maps.shape[1], weights[0].squeeze.shape[0]))
-        way = _WayBack(maps, Statistics(mean, variance), gradient, scratch)
+        batch = None if mean is None else Statistics(mean, variance)
+        way = MapsGradient(maps, batch, gradient)
         gradients: list[Tensor] = []
         so_far = maps.shape[1]
         for layer, own, own_kept in zip(reversed(ctx.layers), reversed(weights), reversed(kept), strict=True):
             so_far -= own.grow.shape[0]
-            gradients[:0] = _backwards(layer, own, own_kept, way, so_far)
-        return way.gradient_of(0, ctx.first), None, *gradients
+            gradients[:0] = _backwards(layer, own, own_kept, way, scratch, so_far)
+        return way.of(0, ctx.first), None, None, *gradients
 
 
-def _append(new: Tensor, maps: Tensor, known: Statistics, so_far: int) -> None:
-    """Write new features behind those so far, and their statistics."""
+def _append(new: Tensor, maps: Tensor, batch: Statistics | None, so_far: int) -> None:
+    """Write new features behind those so far, and their statistics if norms take those of the batch."""
     new = new.contiguous(memory_format=torch.channels_last)
     here = slice(so_far, so_far + new.shape[1])
     maps[:, here] = new
-    known.mean[here], known.variance[here] = statistics_of(new)
+    if batch:
+        batch.mean[here], batch.variance[here] = statistics_of(new)
 
 
 def _forwards(
-    layer: DenseLayer, own: _Weights, seen: Tensor, known: Statistics, scratch: Scratch
+    layer: DenseLayer, own: _Weights, seen: Tensor, batch: Statistics | None, scratch: Scratch
 ) -> tuple[Tensor, _Kept]:
-    """Return the new features of a layer, and what it keeps, from the features so far and their statistics."""
+    """Return the new features of a layer, and what it keeps.
+
+    Args:
+        layer: which.
+        own: its weights.
+        seen: the features so far, (N, c, H, W).
+        batch: their statistics, (c,) each; None if the layer's norms keep those that they have.
+        scratch: for the passes.
+    """
+    known = batch or kept_by(layer.norm1)
     if seen.dtype != wide(seen.dtype):
         seen = scratch.copy("seen", seen)
     active = rectified(seen, known, own.norm1(layer), scratch.take("active", seen.shape[1]))
     bottleneck = squeezed(active, own.squeeze)
-    within = statistics_of(bottleneck)
+    within = statistics_of(bottleneck) if batch else kept_by(layer.norm2)
     active = rectified(bottleneck, within, own.norm2(layer), scratch.take("active", bottleneck.shape[1]))
     new = F.conv2d(active, own.grow, padding=1)
-    count(layer.norm1, known, _positions(seen))
-    count(layer.norm2, within, _positions(seen))
+    if batch:
+        count(layer.norm1, known, positions_of(seen))
+        count(layer.norm2, within, positions_of(seen))
     if layer.drop_rate == 0:
-        return new, _Kept(bottleneck, *within, None)
+        return new, _Kept(bottleneck, *known, *within, None)
     dropped, stays = torch.native_dropout(new, layer.drop_rate, True)
-    return dropped, _Kept(bottleneck, *within, stays)
-
-
-class _WayBack:
-    """The gradients of a block's features, which each layer adds to on the way back.
-
-    Args:
-        maps: the features, (N, C, H, W).
-        known: their statistics.
-        gradient: what comes from behind the block, (N, C, H, W); it is left as it is.
-        scratch: for the passes of all layers.
-    """
-
-    def __init__(self, maps: Tensor, known: Statistics, gradient: Tensor, scratch: Scratch) -> None:
-        self.maps, self.known, self.scratch = maps, known, scratch
-        self._gradient = gradient.clone(memory_format=torch.channels_last)
-        self._slope, self._offset = torch.zeros_like(known.mean), torch.zeros_like(known.mean)
-
-    def add(self, behind_norm: Tensor, of_gain: Tensor, of_bias: Tensor, norm: Norm) -> None:
-        """Add what a layer that normalises the first channels sends back.
-
-        Args:
-            behind_norm: dy, the gradient of what its norm has given, (N, c, H, W).
-            of_gain: Σ(dy · x̂), (c,).
-            of_bias: Σdy, (c,).
-            norm: with which it normalises.
-        """
-        channels = behind_norm.shape[1]
-        known, positions = self.known.of_first(channels), _positions(self.maps)
-        scale = norm.scale(known)
-        self._gradient[:, :channels].addcmul_(behind_norm, scale[:, None, None].to(behind_norm.dtype))
-        slope = -scale * of_gain / positions * (known.variance + norm.epsilon).rsqrt()
-        self._slope[:channels] += slope
-        self._offset[:channels] -= scale * of_bias / positions + slope * known.mean
-
-    def gradient_of(self, start: int, stop: int) -> Tensor:
-        """Return the gradient of these channels, (N, c, H, W), once all who read them have added theirs."""
-        here = slice(start, stop)
-        slope, offset = self._slope[here, None, None], self._offset[here, None, None]
-        affine = torch.addcmul(offset, self.maps[:, here].to(offset.dtype), slope)
-        return _together((affine + self._gradient[:, here]).to(self.maps.dtype))
+    return dropped, _Kept(bottleneck, *known, *within, stays)
 
 
 def _backwards(
-    layer: DenseLayer, own: _Weights, kept: _Kept, way: _WayBack, so_far: int
+    layer: DenseLayer, own: _Weights, kept: _Kept, way: MapsGradient, scratch: Scratch, so_far: int
 ) -> tuple[Tensor, ...]:
     """Return the gradients of a layer's weights, and add those of the features that it has read."""
-    gradient = way.gradient_of(so_far, so_far + own.grow.shape[0])
+    gradient = way.of(so_far, so_far + own.grow.shape[0])
     if kept.stays is not None:
         gradient = gradient * kept.stays / (1 - layer.drop_rate)
-    bottleneck, within, norm2 = kept.bottleneck, Statistics(kept.mean, kept.variance), own.norm2(layer)
-    active = rectified(bottleneck, within, norm2, way.scratch.take("active", bottleneck.shape[1]))
+    within, norm2, bottleneck = Statistics(kept.mean2, kept.variance2), own.norm2(layer), kept.bottleneck
+    active = rectified(bottleneck, within, norm2, scratch.take("active", bottleneck.shape[1]))
     gradient, of_grow = back_through_convolution(gradient, active, own.grow)
     gradient = back_through_relu(gradient, active)
-    gradient, of_gain2, of_bias2 = back_through_norm(gradient, bottleneck, within, norm2)
+    gradient, of_gain2, of_bias2 = back_through_norm(gradient, bottleneck, within, norm2, way.by_batch)
 
-    known, norm1 = way.known.of_first(so_far), own.norm1(layer)
-    seen = way.scratch.copy("seen", way.maps[:, :so_far])
-    active = rectified(seen, known, norm1, way.scratch.take("active", so_far))
-    of_seen = way.scratch.take("gradient", so_far)
+    known, norm1 = Statistics(kept.mean1, kept.variance1), own.norm1(layer)
+    seen = scratch.copy("seen", way.maps[:, :so_far])
+    active = rectified(seen, known, norm1, scratch.take("active", so_far))
+    of_seen = scratch.take("gradient", so_far)
     of_squeeze = back_through_squeeze(gradient, active, own.squeeze, of_seen)
     back_through_relu(of_seen, active)
     of_gain1, of_bias1 = gain_and_bias(of_seen, seen, known, norm1)
-    way.add(of_seen, of_gain1, of_bias1, norm1)
+    way.add(of_seen, of_gain1, of_bias1, known, norm1)
     return of_gain1, of_bias1, of_squeeze, of_gain2, of_bias2, of_grow
 
 
@@ -266,15 +245,6 @@ def _per_layer(kind: type[Kind], flat: Sequence[Any]) -> list[Kind]:
     """Put a flat list of what all layers have together again, layer by layer."""
     fields = len(kind._fields)
     return [kind(*flat[start : start + fields]) for start in range(0, len(flat), fields)]
-
-
-def _together(maps: Tensor) -> Tensor:
-    """Return feature maps in channels-last memory without gaps, as torch's operators want them."""
-    return maps.contiguous(memory_format=torch.channels_last)
-
-
-def _positions(maps: Tensor) -> int:
-    return maps.numel() // maps.shape[1]
 
 
 def _dtype_under_autocast(x: Tensor) -> torch.dtype:

@@ -24,6 +24,16 @@ def normalises_by_batch(layer: DenseLayer, dtype: torch.dtype) -> bool:
     )
 
 
+def keeps_statistics(layer: DenseLayer, dtype: torch.dtype) -> bool:
+    """Say whether a layer learns while its norms keep the statistics that they have, all of this type."""
+    return layer.training and all(
+        (type(norm) is nn.BatchNorm2d and not norm.training and norm.affine)
+        and (norm.running_mean is not None and norm.running_var is not None)
+        and norm.weight.dtype == norm.running_mean.dtype == dtype
+        for norm in (layer.norm1, layer.norm2)
+    )
+
+
 def _is_plain(conv: nn.Module, kernel_size: int) -> bool:
     """Say whether a module is a convolution without bias that keeps height and width."""
     return type(conv) is nn.Conv2d and (

@@ -4,7 +4,7 @@ Each is one of torch's own operators, called directly, so that what has to be ke
 by whoever calls it. Feature maps are (N, C, H, W) in channels-last memory; `positions` is N · H · W.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -30,7 +30,11 @@ class Norm(NamedTuple):
 
     def scale(self, statistics: Statistics) -> Tensor:
         """Return by what a channel is multiplied in all, (C,)."""
-        return self.gain * (statistics.variance + self.epsilon).rsqrt()
+        return self.gain * self.inverse(statistics)
+
+    def inverse(self, statistics: Statistics) -> Tensor:
+        """Return the inverse of each channel's standard deviation, (C,)."""
+        return (statistics.variance + self.epsilon).rsqrt()
 
 
 def wide(dtype: torch.dtype) -> torch.dtype:
@@ -55,6 +59,12 @@ def count(norm: nn.BatchNorm2d, statistics: Statistics, positions: int) -> None:
     unbiased = statistics.variance * (positions / (positions - 1))
     norm.running_mean.lerp_(statistics.mean.to(norm.running_mean.dtype), share)
     norm.running_var.lerp_(unbiased.to(norm.running_var.dtype), share)
+
+
+def kept_by(norm: nn.BatchNorm2d) -> Statistics:
+    """Return the running statistics of a norm, (C,) each, by which it normalises in evaluation mode."""
+    assert norm.running_mean is not None and norm.running_var is not None  # as `conditions` has seen
+    return Statistics(norm.running_mean, norm.running_var)
 
 
 class Scratch:
@@ -136,10 +146,24 @@ def back_through_relu(gradient: Tensor, output: Tensor) -> Tensor:
 
 
 def back_through_norm(
-    gradient: Tensor, maps: Tensor, statistics: Statistics, norm: Norm
+    gradient: Tensor, maps: Tensor, statistics: Statistics, norm: Norm, by_batch: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the gradients of the maps, on which the statistics depend, of the gain and of the bias."""
-    of_maps, of_gain, of_bias = _norm_backward(gradient, maps, statistics, norm, True)
+    """Return the gradients of the maps, of the gain and of the bias.
+
+    Args:
+        gradient: of what the norm has given, (N, C, H, W).
+        maps: what it normalised, (N, C, H, W).
+        statistics: by which.
+        norm: with which.
+        by_batch: whether the statistics are those of the maps, and so depend on them.
+    """
+    backward = torch.ops.aten.native_batch_norm_backward
+    kept = (None, None) if by_batch else statistics
+    saved = (statistics.mean, norm.inverse(statistics)) if by_batch else (None, None)
+    wanted = (True, True, True)
+    of_maps, of_gain, of_bias = backward(
+        gradient, maps, norm.gain, *kept, *saved, by_batch, norm.epsilon, wanted
+    )
     return of_maps, of_gain, of_bias
 
 
@@ -147,15 +171,15 @@ def gain_and_bias(
     gradient: Tensor, maps: Tensor, statistics: Statistics, norm: Norm
 ) -> tuple[Tensor, Tensor]:
     """Return the gradients of gain and bias alone, Σ(dy · x̂) and Σdy: one pass instead of two."""
-    _, of_gain, of_bias = _norm_backward(gradient, maps, statistics, norm, False)
+    backward = torch.ops.aten.native_batch_norm_backward
+    saved, wanted = (statistics.mean, norm.inverse(statistics)), (False, True, True)
+    _, of_gain, of_bias = backward(gradient, maps, norm.gain, None, None, *saved, True, norm.epsilon, wanted)
     return of_gain, of_bias
 
 
-def _norm_backward(gradient: Tensor, maps: Tensor, statistics: Statistics, norm: Norm, to_maps: bool) -> Any:
-    mean, inverse = statistics.mean, (statistics.variance + norm.epsilon).rsqrt()
-    backward = torch.ops.aten.native_batch_norm_backward
-    wanted = (to_maps, True, True)
-    return backward(gradient, maps, norm.gain, None, None, mean, inverse, True, norm.epsilon, wanted)
+def positions_of(maps: Tensor) -> int:
+    """Return N · H · W."""
+    return maps.numel() // maps.shape[1]
 
 
 def _rows(maps: Tensor) -> Tensor:
