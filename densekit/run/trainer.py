@@ -67,7 +67,7 @@ def train(
     resolved = resolve(config, data, preset, weights, train_from, epochs, settings)
     place = None if out is None else named(out)
     check_place(place or Path("runs"), resolved.data.folder)
-    with called_team() as team:
+    with called_team(resolved.compute.device) as team:
         # What can't be used is told before anything is written.
         session = Session(resolved, team, progress, on_event, stop, tell=tell)
         with _claimed(team, place, resolved.data.folder.name) as folder:
@@ -150,7 +150,7 @@ def resume(
     """
     folder = named(folder)
     config, folder = read_config(folder), folder.absolute()
-    with called_team() as team, _locked(team, folder):
+    with called_team(config.compute.device) as team, _locked(team, folder):
         if team.leads:
             remove_leftovers(folder)  # its configuration is that of a run, so all that is in it is ours
         if is_done(folder):

@@ -28,6 +28,7 @@ from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedExc
 from torch.nn.parallel import DistributedDataParallel
 
 from densekit import errors
+from densekit.devices import DeviceName
 from densekit.errors import DensekitError, TrainingError, one_line
 from densekit.model.cut import has_batch_norm
 from densekit.processes import end_with_parent
@@ -153,8 +154,11 @@ ALONE = Team()
 
 
 @contextmanager
-def called_team() -> Iterator[Team]:
+def called_team(device: DeviceName = "auto") -> Iterator[Team]:
     """Join the team that `torchrun` has called together; without it, be alone.
+
+    Args:
+        device: on which its processes are to compute; 'cpu' leaves the GPUs of a machine that has some alone.
 
     Raises:
         TrainingError: the environment speaks of other processes, but does not say how to meet them; or there are
@@ -168,7 +172,7 @@ def called_team() -> Iterator[Team]:
         yield ALONE
         return
     try:
-        on_gpu = torch.cuda.is_available()
+        on_gpu = device != "cpu" and torch.cuda.is_available()
         if on_gpu:
             _take_own_gpu(int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count())
         dist.init_process_group("nccl" if on_gpu else "gloo", timeout=_LONGEST_WAIT)

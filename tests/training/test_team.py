@@ -11,13 +11,14 @@ import torch
 from torch import nn
 
 from densekit.config import TrainingConfig
+from densekit.devices import DeviceName
 from densekit.errors import TrainingError
 from densekit.features import Features
 from densekit.run import load_run, resume, train
 from densekit.training.events import BatchDone, EpochDone, Event, Validated
 from densekit.training.loop import fit
 from densekit.training.stop import Stop
-from densekit.training.team import ALONE, Team, _take_own_gpu, least_in_batch, run_together
+from densekit.training.team import ALONE, Team, _take_own_gpu, called_team, least_in_batch, run_together
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="gloo needs files that Windows locks")
 
@@ -174,6 +175,27 @@ def test_whoever_of_them_was_asked_to_stop_the_run_can_be_gone_on_with(
     run = load_run(tmp_path / "run")
     assert (run.metrics["stopped"], run.metrics["epochs_done"]) == ("asked", 0)
     assert resume(tmp_path / "run", progress=False).metrics["epochs_done"] == 3
+
+
+@pytest.mark.parametrize(("device", "backend"), [("auto", "nccl"), ("cuda", "nccl"), ("cpu", "gloo")])
+def test_where_processors_are_asked_for_the_gpus_of_a_machine_are_left_alone(
+    device: DeviceName, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[int] = []
+    called: list[str] = []
+
+    def called_together(backend: str, **_: object) -> None:
+        called.append(backend)
+        raise ValueError("far enough")
+
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", taken.append)
+    monkeypatch.setattr(torch.distributed, "init_process_group", called_together)
+    with pytest.raises(TrainingError, match="far enough"), called_team(device):
+        pass
+    assert (called, taken) == ([backend], [0] if backend == "nccl" else [])
 
 
 def test_a_process_without_a_gpu_of_its_own_is_told_how_many_there_may_be() -> None:
