@@ -58,30 +58,23 @@ def reveal(question: str, answer: Any, *, close: float = 0.1, quiet: bool = Fals
         question: the same words as in `guess`.
         answer: the right one: a number, a text, a yes or no as a bool, or several texts in any order.
         close: for numbers, the share of the answer by which a guess may be off and still be called close.
-        quiet: show no verdict, for a second cell that gives the same answer away.
+        quiet: give no verdict, for a second cell that gives the same answer away.
 
     Returns:
         A context for whatever else gives the answer away: what is printed and drawn in it is shown if there is a
         guess, and held back if there is none.
     """
     made = _guesses.setdefault(question, _Guess(..., ""))
-    if made.value is ...:
-        if not quiet:
-            show(_card(question, "guess", "first type it in the cell above and run that, then run this one"))
-        return _Body(held_back=True)
-    if _is_number(answer) and number_in(made.value) is None:
-        made.good = None
-        if not quiet:
-            text = f"{quoted(made.value)} can't be read as a number: write it in digits, in the cell above"
-            show(_card(question, "guess", text))
-        return _Body(held_back=True)
-    try:
-        made.good, text = _compared(made.value, answer, close, made.unit)
-    except Exception as error:
-        made.good, text = False, f"{quoted(made.value)} can't be compared: {type(error).__name__}: {error}"
+    missing = made.value is ...
+    unreadable = not missing and _is_number(answer) and number_in(made.value) is None
     if not quiet:
-        show(_card(question, "told", text))
-    return _Body(held_back=False)
+        made.good, text = None, "first type it in the cell above and run that, then run this one"
+        if unreadable:
+            text = f"{quoted(made.value)} can't be read as a number: write it in digits, in the cell above"
+        elif not missing:
+            made.good, text = _judged(made, answer, close)
+        show(_card(question, "guess" if missing or unreadable else "told", text))
+    return _Body(held_back=missing or unreadable)
 
 
 class _Body:
@@ -129,6 +122,14 @@ def _noted(mine: Any, unit: str) -> str:
         counts = f"{100 * float(number or 0):g}%"
         return f"{quoted(mine)}. In percent? Then it counts as {counts}, unless less than 1% is right"
     return quoted(mine) if number is None else _with_unit(number, unit)
+
+
+def _judged(made: _Guess, answer: Any, close: float) -> tuple[bool, str]:
+    """Return whether a guess is right or close, and a sentence about it, whatever was guessed."""
+    try:
+        return _compared(made.value, answer, close, made.unit)
+    except Exception as error:
+        return False, f"{quoted(made.value)} can't be compared: {type(error).__name__}: {error}"
 
 
 def _compared(mine: Any, answer: Any, close: float, unit: str) -> tuple[bool, str]:

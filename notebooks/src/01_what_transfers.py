@@ -190,7 +190,7 @@ with reveal("pretrained features, 2 pictures a class", round(100 * pretrained[0]
 
 # %% [markdown]
 # This is half of an answer to the engineers: learned features beat features that nobody has learned, by far. Somebody has paid
-# for them already, with tens of thousands of pictures. That those were other pictures matters little as long as their edges,
+# for them already, with nine thousand pictures, cut into tens of thousands of crops. That those were other pictures matters little as long as their edges,
 # textures and parts are of use to us.
 
 # %% [markdown]

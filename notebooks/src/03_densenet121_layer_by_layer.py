@@ -513,7 +513,7 @@ with reveal("positions on a side that leave block 3", side, quiet=True):
 # %% [markdown]
 # ## Trained weights in your network
 #
-# So far its weights are random. densekit brings a DenseNet-121 that has seen many photographs. If your parts have the right
+# So far its weights are random. densekit brings a DenseNet-121 that has learned from photographs, drawings and symbols. If your parts have the right
 # names and shapes, its weights fit into your network, *strictly*: none may be missing, none left over. Then the same picture must
 # give the same embedding.
 

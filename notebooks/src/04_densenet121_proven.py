@@ -47,7 +47,7 @@ print(f"densekit {densekit.__version__} is here")
 # | rounding error | 반올림 오차 | what every computation loses: about 1e-16 in float64 |
 
 # %% [markdown]
-# ## A network in three settings
+# ## A network in a few settings
 
 # %%
 from densekit.plots import show, you_are_here
@@ -385,8 +385,8 @@ show(
 # Not one cell is red in the first strip. This is the network of the paper, as torchvision has it, down to the gradients: what
 # you train here is what it says it is. In the second strip everything behind the bug is red, and nothing before it.
 #
-# Such bugs stand in textbooks. The PyTorch version of one well-known book's DenseNet ends in a *max* pooling, where its text
-# and its versions for other libraries take the mean.
+# Such bugs stand in textbooks. The PyTorch version of DenseNet in *Dive into Deep Learning* ends in a *max* pooling, where its
+# text and its versions for other libraries take the mean.
 
 # %% [markdown]
 # ## Why fresh weights hide bugs

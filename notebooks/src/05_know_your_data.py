@@ -236,8 +236,8 @@ found = diagnose("messy")
 show(class_bars(found.counts))
 
 # %% [markdown]
-# In `train`, 39 of 74 pictures are apples, in `val` 3 of 11. So whoever always answers *apple* is right about 53 % there, and 27 %
-# here: what chance can do is counted where one judges. Two classes have nearly the same name, and two have a single picture.
+# In `train`, 39 of 74 pictures are apples, in `val` 3 of 11. So whoever always answers *apple* is right about 53 % of those
+# in `train` and 27 % of those in `val`: what chance can do is counted where one judges. Two classes have nearly the same name, and two have a single picture.
 #
 # Second look: sizes. Each dot is one size of pictures. Which dots stand apart? (This reads every folder, also `val/brid`, which
 # `train` has not: its picture is not among the bars above.)

@@ -846,7 +846,7 @@ with reveal("the highest of the three", max(reports, key=lambda s: reports[s].ac
 # there. More pictures help most. So do changed views of them (`data.augmentation`), fewer weights that learn (the dial), and to
 # stop at the best epoch: that is when the share of `val` no longer rises, while that of `train` goes on.
 #
-# What others should hear is the last share, once, with the number of pictures. (Of two hundred, two points are chance, so `val` and
+# What others should hear is the last share, once, with the number of pictures. (Of two hundred, three points are chance, so `val` and
 # `test` may lie in either order here.) Whoever looks at it, changes something and looks again has a second `val`.
 #
 # Here are the test pictures by class: rows say what a picture shows, columns what the head named. Which class is taken for which?

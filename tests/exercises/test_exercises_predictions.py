@@ -157,6 +157,18 @@ def test_a_second_cell_that_tells_the_same_is_quiet(capsys):
     assert capsys.readouterr().out == "above 2000\n"
 
 
+def test_a_second_cell_leaves_the_verdict_of_the_first(capsys):
+    guess("accuracy", 60)
+    reveal("accuracy", 68, close=0.3)
+    with reveal("accuracy", 68, quiet=True):
+        pass
+    capsys.readouterr()
+
+    show_guesses()
+
+    assert "1 of them right or close" in capsys.readouterr().out
+
+
 def test_as_the_last_line_of_a_cell_it_shows_nothing_of_itself(capsys):
     guess("channels", ...)
     body = reveal("channels", 2317)

