@@ -7,9 +7,9 @@ Every way of `ways.py` is `densekit train` with the settings that stand there: t
 the network from each block on, all of it at once, random weights, and what is added to one of these.
 
 On the tabletop pictures, the best validation picks the epoch; the accuracy is said on the test pictures, and on
-fresh ones of the same kind that no setting of a training was chosen by, which are the numbers to quote. Photographs with a
-folder for each class are parted into five folds: each is judged once, by a training on the other four, which hold
-back a fifth of their pictures to pick the epoch by.
+fresh ones of the same kind that no setting of a training was chosen by, which are the numbers to quote.
+Photographs with a folder for each class are parted into five folds: each is judged once, by a training on the
+other four, which hold back a fifth of their pictures to pick the epoch by.
 
 What stands behind ± is half of the 95 % interval of the mean over the seeds (Student's t); gains are taken
 seed by seed. A seed gives the fresh head, the order of the batches, the changes to the pictures, and the folds.

@@ -6,8 +6,9 @@
 Models: random weights, the embedded ones, any weights file, and the teacher that the embedded ones come from
 (which needs the optional group `distillation`). Tasks: a folder of photographs with a folder for each class
 (five-fold cross-validation), the tabletop pictures with 5, 10, 20 and 50 training images a class (measured on
-its validation and test pictures, and on as many fresh ones that no setting of a training was chosen by: those numbers are
-the final ones), and letters rendered from an open font, 20 a class to learn from and 20 to measure on.
+its validation and test pictures, and on as many fresh ones that no setting of a training was chosen by: those
+numbers are the final ones), and letters rendered from an open font, 20 a class to learn from and 20 to measure
+on.
 All models see the same pixels, and within a seed the same folds and the same training images.
 
 What stands behind ± is half of the 95 % interval of the mean over the seeds (Student's t).

@@ -5,12 +5,14 @@ import os
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from pictures import class_folders, dirty_folder, scene
+from pictures import class_folders, dirty_folder, save, scene
 from PIL import Image, ImageDraw
 
+from densekit.data import outside
 from densekit.data.clean_copy import write_clean_copy
 from densekit.data.doctor import diagnose
 from densekit.errors import DataError
@@ -41,6 +43,47 @@ def test_images_keep_their_names_and_bytes(tmp_path: Path) -> None:
     assert after.items() <= before.items()
     assert "dog/nested/deeper/9.bmp" in after
     assert "고양이/0.png" in after
+
+
+@pytest.mark.parametrize(("large", "small"), [("Cup/a.png", "cup/b.png"), ("cup/A.PNG", "cup/a.PNG")])
+def test_names_that_a_disk_takes_for_one_are_refused_and_none_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: str, small: str
+) -> None:
+    """As on macOS, Windows, and memory cards."""
+    root = tmp_path / "data"
+    for number, name in enumerate((large, small, "dog/1.png", "dog/2.png")):
+        save(root / name, seed=number)
+    diagnosis = diagnose(root)
+    make, open_file = Path.mkdir, Path.open
+
+    def folding_mkdir(path: Path, *args: Any, **more: Any) -> None:
+        other = path.with_name("Cup")
+        if path.name == "cup" and other.is_dir():
+            path.is_symlink() or path.symlink_to(other)
+        else:
+            make(path, *args, **more)
+
+    def folding_open(path: Path, mode: str = "r", *args: Any, **more: Any) -> Any:
+        alike = [one for one in path.parent.glob("*") if one.name.lower() == path.name.lower()]
+        return open_file(alike[0] if mode == "xb" and alike else path, mode, *args, **more)
+
+    monkeypatch.setattr(Path, "mkdir", folding_mkdir)
+    monkeypatch.setattr(Path, "open", folding_open)
+    with pytest.raises(DataError, match=r"takes '.*' and '.*' for one name"):
+        write_clean_copy(diagnosis, tmp_path / "clean")
+    assert not (tmp_path / "clean").exists()
+
+
+def test_another_spelling_of_the_data_folder_is_recognised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `Pets` and `pets` on macOS, whose real path keeps the letters as they were typed."""
+    root = class_folders(tmp_path / "pets", {"cat": 2, "dog": 2})
+    (tmp_path / "Pets").symlink_to(root)
+    monkeypatch.setattr(outside, "real_path", Path.absolute)
+    with pytest.raises(DataError, match="which is never changed"):
+        write_clean_copy(diagnose(root), tmp_path / "Pets" / "clean")
+    assert sorted(path.name for path in root.iterdir()) == ["cat", "dog"]
 
 
 def test_the_manifest_says_what_is_missing_and_why(tmp_path: Path) -> None:
@@ -220,7 +263,7 @@ class TestTarget:
             raise OSError(28, "No space left on device", str(target))
 
         diagnosis = diagnose(root)
-        monkeypatch.setattr("shutil.copyfile", fail)
+        monkeypatch.setattr("shutil.copyfileobj", fail)
         with pytest.raises(OSError, match=r"No space left"):
             write_clean_copy(diagnosis, tmp_path / "clean")
         assert [path.name for path in tmp_path.iterdir()] == ["data"]
@@ -286,7 +329,7 @@ class TestTarget:
             raise OSError(28, "No space left on device", str(source))
 
         diagnosis = diagnose(root)
-        monkeypatch.setattr("shutil.copyfile", fail)
+        monkeypatch.setattr("shutil.copyfileobj", fail)
         with pytest.raises(OSError, match=r"No space left") as caught:
             write_clean_copy(diagnosis, tmp_path / "clean")
         assert caught.value.filename == str(tmp_path / "clean")

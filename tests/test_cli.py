@@ -595,6 +595,7 @@ class TestStartingUp:
     def test_neither_the_package_nor_help_loads_torch(self) -> None:
         code = (
             "import sys, densekit, densekit.cli; "
+            "densekit.cli.app(['--help'], standalone_mode=False); "
             "slow = {'torch', 'torchvision', 'matplotlib', 'pandas', 'numpy'} & set(sys.modules); "
             "sys.exit(f'loaded: {slow}' if slow else 0)"
         )

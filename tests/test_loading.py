@@ -140,6 +140,22 @@ class TestNoPicture:
             "Check the name, or put the file back."
         )
 
+    def test_a_missing_file_in_a_folder_that_may_not_be_listed(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refused(path: Path) -> None:
+            raise PermissionError(13, "Permission denied", str(path))
+
+        monkeypatch.setattr(Path, "iterdir", refused)
+        with pytest.raises(ImageError, match=r"there is no such file\. Check the name"):
+            open_image(tmp_path / "cat.jpg")
+
+    def test_in_a_folder_of_thousands_no_similar_name_is_looked_for(self, tmp_path: Path) -> None:
+        for number in range(2_001):
+            (tmp_path / f"{number}.jpg").touch()
+        with pytest.raises(ImageError, match=r"there is no such file\. Check the name"):
+            open_image(tmp_path / "1,.jpg")
+
     def test_a_missing_file_in_a_missing_folder(self, tmp_path: Path) -> None:
         with pytest.raises(ImageError, match="there is no such file"):
             open_image(tmp_path / "no" / "cat.jpg")

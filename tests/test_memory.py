@@ -10,6 +10,7 @@ import pytest
 from pictures import save
 from PIL import Image
 
+from densekit.data import decoding
 from densekit.data.memory import MemoryBudget
 
 PEAK = """
@@ -56,6 +57,24 @@ def test_the_worst_folder_takes_less_than_a_gigabyte(worst: Path, who: str) -> N
     done = subprocess.run([sys.executable, "-c", PEAK, worst, who], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) < 1024
+
+
+def test_a_large_file_is_read_alone_and_does_not_wait_for_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(tmp_path / "large.bmp", size=(30, 20))
+    monkeypatch.setattr(decoding, "_LARGE_FILE", 0)
+    found: list[object] = []
+
+    def read() -> None:
+        found.append(decoding.read_and_use(tmp_path / "large.bmp", lambda picture: picture.image.size))
+
+    threads = [threading.Thread(target=read, daemon=True) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=10)
+    assert found == [(30, 20)] * 4
 
 
 def test_who_wants_more_than_there_is_waits_until_alone() -> None:

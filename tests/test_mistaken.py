@@ -15,6 +15,13 @@ def kinds(root: Path) -> dict[str, str]:
     return {problem.path.relative_to(root).as_posix(): problem.kind for problem in scan_folder(root).problems}
 
 
+def test_images_in_a_folder_with_a_dot_are_told_from_none(tmp_path: Path) -> None:
+    for number in range(3):
+        save(tmp_path / ".pets" / f"{number}.png", seed=number)
+    with pytest.raises(DataError, match=r"lie in .* itself|no class folders|class folder"):
+        open_folder(tmp_path / ".pets")
+
+
 @pytest.mark.parametrize(
     ("folders", "move"),
     [

@@ -66,6 +66,59 @@ class TestWhichFilesAreImages:
             (tmp_path / "fox").chmod(0o700)
         assert found == {"cat/0.png": "no-permission", "fox": "empty-class"}
 
+    def test_a_folder_that_may_be_listed_but_not_entered_is_reported(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As after chmod 644, which stops everybody but root."""
+        class_folders(tmp_path, {"cat": 3, "dog": 2, "fox": 2})
+        look = Path.lstat
+
+        def refused(path: Path) -> os.stat_result:
+            if path.parent.name == "fox":
+                raise PermissionError(13, "Permission denied", str(path))
+            return look(path)
+
+        monkeypatch.setattr(Path, "lstat", refused)
+        scan = scan_folder(tmp_path)
+        assert kinds(scan) == {
+            "fox/0.png": "no-permission",
+            "fox/1.png": "no-permission",
+            "fox": "empty-class",
+        }
+        assert [name for name, images in scan.images["all"].items() if images] == ["cat", "dog"]
+
+    @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may enter everything")
+    def test_that_folder_made_by_chmod_is_reported_so(self, tmp_path: Path) -> None:
+        class_folders(tmp_path, {"cat": 3, "dog": 2, "fox": 2})
+        (tmp_path / "fox").chmod(0o644)
+        try:
+            found = kinds(scan_folder(tmp_path))
+        finally:
+            (tmp_path / "fox").chmod(0o755)
+        assert found["fox/0.png"] == "no-permission"
+
+    def test_a_file_that_vanishes_meanwhile_is_reported(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class_folders(tmp_path, {"cat": 3})
+        listed = image_files.list_folder
+
+        def late(folder: Path) -> tuple[list[Path], list[Path]]:
+            folders, files = listed(folder)
+            (folder / "1.png").unlink()
+            return folders, files
+
+        monkeypatch.setattr(image_files, "list_folder", late)
+        images, problems = find_images(tmp_path / "cat")
+        assert [path.name for path in images] == ["0.png", "2.png"]
+        assert [(one.path.name, one.kind) for one in problems] == [("1.png", "missing-file")]
+
+    def test_pictures_to_judge_may_lie_beside_an_empty_train(self, tmp_path: Path) -> None:
+        class_folders(tmp_path, {"train/cat": 0, "train/dog": 0, "test/cat": 2, "test/dog": 2})
+        scan = scan_folder(tmp_path, to_learn=False)
+        assert kinds(scan)["train"] == "empty-split"
+        assert len(scan.images["test"]["cat"]) == 2
+
     def test_a_link_that_leads_round_in_circles_is_followed_once(self, tmp_path: Path) -> None:
         save(tmp_path / "cat" / "a.png")
         (tmp_path / "cat" / "again").symlink_to(tmp_path / "cat")

@@ -27,6 +27,14 @@ def paths(counts: dict[str, int], root: Path = ROOT) -> dict[str, tuple[Path, ..
     }
 
 
+@pytest.mark.parametrize("name", ["half of an emoji \ud83d", "no utf-8 \udcff"])
+def test_names_that_are_no_text_are_split_like_others(name: str) -> None:
+    images = {"cat": tuple(ROOT / "cat" / f"{name} {index}.jpg" for index in range(10))}
+    kept, aside = split_off(images, ROOT, 0.2, 0)
+    assert sorted(kept["cat"] + aside["cat"]) == sorted(images["cat"])
+    assert len(aside["cat"]) == 2
+
+
 @given(COUNTS, FRACTIONS, SEEDS)
 def test_every_image_is_on_exactly_one_side(counts: dict[str, int], fraction: float, seed: int) -> None:
     images = paths(counts)

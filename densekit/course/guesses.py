@@ -57,10 +57,15 @@ def _questions(code: str, function: str) -> list[str]:
 
 def _literal_answers(code: str) -> list[str]:
     """Return the questions whose answers a cell has as a literal."""
-    calls = _calls(code, "reveal")
-    return [
-        _question(call) for call in calls if len(call.args) > 1 and isinstance(call.args[1], ast.Constant)
-    ]
+    return [_question(call) for call in _calls(code, "reveal") if _has_literal_answer(call)]
+
+
+def _has_literal_answer(call: ast.Call) -> bool:
+    answers = [*call.args[1:2], *(one.value for one in call.keywords if one.arg == "answer")]
+    try:
+        return bool([ast.literal_eval(answer) for answer in answers])
+    except ValueError:  # it is computed
+        return False
 
 
 def _question(call: ast.Call) -> str:

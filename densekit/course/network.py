@@ -26,10 +26,16 @@ def leave_network() -> bool:
     """Give this process, which has one thread alone, a network of its own with nothing in it but itself.
 
     Returns:
-        False, and nothing has changed, where the system can't do that or doesn't allow it.
+        False where the system can't do that or doesn't allow it. Then the process may have lost its network all
+        the same, even to itself, so ask `can_leave_network` before.
     """
-    if sys.platform != "linux":
+    try:
+        return sys.platform == "linux" and _leave()
+    except OSError:  # Ubuntu gives a process a world of its own and no right to do anything in it
         return False
+
+
+def _leave() -> bool:
     user, group = os.getuid(), os.getgid()
     library = ctypes.CDLL(None, use_errno=True)
     if library.unshare(_NEW_NETWORK) != 0:  # for root; everybody else becomes that of a world of their own

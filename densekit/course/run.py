@@ -29,7 +29,7 @@ from densekit.course.execution import (
     remaining_time,
     what_failed,
 )
-from densekit.course.network import leave_network
+from densekit.course.network import can_leave_network, leave_network
 from densekit.course.parameters import assign_parameters
 from densekit.course.places import VERSIONS, Version, open_course
 from densekit.course.results import read_result, result_line
@@ -196,8 +196,8 @@ def _run_apart(task: _Task) -> Row:
 
 def _run_one(task: _Task) -> Row:
     """Run one notebook, in a process that does nothing else."""
-    if task.offline:
-        leave_network()  # where it can't be left, `kernel_environment` keeps Python in
+    if task.offline and can_leave_network():
+        leave_network()  # where it can't, `kernel_environment` keeps Python in
     start = time.monotonic()
     problem = ""
     with tempfile.TemporaryDirectory(prefix="densekit-course-", ignore_cleanup_errors=True) as scratch:

@@ -23,11 +23,12 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+import yaml
 from nbformat import NotebookNode
 
 from densekit.course.blanking import blanked, solutions, solved
 from densekit.course.places import Version
-from densekit.errors import CourseError, nearest
+from densekit.errors import CourseError, listed, nearest, one_line
 
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 LIMITS = ("compared_at_least", "ignored_at_most")
@@ -66,13 +67,21 @@ def read_source(path: Path) -> Source:
     """Read a source.
 
     Raises:
-        CourseError: the file is missing, or its header lacks a limit or has an unknown one.
+        CourseError: the file is missing or can't be read, or its header lacks a limit or has an unknown one.
     """
     if not path.is_file():
         raise CourseError(f"no source {path}")
-    text = path.read_text(encoding="utf-8")  # "\r\n" arrives as "\n", so the hash is the same everywhere
-    notebook = jupytext.reads(text, fmt="py:percent")
-    limits = _read_limits(notebook.metadata.get("densekit", {}), path)
+    try:
+        text = path.read_text(encoding="utf-8")  # "\r\n" arrives as "\n", so the hash is the same everywhere
+        notebook = jupytext.reads(text, fmt="py:percent")
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise CourseError(f"{path} is no source that can be read: {one_line(error)}") from error
+    header = notebook.metadata.get("densekit", {})
+    if not isinstance(header, dict):
+        raise CourseError(
+            f"{path}: 'densekit' in the header is '{header}': expected {listed(LIMITS)} below it"
+        )
+    limits = _read_limits(header, path)
     sha256 = hashlib.sha256(text.encode("utf-8")).hexdigest()
     return Source(path.stem, sha256, tuple(notebook.cells), **limits)
 

@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 import time
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,11 @@ from densekit.tables import as_csv
 from densekit.words import shown
 
 MANIFEST = "manifest.csv"
+
+_TOO_LIKE = (
+    "the disk of the copy takes '{}' and '{}' for one name, as it doesn't tell such letters apart: rename "
+    "one of the two, or name a folder on another disk"
+)
 
 _LEFT_OUT = ("label-conflict", "duplicate", "leakage", "one-colour")
 _ABANDONED = 24 * 3600  # seconds, after which nobody is writing an unfinished copy any more
@@ -152,20 +158,48 @@ def _but_for(images: Iterable[Path], problems: Iterable[Problem]) -> list[Path]:
 
 def _copied_but_for(images: Iterable[Path], diagnosis: Diagnosis, folder: Path) -> Iterator[Problem]:
     """Copy images, and yield those that are not any more what the doctor saw."""
+    made: dict[tuple[int, int], Path] = {}
     for image in images:
         copy = folder / image.relative_to(diagnosis.root)
-        copy.parent.mkdir(parents=True, exist_ok=True)
+        _make(copy.parent, made)
         if not image.exists() and not image.is_symlink():
             yield Problem.of("missing-file", image, "it is not there any more")
         elif problem := judge(image):
             yield problem
         else:
-            shutil.copyfile(image, copy)
+            _copy_new(image, copy)
             with copy.open("rb") as file:
                 if hashlib.file_digest(file, "sha256").hexdigest() == diagnosis.images[image]:
                     continue
             yield Problem.of("changed-file", image, "it has changed since the doctor looked at it")
         copy.unlink(missing_ok=True)
+
+
+def _make(folder: Path, made: dict[tuple[int, int], Path]) -> None:
+    """Make a folder, and remember it.
+
+    Raises:
+        DataError: a disk that doesn't tell large letters from small ones takes it for another one.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    status = folder.stat()
+    first = made.setdefault((status.st_dev, status.st_ino), folder)
+    if first != folder:
+        raise DataError(_TOO_LIKE.format(first.name, folder.name))
+
+
+def _copy_new(image: Path, copy: Path) -> None:
+    try:
+        with image.open("rb") as source, copy.open("xb") as target:
+            shutil.copyfileobj(source, target)
+    except FileExistsError as error:
+        alike = (one.name for one in copy.parent.iterdir() if _folded(one) == _folded(copy))
+        other = next(alike, copy.name)
+        raise DataError(_TOO_LIKE.format(other, copy.name)) from error
+
+
+def _folded(path: Path) -> str:
+    return unicodedata.normalize("NFC", path.name).casefold()
 
 
 def _new(diagnosis: Diagnosis) -> Iterator[Problem]:

@@ -158,7 +158,7 @@ def _read_if_new(
     if known(content_hash):
         return Known(content_hash)
     try:
-        picture = _decode(path, data, content_hash, enough, ExitStack() if is_large else held)
+        picture = _decode(path, data, content_hash, enough, None if is_large else held)
     except (Image.DecompressionBombError, MemoryError) as error:
         return Problem.of("too-large-image", path, f"the image has too many pixels ({one_line(error)})")
     except Exception as error:  # a damaged file can make a decoder raise anything
@@ -167,9 +167,17 @@ def _read_if_new(
 
 
 def _decode(
-    path: Path, data: bytes, content_hash: str, enough: int | None, held: ExitStack
+    path: Path, data: bytes, content_hash: str, enough: int | None, held: ExitStack | None
 ) -> Picture | Problem:
-    """Decode a file's bytes; `held` is where the memory is noted that the caller gives back."""
+    """Decode a file's bytes.
+
+    Args:
+        path: the file.
+        data: its bytes.
+        content_hash: their hash.
+        enough: pixels of the longer side that will do.
+        held: where the memory is noted that the caller gives back; None if the caller holds all there is.
+    """
     if not data:
         return Problem.of("corrupt-image", path, "the file is empty (0 bytes)")
     image = _open(data) or _open(clean := without_notes(data) or b"")
@@ -180,7 +188,8 @@ def _decode(
         size = f"{image.width} × {image.height} pixels, {needed // 1024**2:,} MB while it is decoded"
         limits = f"the limits are {MAX_PIXELS:,} pixels and {MAX_MEMORY // 1024**2} MB"
         return Problem.of("too-large-image", path, f"the image has too many pixels ({size}; {limits})")
-    held.enter_context(DECODING.hold(needed))
+    if held is not None:
+        held.enter_context(DECODING.hold(needed))
     # An MPO, as many cameras write it, is a JPEG and a preview.
     found = "JPEG" if image.format == "MPO" else str(image.format)
     in_file = image.size

@@ -3,6 +3,7 @@
 import stat
 from contextlib import suppress
 from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
 
 from densekit.data.problems import Problem
@@ -10,6 +11,9 @@ from densekit.errors import one_line
 
 MAX_FILE = 256 * 1024**2
 """A file of more bytes is refused unread."""
+
+
+_MANY = 2_000  # files in a folder among which a similar name is looked for
 
 
 def size_of(path: Path) -> int:
@@ -44,6 +48,14 @@ def read_bytes(path: Path) -> bytes | Problem:
 def _missing(path: Path) -> str:
     if path.is_symlink():
         return f"a link to {path.readlink()}, which is not there"
-    siblings = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
-    close = get_close_matches(path.name, siblings, n=1)
+    close = get_close_matches(path.name, _siblings(path), n=1)
     return f"there is no such file; did you mean '{close[0]}'?" if close else "there is no such file"
+
+
+def _siblings(path: Path) -> list[str]:
+    """Return what else is in the folder of a path: nothing where one may not look, nor of a very full one."""
+    try:
+        names = [other.name for other in islice(path.parent.iterdir(), _MANY + 1)]
+    except OSError:
+        return []
+    return names if len(names) <= _MANY else []

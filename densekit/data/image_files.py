@@ -14,6 +14,7 @@ from PIL import Image
 
 from densekit.data.problems import Problem
 from densekit.data.signatures import HEIC_REMEDY
+from densekit.errors import one_line
 from densekit.files import is_folder
 from densekit.words import is_plain, shown
 
@@ -83,7 +84,10 @@ def find_images(folder: Path, root: Path | None = None) -> tuple[list[Path], lis
 
 def judge(path: Path) -> Problem | None:
     """Say why a file of a class folder is not used, or return None for an image."""
-    return judge_name(path) or _judge_file(path) or _judge_extension(path)
+    try:
+        return judge_name(path) or _judge_file(path) or _judge_extension(path)
+    except OSError as error:
+        return _out_of_reach(path, error)
 
 
 def judge_name(path: Path) -> Problem | None:
@@ -100,7 +104,11 @@ def judge_beside_classes(path: Path) -> Problem | None:
 
     Other files there are most likely a data card.
     """
-    if problem := judge_name(path) or judge_link(path):
+    try:
+        problem = judge_name(path) or judge_link(path)
+    except OSError as error:
+        problem = _out_of_reach(path, error)
+    if problem:
         return problem
     if has_image_name(path):
         return Problem.of("misplaced-image", path, "the image lies in no class folder")
@@ -147,8 +155,23 @@ def _is_there(path: Path) -> bool:
         return False
 
 
+def _out_of_reach(path: Path, error: OSError) -> Problem:
+    """Say why a file or folder that its folder lists can't be looked at."""
+    if isinstance(error, FileNotFoundError):
+        return Problem.of("missing-file", path, "it is not there any more")
+    if isinstance(error, PermissionError):
+        remedy = "Give yourself the right to enter the folder (chmod u+rx)."
+        return Problem.of("no-permission", path, "the folder may not be entered", remedy=remedy)
+    return Problem.of("corrupt-image", path, f"it can't be looked at ({one_line(error)})")
+
+
 def judge_link(path: Path) -> Problem | None:
-    """Say whether a file is a link that leads nowhere, or to where one may not look."""
+    """Say whether a file is a link that leads nowhere, or to where one may not look.
+
+    Raises:
+        OSError: one may not look at the file itself.
+    """
+    path.lstat()  # some versions of Python raise here, and others say that there is nothing
     if path.is_symlink() and not _is_there(path):
         return Problem.of("broken-link", path, f"a link to {shown(path.readlink())}, which is not there")
     return None
@@ -168,8 +191,8 @@ def _walk(top: Path, root: Path | None, problems: list[Problem]) -> Iterator[Pat
                 continue
             seen.add(real)
             folders, files = list_folder(folder)
-        except PermissionError:
-            problems.append(Problem.of("no-permission", folder, "the folder can't be opened"))
+        except OSError as error:
+            problems.append(_out_of_reach(folder, error))
             continue
         yield from files
         inner = {subfolder: _judge_subfolder(subfolder, top, root) for subfolder in folders}

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from densekit.data.image_files import has_image_name, is_hidden_folder, judge_name, visible_folders
+from densekit.data.image_files import has_image_name, judge_name, visible_folders
 from densekit.errors import listed
 
 _ROLES = {
@@ -182,4 +182,4 @@ def _move(root: Path, folder: Path, role: str) -> str:
 
 
 def _is_image(path: Path) -> bool:
-    return has_image_name(path) and not is_hidden_folder(path.parent) and not judge_name(path)
+    return has_image_name(path) and not judge_name(path)

@@ -1,6 +1,7 @@
 """Where the doctor may write: never into the data folder, by whatever links a way leads there."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from densekit.errors import DataError
@@ -32,14 +33,30 @@ def check_outside(path: Path, root: Path, images: Iterable[Path], what: str) -> 
     real = real_path(path)
     folders = _read_from(root, images)
     for place in (real, *real.parents):
-        if place in folders:
-            source = folders[place]
+        source = folders.get(place) or folders.get(_number_of(place))
+        if source is not None:
             raise DataError(f"{path} lies in {source}, which is never changed: name {what} outside of {root}")
 
 
-def _read_from(root: Path, images: Iterable[Path]) -> dict[Path, Path]:
-    """Return the real folders of the images and those between them and the data folder, as they are named."""
+def _number_of(folder: Path) -> tuple[int, int] | None:
+    """Return the number by which the system knows a folder, however its name is written; None if there is none.
+
+    On macOS and Windows `Pets` and `pets` are one folder.
+    """
+    with suppress(OSError):
+        status = folder.stat()
+        return status.st_dev, status.st_ino
+    return None
+
+
+def _read_from(root: Path, images: Iterable[Path]) -> dict[Path | tuple[int, int] | None, Path]:
+    """Return the folders of the images and those between them and the data folder, as they are named.
+
+    They are found by their real paths, and by their numbers.
+    """
     folders = {root}
     for folder in {image.parent for image in images}:
         folders.update(place for place in (folder, *folder.parents) if root in place.parents)
-    return {real_path(folder): folder for folder in sorted(folders, reverse=True)}
+    named = sorted(folders, reverse=True)
+    by_number = {_number_of(folder): folder for folder in named if _number_of(folder)}
+    return {real_path(folder): folder for folder in named} | by_number

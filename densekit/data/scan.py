@@ -197,7 +197,7 @@ def _class_problems(layout: Layout, images: dict[str, dict[str, tuple[Path, ...]
         counts = {split: len(classes.get(name, ())) for split, classes in used.items()}
         there = {split: folders[split].get(name, layout.splits[split] / name) for split in used}
         problems += _problems_of_class(there, name, counts, known)
-    problems += _twins(folders[learned_from], known)
+    problems += _twins(folders.get(learned_from, {}), known)
     problems += _classes_in_classes(folders.get(learned_from, {}), images[learned_from])
     if len(known) == 1:
         message = f"'{known[0]}' is the only class with images"

@@ -78,5 +78,8 @@ def _how_many(total: int, fraction: float) -> int:
 
 
 def _rank(name: Path, seed: int) -> bytes:
-    text = unicodedata.normalize("NFC", name.as_posix())
-    return sha256(f"{seed}/{text}".encode("utf-8", "surrogateescape")).digest()
+    text = f"{seed}/{unicodedata.normalize('NFC', name.as_posix())}"
+    try:
+        return sha256(text.encode("utf-8", "surrogateescape")).digest()  # bytes that are no UTF-8, on Linux
+    except UnicodeEncodeError:
+        return sha256(text.encode("utf-8", "surrogatepass")).digest()  # half of a character, on Windows

@@ -12,6 +12,7 @@ soon as a shard is full, so an extraction that is killed keeps all but its last 
 import time
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -56,12 +57,13 @@ class FeatureStore:
         if name in self._in_memory or name in self._sound:
             return True
         places = self._places.get(name, [])
-        while places:
-            shard, position = places[-1]
+        for place in reversed(places.copy()):  # another thread may forget one of them meanwhile
+            shard, position = place
             if shard.is_sound(position):
                 self._sound.add(name)
                 return True
-            places.pop()
+            with suppress(ValueError):
+                places.remove(place)
         return False
 
     def rows(self, names: Sequence[str]) -> Tensor:

@@ -241,8 +241,9 @@ def test_a_guess_that_is_revealed_in_its_own_cell_is_refused(course):
     assert "cell 4 asks for a guess and reveals: the guess needs a cell of its own" in text
 
 
-def test_an_answer_that_stands_in_the_cell_is_refused(course):
-    text = rewritten(course, 'block", 64 + 32 * layers):', 'block", 256):')
+@pytest.mark.parametrize("answer", ["256", "-256", "answer=256", "['256', 256]"])
+def test_an_answer_that_stands_in_the_cell_is_refused(course, answer):
+    text = rewritten(course, 'block", 64 + 32 * layers):', f'block", {answer}):')
 
     assert "holds the answer to 'channels after the block' for all to read: compute it there" in text
 
@@ -324,6 +325,8 @@ def test_a_file_that_is_no_notebook_is_told(course, learner):
         ("compared_at_least: 8", "compared: 8", "unknown key 'compared' .* did you mean 'compared_at_least'"),
         ("#     ignored_at_most: 2\n", "", "ignored_at_most' is None: expected a whole number"),
         ("ignored_at_most: 2", "ignored_at_most: many", "ignored_at_most' is 'many'"),
+        ("#   densekit:\n", "#   densekit: 3\n#   more:\n", "'densekit' in the header is '3': expected"),
+        ("ignored_at_most: 2", "ignored_at_most: 'two", "00_sample.py is no source that can be read: "),
     ],
 )
 def test_a_header_with_mistakes_is_told(course, old, new, message):
@@ -332,6 +335,13 @@ def test_a_header_with_mistakes_is_told(course, old, new, message):
 
     with pytest.raises(AssertionError, match=message):
         raise AssertionError(check_course(folder=course).text)
+
+
+def test_a_source_that_is_no_utf8_is_told(course):
+    source = course / "src" / "00_sample.py"
+    source.write_bytes(source.read_bytes() + b"# caf\xe9\n")
+
+    assert "00_sample.py is no source that can be read: " in check_course(folder=course).text
 
 
 def test_an_unknown_name_is_refused(course):

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from densekit.course import network
 from densekit.course.execution import offline_environment
 
 
@@ -72,3 +73,11 @@ def test_the_environments_own_start_file_still_runs(tmp_path):
     process = run_offline("print('here')", PYTHONPATH=str(tmp_path))
 
     assert process.stdout == "the other one\nhere\n"
+
+
+def test_a_system_that_takes_back_what_it_gave_has_no_network_to_leave(monkeypatch):
+    def refused():
+        raise PermissionError(13, "Permission denied", "/proc/self/setgroups")
+
+    monkeypatch.setattr(network, "_leave", refused)
+    assert not network.leave_network()

@@ -64,12 +64,15 @@ class TestRows:
         written("key", tmp_path, ["a"], torch.zeros(1, 5))
         assert "a" not in FeatureStore("other", tmp_path)
 
-    def test_in_memory_alone_nothing_is_written(self, tmp_path: Path) -> None:
+    def test_in_memory_alone_nothing_is_written(
+        self, tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
         store = FeatureStore("key")
         store.add(["a"], torch.zeros(1, 5))
         store.flush()
         assert "a" in store
-        assert list(tmp_path.iterdir()) == []
+        assert list(tmp_path.iterdir()) == list(own_cache.rglob("*")) == []
 
     def test_a_shard_is_written_as_soon_as_it_is_full(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

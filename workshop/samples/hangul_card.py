@@ -37,8 +37,8 @@ _CARD = """# hangul: ten written syllables
 {pictures} pictures, {size}×{size} pixels, JPEG (quality {quality}), {megabytes} MB, in `train/`,
 `val/` and `test/`. Each shows one syllable of the Korean script, written on paper and photographed by hand.
 
-They are far from most of the pictures that the embedded weights were learned on. So they show what carries over even
-so: features of lines, curves and corners.
+They are far from most of the pictures that the embedded weights were learned on. So they show what carries over
+even so: features of lines, curves and corners.
 
 | split | pictures a class | pictures | fonts |
 |---|---|---|---|
@@ -106,9 +106,9 @@ random weights. Pictures right, in percent: mean of five seeds and half of its 9
 | the other training pictures, in the same fonts | 5 | 32.1 ± 3.0 | 12.2 ± 2.8 |
 | | 10 | 44.1 ± 3.8 | 13.7 ± 2.6 |
 
-Features that were learned on other pictures carry over, though not all the way: what tells 나 from 다 is one stroke.
-Where all is learned from, nothing but the head differs between the seeds of the embedded weights, hence the
-narrow interval: it says nothing of other pictures.
+Features that were learned on other pictures carry over, though not all the way: what tells 나 from 다 is one
+stroke. Where all is learned from, nothing but the head differs between the seeds of the embedded weights, hence
+the narrow interval: it says nothing of other pictures.
 
 There is much to gain from training more than the head, and the fonts of the test pictures are harder to read than
 those of the validation pictures. One run of each, seed 0, in bf16, with the best epoch chosen by the validation
