@@ -51,6 +51,10 @@ class TrainingError(DensekitError):
     """Training can't go on."""
 
 
+class StoppedError(TrainingError):
+    """Somebody asked for the end before anything was learned."""
+
+
 class RunError(DensekitError):
     """A run folder is missing something, or doesn't fit what is asked of it."""
 

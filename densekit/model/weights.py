@@ -100,13 +100,14 @@ def save_weights(path: Path, network: DenseNet, classes: tuple[str, ...] | None)
         file.write(safetensors.torch.save(state, {"densekit": json.dumps(description, ensure_ascii=False)}))
 
 
-_one_draws = threading.RLock()  # torch's generator is everybody's, and two threads may train at once
+ONE_DRAWS = threading.RLock()
+"""Held by who draws from torch's generator, which is everybody's: two threads may train at once."""
 
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Draw random numbers on the CPU from `seed`, and leave everybody else's as if nothing had been drawn."""
-    with _one_draws, torch.random.fork_rng(devices=[]):
+    with ONE_DRAWS, torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         yield
 

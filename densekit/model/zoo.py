@@ -26,7 +26,7 @@ _IMAGENET_CLASSES = 1000
 
 
 @contextmanager
-def _float32_on_cpu() -> Iterator[None]:
+def float32_on_cpu() -> Iterator[None]:
     """Make tensors as torch does by itself, whatever else a notebook has set as the default."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float32)
@@ -37,7 +37,7 @@ def _float32_on_cpu() -> Iterator[None]:
         torch.set_default_dtype(before)
 
 
-@_float32_on_cpu()
+@float32_on_cpu()
 def build(
     architecture: str = "densenet121",
     weights: str | Path = "embedded",

@@ -9,7 +9,7 @@ from functools import cache
 from threading import RLock
 from typing import Any
 
-from matplotlib import font_manager
+from matplotlib import font_manager, rcParams
 from matplotlib.colors import to_rgb
 from matplotlib.style import context
 from matplotlib.typing import ColorType
@@ -68,15 +68,22 @@ def styled() -> Iterator[None]:
     """Give the context in which figures are made and drawn, whatever the reader's own settings are.
 
     matplotlib has one set of settings for the whole process. Two threads in this context at once would put back
-    what they have found in the wrong order, and the style would stay. So one waits for the other.
+    what they have found in the wrong order, and the style would stay. So one waits for the other. What the reader
+    sets meanwhile, in a cell beside a training whose curves are drawn, stays.
     """
     held_back = _OfAnotherWeight()
     with _ONE_THREAD:
         _FONT_LOG.addFilter(held_back)
+        theirs: dict[Any, Any] = {}  # matplotlib's own types list every name that there is
         try:
             with context(["default", _STYLE | {"font.family": list(font_families())}]):
-                yield
+                ours = rcParams.copy()
+                try:
+                    yield
+                finally:
+                    theirs = {name: value for name, value in rcParams.copy().items() if ours[name] != value}
         finally:
+            rcParams.update(theirs)
             _FONT_LOG.removeFilter(held_back)
 
 

@@ -19,7 +19,9 @@ from densekit.features.extractor import frozen_fingerprint
 from densekit.model.architectures import DenseNetConfig
 from densekit.model.cut import CLASSIFIER, check_cut
 from densekit.model.densenet import DenseNet
+from densekit.model.weights import seeded
 from densekit.model.weights_info import WeightsInfo
+from densekit.model.zoo import float32_on_cpu
 from densekit.tensor_files import UnreadableError, read_tensors, write_tensors
 
 _FORMAT = "densekit classifier 1"
@@ -162,7 +164,8 @@ def attach(network: DenseNet, head: Artefact, fingerprint: str | None = None) ->
             f"{network.weights.architecture} with '{network.weights.name}', fingerprint {found}. "
             f"{_remedy(head.shape, network.config)}"
         )
-    network.reset_classifier(len(head.classes))
+    with seeded(0):  # the first weights are replaced at once
+        network.reset_classifier(len(head.classes))
     network.classifier.load_state_dict(head.tensors)
     network.preprocessing = head.preprocessing
     network.weights = replace(network.weights, classes=head.classes)
@@ -189,7 +192,8 @@ def whole_network(model: Artefact) -> DenseNet:
     """
     if model.cut == CLASSIFIER:
         raise WeightsError("this is a head: attach it to the network that it was trained on")
-    network = DenseNet(model.shape, len(model.classes))
+    with float32_on_cpu(), seeded(0):  # as it was trained, and the first weights are replaced at once
+        network = DenseNet(model.shape, len(model.classes))
     try:
         network.load_state_dict(model.tensors)
     except RuntimeError as error:

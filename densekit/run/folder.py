@@ -1,6 +1,7 @@
 """A run folder: whose it is, what lies where in it, and which pictures it learned from."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -62,10 +63,11 @@ def claimed(out: Path | None, name: str) -> Iterator[Path]:
 def _give_back(folder: Path, was_there: bool) -> None:
     """Leave nothing of a training that failed before its first step: its name is free for the next try."""
     with suppress(OSError):
-        if any((folder / name).exists() for name in _WRITTEN if name != SPLIT):
+        if any((folder / name).exists() for name in _WRITTEN if name not in (SPLIT, TENSORBOARD)):
             return  # it failed later on
         for name in (CONFIG, SPLIT, _LOCK):  # none of which was there before
             (folder / name).unlink(missing_ok=True)
+        shutil.rmtree(folder / TENSORBOARD, ignore_errors=True)
         if not was_there and not any(folder.iterdir()):
             folder.rmdir()
 

@@ -20,6 +20,7 @@ from densekit.evaluation.files import (
 )
 from densekit.evaluation.report import Report
 from densekit.run.folder import CHECKPOINT, EVALUATION, HISTORY
+from densekit.run.remarks import Teller, remark_on_stderr
 from densekit.training.checkpoint import load_checkpoint, save_checkpoint
 from densekit.training.events import BatchDone, Checked, EpochDone, Event, Stopping, Validated
 from densekit.training.history import History, read_rows
@@ -36,16 +37,23 @@ class Keeper:
         folder: the run folder.
         classes: names of the classes.
         writes: whether this process is the one that writes.
+        tell: called with what is to be told on the way.
     """
 
     identity: str = ""
     """Which training this is (`densekit.training.checkpoint`); known once its pictures are."""
 
-    def __init__(self, folder: Path, classes: tuple[str, ...], writes: bool = True) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        classes: tuple[str, ...],
+        writes: bool = True,
+        tell: Teller = remark_on_stderr,
+    ) -> None:
         self.folder = folder
         self.classes = classes
         self.writes = writes
-        self.history = History(folder / HISTORY if writes else None)
+        self.history = History(folder / HISTORY if writes else None, tell=tell)
         self.earlier = 0.0  # seconds of earlier sessions
         self._began = time.perf_counter()
         self._saved, self._saving = self._began, 0.0

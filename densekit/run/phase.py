@@ -27,6 +27,7 @@ from densekit.model.cut import CLASSIFIER, TrainedPart, behind
 from densekit.model.densenet import DenseNet
 from densekit.training.source import MappedSource, PictureSource, Source, TensorSource
 from densekit.training.standardise import Standardiser
+from densekit.training.state import Counters
 from densekit.training.team import Team
 from densekit.training.validation import logits_of, predict_logits
 
@@ -97,6 +98,11 @@ class Phase:
         if self.judged is not None:
             return predict_logits(self.module.classifier, self.judged.inputs)
         return logits_of(self.module, self.val, self.compute)
+
+    def pictures_seen(self, counters: Counters) -> int:
+        """Return how many training images all epochs have seen, each counted each time."""
+        pictures, batch_size = len(self.learned_from), self.config.training.batch_size
+        return pictures * counters.epoch + min(pictures, counters.batch * batch_size)
 
     def enter(self, is_first: bool) -> None:
         """Bring a head that is there already to the scale of the features that it is trained with."""

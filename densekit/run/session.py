@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from densekit.bars import progress_bar
 from densekit.config import RunConfig
 from densekit.data.folder import open_folder
 from densekit.devices import bf16_is_fast, choose_compute
@@ -33,10 +32,11 @@ from densekit.run.identity import identity
 from densekit.run.keeper import Keeper
 from densekit.run.phase import Material, Phase, make_ready
 from densekit.run.plan import check_classes, check_plan, check_saving
+from densekit.run.reading import how_many, read_aloud
 from densekit.run.remarks import Teller, remark_on_stderr, repeated
 from densekit.run.reports import forget_reports
 from densekit.training.checkpoint import read_notes, remove_checkpoints
-from densekit.training.events import Event, Finished, PhaseBegins, Reading
+from densekit.training.events import Event, Finished, PhaseBegins
 from densekit.training.loop import fit
 from densekit.training.progress import ProgressBar
 from densekit.training.randomness import number_of_batches
@@ -110,12 +110,12 @@ class Session:
             if self.team.leads and not (folder / CONFIG).exists():
                 write_text(folder / CONFIG, self.config.to_yaml())
             finished, phase, keeper, state = self._all_phases(folder)
-            if self.team.agree(self.stop.requested):  # perhaps of another process
-                self.stop.stop()
+            # Perhaps of another process; who asks from now on changes nothing.
+            asked = self.team.agree(self.stop.requested)
+            why = ("asked" if asked else "patience") if finished.stopped else None
             if self.team.leads:
-                seen = _pictures_seen(state.counters, phase)
                 with stopped_by_interrupt(self.stop):  # nothing is left to be stopped, and all is to be kept
-                    self._complete(folder, finished, phase, keeper, seen, state.counters.first_epoch)
+                    self._complete(folder, finished, why, phase, keeper, state.counters)
             self.team.wait()
         except (KeyboardInterrupt, OSError) as end:  # somebody's wish, or a full disk
             if (folder / CONFIG).exists():
@@ -128,10 +128,15 @@ class Session:
         first = known.phase
         if self.split is not None and not notes:
             self._tell(f"{folder} has no checkpoint yet, so the training begins anew")
-        keeper = Keeper(folder, self.classes, writes=self.team.leads)
+        if first >= len(self.config.plan):
+            raise RunError(
+                f"the run {folder} was in phase {first + 1}, and its {CONFIG} lists {len(self.config.plan)} now: "
+                "put back the others, or start a new run"
+            )
+        keeper = Keeper(folder, self.classes, writes=self.team.leads, tell=self._tell)
         earlier: TrainingState | None = None
         for number in range(first, len(self.config.plan)):
-            phase = self._ready(number, earlier.counters if earlier else known)
+            phase = self._ready(number, earlier.counters if earlier else known, begins=earlier is None)
             if number == first:
                 self._agree_on_pictures(folder, phase)
                 keeper.identity = identity(
@@ -152,17 +157,10 @@ class Session:
                 break
         return finished, phase, keeper, state
 
-    def _ready(self, number: int, counters: Counters) -> Phase:
-        total, read = len(self.train) + len(self.val), 0
-        bar = progress_bar(shown=self.progress, total=total, what="features")
-
-        def count(more: int) -> None:
-            nonlocal read
-            read += more
-            bar.update(more)
-            self.on_event(Reading(counters.epoch, counters.step, read, total))
-
-        with bar:
+    def _ready(self, number: int, counters: Counters, begins: bool = True) -> Phase:
+        total = how_many(self.config, number, len(self.train), len(self.val))
+        stop = self.stop if begins and self.team.size == 1 else None  # later, there are weights to be kept
+        with read_aloud(total, counters, self.progress, self.on_event, stop) as count:
             material = Material(
                 self.config, self.network, self.compute, self.team, self.train, self.val, count
             )
@@ -199,7 +197,7 @@ class Session:
         batches = number_of_batches(len(phase.learned_from), settings.batch_size, least)
         last_epoch = counters.first_epoch + settings.epochs
         left = (last_epoch - counters.epoch) * batches - counters.batch
-        epochs = sum(one.training.epochs for one in self.config.plan)
+        epochs = last_epoch + sum(one.training.epochs for one in self.config.plan[counters.phase + 1 :])
         return PhaseBegins(counters.epoch, counters.step, last_epoch, counters.step + left, epochs)
 
     def _agree_on_pictures(self, folder: Path, phase: Phase) -> None:
@@ -221,9 +219,15 @@ class Session:
                 replace(split, left_out=tuple(self.problems)).write(folder / SPLIT)
 
     def _complete(
-        self, folder: Path, finished: Finished, phase: Phase, keeper: Keeper, seen: int, before: int
+        self,
+        folder: Path,
+        finished: Finished,
+        why: str | None,
+        phase: Phase,
+        keeper: Keeper,
+        counters: Counters,
     ) -> None:
-        """Write the classifier, the reports, and then the numbers; `before` epochs were done by other phases."""
+        """Write the classifier, the reports, and then the numbers, and `why` it ended early, if it did."""
         # Of an earlier end: the run is not complete until they are written again.
         (folder / METRICS).unlink(missing_ok=True)
         forget_reports(folder / EVALUATION)  # on the weights of an earlier end of this run
@@ -235,14 +239,15 @@ class Session:
         report = Report.from_logits(phase.held_back.labels, phase.final_logits(), self.classes)
         write_tables(report, folder / EVALUATION)
         keeper.draw_heat_maps()
-        metrics = self._metrics(finished, report, phase, keeper.seconds, seen)
+        seen, before = phase.pictures_seen(counters), counters.first_epoch  # of the phases before
+        metrics = self._metrics(finished, why, report, phase, keeper.seconds, seen)
         write_json(folder / METRICS, metrics)
         if before and finished.best_epoch <= before < finished.epoch:
             self._tell(
                 f"no validation of the last phase ({cut}) was better than epoch {finished.best_epoch}, before "
                 "it: those weights are kept. A lower learning_rate or a larger batch_size for that phase may help"
             )
-        if metrics["stopped"] != "asked":
+        if why != "asked":
             remove_checkpoints(folder / CHECKPOINT)
             return
         self._tell(
@@ -252,11 +257,10 @@ class Session:
         )
 
     def _metrics(
-        self, finished: Finished, report: Report, phase: Phase, seconds: float, seen: int
+        self, finished: Finished, why: str | None, report: Report, phase: Phase, seconds: float, seen: int
     ) -> dict[str, Any]:
         plan = self.config.plan
         n_train = len(phase.learned_from)
-        stopped = ("asked" if self.stop.requested else "patience") if finished.stopped else None
         return {
             "val_accuracy": report.accuracy,
             "val_loss": report.loss,
@@ -264,7 +268,7 @@ class Session:
             "best_step": finished.best_step,
             "epochs": sum(one.training.epochs for one in plan),
             "epochs_done": finished.epoch,
-            "stopped": stopped,
+            "stopped": why,
             "seconds": round(seconds, 3),
             # training images seen in a second, everything included, over all sessions
             "images_per_second": round(seen / seconds, 1),
@@ -284,12 +288,6 @@ class Session:
     def _tell(self, text: str) -> None:
         if self.team.leads:
             self._teller(text)
-
-
-def _pictures_seen(counters: Counters, phase: Phase) -> int:
-    """Return how many training images all epochs have seen, each counted each time."""
-    pictures, batch_size = len(phase.learned_from), phase.config.training.batch_size
-    return pictures * counters.epoch + min(pictures, counters.batch * batch_size)
 
 
 def _carried_over(earlier: TrainingState, phase: Phase) -> tuple[Counters, Best]:

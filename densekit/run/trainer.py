@@ -1,6 +1,5 @@
 """From a configuration to a complete run folder (`densekit.run` says what is in it)."""
 
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +16,7 @@ from densekit.model.weights import WEIGHTS
 from densekit.run.classifier import Run, load_run
 from densekit.run.folder import SPLIT, Split, claimed, locked, read_config
 from densekit.run.metrics import is_done
-from densekit.run.remarks import Teller
+from densekit.run.remarks import Teller, remark_on_stderr
 from densekit.run.session import Listener, Session
 from densekit.training.stop import Stop
 from densekit.training.team import Team, called_team
@@ -62,6 +61,7 @@ def train(
         tell: called with each remark on the run; if not given, they are printed on standard error.
 
     Raises:
+        StoppedError: somebody asked for the end while the pictures were read; no run is left.
         DensekitError: the configuration, the images or the weights can't be used; the message says why.
     """
     resolved = resolve(config, data, preset, weights, train_from, epochs, settings)
@@ -156,10 +156,9 @@ def resume(
         if is_done(folder):
             _ = load_run(folder).artefact  # if that is lost, the run is not what is told next
             if team.leads:
-                print(
-                    f"densekit: the run {from_here(folder)} is complete: nothing is left to be trained. For a "
-                    "longer training begin a new one, with --epochs",
-                    file=sys.stderr,
+                (tell or remark_on_stderr)(
+                    f"the run {from_here(folder)} is complete: nothing is left to be trained. For a longer "
+                    "training begin a new one, with --epochs"
                 )
         else:
             split = Split.read(folder / SPLIT)

@@ -1,7 +1,7 @@
 """The history of a training as a table: a reader of its events that writes history.csv."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,10 @@ COLUMNS = (
 Row = dict[str, float | int | None]
 
 
+def _on_stderr(text: str) -> None:
+    print(f"densekit: {text}", file=sys.stderr)
+
+
 @dataclass
 class History:
     """One row for each validation and each end of an epoch; both at once share a row.
@@ -33,12 +37,14 @@ class History:
         rows: the table so far. An interrupted training has them in its checkpoint.
         learning_rate: of the last step.
         batch_loss: of the last step; None before there is one.
+        tell: called with what is to be told on the way; if not given, it is printed on standard error.
     """
 
     path: Path | None = None
     rows: list[Row] = field(default_factory=list)
     learning_rate: float = 0.0
     batch_loss: float | None = None
+    tell: Callable[[str], None] = _on_stderr
 
     def read(self, event: Event) -> None:
         """Take an event in; those that make no row pass by."""
@@ -92,9 +98,7 @@ class History:
             beside.unlink(missing_ok=True)
         except PermissionError:
             write_text(beside, text)
-            print(
-                f"densekit: another program holds {path} open, so the history is in {beside}", file=sys.stderr
-            )
+            self.tell(f"another program holds {path} open, so the history is in {beside}")
 
 
 def read_rows(rows: Any) -> list[Row]:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from densekit.config import TrainingConfig
+from densekit.model.weights import ONE_DRAWS
 
 
 def shuffled(count: int, batch_size: int, epoch: int, seed: int, least: int = 1) -> tuple[Tensor, ...]:
@@ -71,6 +72,6 @@ def number_of_batches(count: int, batch_size: int, least: int = 1) -> int:
 def drawn_for(step: int, seed: int, rank: int, device: torch.device) -> Iterator[None]:
     """Let torch's generators draw what belongs to a step; afterwards they are as they were."""
     devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices):
+    with ONE_DRAWS, torch.random.fork_rng(devices):
         torch.manual_seed(((seed * 1_000_003 + step) * 1_009 + rank) % 2**63)
         yield

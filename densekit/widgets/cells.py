@@ -22,7 +22,7 @@ def when_cell_is_gone(callback: Callable[[], None]) -> None:
     def look(info: Any) -> None:
         now = _metadata(shell)
         if cell is None:
-            is_gone = info.raw_cell == text
+            is_gone = info.raw_cell.rstrip("\n") == text  # as IPython keeps it
         else:
             is_gone = now.get("cellId") == cell or cell in (now.get("deletedCells") or ())
         if is_gone:

@@ -124,7 +124,8 @@ class TrainingPanel:
     def stop(self) -> None:
         """Ask the training to end properly: the best weights so far are kept, and the run folder is complete.
 
-        It returns at once; nothing happens where nothing is trained.
+        While pictures are still read, nothing was learned, and no run is left. It returns at once; nothing
+        happens where nothing is trained.
         """
         if self.works:
             self.works[-1].stop()
@@ -143,6 +144,7 @@ class TrainingPanel:
 
         Raises:
             RunError: nothing has been begun.
+            StoppedError: it was stopped while the pictures were read.
             Exception: what the training failed with.
         """
         if not self.works:
@@ -203,15 +205,20 @@ class TrainingPanel:
 
     def _settings_changed(self, error: DensekitError | None = None) -> None:
         """Check the settings, and tell them in the form that the reader has chosen."""
+        found = self._tell_settings()
+        self.shown.say(error or found)
+
+    def _tell_settings(self) -> DensekitError | None:
+        """Tell the settings for the next run; return what is wrong with them, if anything is."""
         forms = {"YAML": self.as_yaml, "command": self.as_command, "Python": self.as_python}
         try:
             self.settings()
             text = forms[self._form.value]() if self._form.value in forms else ""
             self._text.value = panel_show.pre(text) if text else ""
         except DensekitError as found:
-            error = error or found
             self._text.value = ""
-        self.shown.say(error)
+            return found
+        return None
 
     def _changed(self, work: Work) -> None:
         """Show how a training goes on; it is its thread that gets here."""
@@ -228,6 +235,7 @@ class TrainingPanel:
             self._button.disabled = self.is_training or self._is_closed
             self._stop_button.disabled = not self.is_training or is_stopping
             self.shown.show(self.works)
+            self._tell_settings()  # the folder of the next run is another one now
             if self.error is not None:
                 self.shown.say(self.error)
 

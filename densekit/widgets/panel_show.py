@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from densekit.errors import DensekitError, one_line
+from densekit.errors import DensekitError, StoppedError, one_line
 from densekit.plots.runs import MOST_RUNS, RunCurves
 from densekit.run.classifier import Run
 from densekit.run.differences import differing, incomparable
@@ -33,7 +33,8 @@ def sentence(work: Work | None) -> str:
     if work.is_running:
         return f"Run {work.number}: {work.progress.stage}"
     if work.run is None:
-        return f"Run {work.number} has failed."
+        stopped = isinstance(work.error, StoppedError)
+        return f"Run {work.number} was stopped." if stopped else f"Run {work.number} has failed."
     accuracy, n_val = work.run.metrics["val_accuracy"], work.run.metrics["n_val"]
     right = f"{percent(accuracy)} of {counted(n_val, 'validation picture')} right"
     return f"Run {work.number} {_end_of(work.run)}: {right}. It is kept in {from_here(work.run.folder)}"

@@ -74,6 +74,18 @@ def test_two_threads_that_draw_at_once_leave_the_settings_of_the_reader():
     assert dict(matplotlib.rcParams) == before
 
 
+def test_what_the_reader_sets_while_a_thread_draws_stays():
+    """In a cell beside a training whose curves are drawn."""
+    before = matplotlib.rcParams["font.size"]
+    try:
+        with styled():
+            matplotlib.rcParams["font.size"] = 31.0
+        assert matplotlib.rcParams["font.size"] == 31.0
+        assert matplotlib.rcParams["legend.frameon"] == matplotlib.rcParamsDefault["legend.frameon"]
+    finally:
+        matplotlib.rcParams["font.size"] = before
+
+
 def test_the_second_thread_waits_until_the_first_has_put_the_settings_back():
     entered, leave, done = threading.Event(), threading.Event(), []
 

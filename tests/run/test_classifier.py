@@ -88,11 +88,19 @@ class TestPredicting:
         with pytest.raises(DataError, match=f"a picture is given as {kind}: expected the name of a file"):
             run.predict(given)  # type: ignore[arg-type]
 
-    def test_another_default_of_torch_changes_no_prediction(self, run: Run, pictures: Path) -> None:
+    @pytest.mark.parametrize("cut", [pytest.param("denseblock4", marks=pytest.mark.slow), "classifier"])
+    def test_another_default_of_torch_changes_no_prediction(
+        self, run: Run, pictures: Path, tmp_path: Path, cut: str
+    ) -> None:
+        if cut != "classifier":
+            run = train(run.config, train_from=cut, out=tmp_path / "deep", progress=False)
         expected = run.predict(pictures / "red")
         torch.set_default_dtype(torch.float64)
+        torch.manual_seed(3)
+        before = torch.get_rng_state()
         try:
             found = load_run(run.folder).predict(pictures / "red")
+            assert torch.equal(torch.get_rng_state(), before)
         finally:
             torch.set_default_dtype(torch.float32)
         assert [one.classes for one in found.made] == [one.classes for one in expected.made]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from killing import PlugPulled, pull_at
 from torch import Tensor, nn
 
@@ -12,7 +13,7 @@ from densekit.config import load_config
 from densekit.data.folder import open_folder
 from densekit.data.loading import open_image
 from densekit.devices import choose_compute
-from densekit.errors import ConfigError, TrainingError
+from densekit.errors import ConfigError, RunError, TrainingError
 from densekit.features.extractor import frozen_fingerprint
 from densekit.model.cut import frozen_modules
 from densekit.model.densenet import DenseNet
@@ -254,6 +255,20 @@ class TestPhases:
         resume(part, progress=False)
         for name in ("model.safetensors", "history.csv", "evaluation/confusion.csv"):
             assert (part / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+    @pytest.mark.slow
+    def test_a_phase_that_was_taken_out_of_the_configuration_is_missed(
+        self, settings: Settings, tmp_path: Path
+    ) -> None:
+        plan = self.plan(settings, {"train_from": "classifier"}, {"train_from": "denseblock4"})
+        with pytest.raises(PlugPulled):
+            train(settings=plan, out=tmp_path / "run", progress=False, on_event=pull_at(13))
+        config = tmp_path / "run" / "config.yaml"
+        values = yaml.safe_load(config.read_text())
+        values["phases"] = values["phases"][:1]
+        config.write_text(yaml.safe_dump(values))
+        with pytest.raises(RunError, match=r"was in phase 2, and its config.yaml lists 1 now: put back"):
+            resume(tmp_path / "run", progress=False)
 
     def test_a_phase_may_not_freeze_what_was_trained(self, settings: Settings, tmp_path: Path) -> None:
         plan = self.plan(settings, {"train_from": "all"}, {"train_from": "classifier"})

@@ -15,15 +15,15 @@ import pytest
 from killing import contents, in_child
 
 from densekit.config import load_config
-from densekit.errors import ConfigError, DensekitError, RunError
+from densekit.errors import ConfigError, DataError, RunError
 from densekit.evaluation.files import write_tables
 from densekit.evaluation.report import Report
 from densekit.files import write_atomically, write_text
 from densekit.run.classifier import load_run
-from densekit.run.folder import claimed, locked
+from densekit.run.folder import CHECKPOINT, claimed, locked
 from densekit.run.trainer import resume, train
 from densekit.training import history
-from densekit.training.events import BatchDone, EpochDone, Event, Validated
+from densekit.training.events import BatchDone, EpochDone, Event, PhaseBegins, Validated
 from densekit.training.stop import Stop
 
 Settings = dict[str, object]
@@ -146,6 +146,11 @@ class TestControlC:
         monkeypatch.setattr("densekit.run.session.write_tables", interrupted)
         run = train(settings=settings, out=tmp_path / "run", progress=False)
         assert (run.metrics["stopped"], run.metrics["epochs_done"]) == (None, 6)
+        lost = {"training.patience": 1, "training.learning_rate": 1e-9}
+        run = train(settings=settings | lost, out=tmp_path / "lost", progress=False)
+        assert run.metrics["stopped"] == "patience"
+        assert run.metrics["epochs_done"] < 6
+        assert not (run.folder / CHECKPOINT).exists()
 
     def test_a_full_disk_at_the_end_says_where_and_how_to_go_on(
         self, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -262,8 +267,11 @@ class TestOneFolderOneRun:
         notes = tmp_path / "mine" / "notes.txt"
         notes.parent.mkdir()
         notes.write_text("mine")
-        with pytest.raises(DensekitError):
-            train(settings={**settings, "training.learning_rate": 1e30}, out=notes.parent, progress=False)
+        unreadable = shutil.copytree(str(settings["data.folder"]), tmp_path / "unreadable")
+        for path in (unreadable / "red").iterdir():
+            path.write_bytes(b"no picture")
+        with pytest.raises(DataError, match="no training image of 'red' can be read"):
+            train(settings=settings | {"data.folder": str(unreadable)}, out=notes.parent, progress=False)
         assert [path.name for path in notes.parent.iterdir()] == ["notes.txt"]
         train(settings=settings, out=notes.parent, progress=False)
         assert notes.read_text() == "mine"
@@ -418,13 +426,12 @@ class TestGoingOn:
         self, settings: Settings, tmp_path: Path
     ) -> None:
         stop = Stop()
-        run = train(
-            settings=settings,
-            out=tmp_path / "run",
-            progress=False,
-            on_event=lambda event: stop.stop(),
-            stop=stop,
-        )
+
+        def press(event: Event) -> None:
+            if isinstance(event, PhaseBegins):
+                stop.stop()
+
+        run = train(settings=settings, out=tmp_path / "run", progress=False, on_event=press, stop=stop)
         other = shutil.copytree(run.config.data.folder, tmp_path / "epoch-photos")
         stale = [run.evaluate()[1], run.evaluate(other)[1]]
         assert all(report.is_dir() for report in stale)

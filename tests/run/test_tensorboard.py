@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 from killing import PlugPulled, pull_when
 
-from densekit.errors import ConfigError
+from densekit.errors import ConfigError, TrainingError
 from densekit.run import resume, train
 from densekit.run.keeper import Keeper
 from densekit.training.events import BatchDone, EpochDone, Event, Validated
+from densekit.training.step import Stepper
 from densekit.training.stop import Stop
 
 
@@ -79,6 +80,19 @@ def test_a_run_whose_plug_is_pulled_shows_nothing_twice(
 
     for name in ("loss/batch", "learning rate", "loss/val", "accuracy/val", "loss/train", "accuracy/train"):
         assert written(run.folder, name) == written(whole.folder, name)
+
+
+def test_after_a_failed_first_step_the_name_is_free_again(
+    training: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise TrainingError("no memory for a batch")
+
+    with monkeypatch.context() as patch, pytest.raises(TrainingError, match="no memory for a batch"):
+        patch.setattr(Stepper, "take", fail)
+        train(**training)
+    assert not training["out"].exists()
+    assert written(train(**training).folder, "loss/batch")
 
 
 def test_nothing_is_written_where_nobody_asked(training: dict[str, Any]) -> None:

@@ -22,6 +22,37 @@ def test_reading_pictures_is_told_until_all_are_read(tiny, tmp_path):
     assert (reading[-1].read, reading[-1].pictures) == (36, 36)
 
 
+def test_pictures_that_are_read_twice_are_counted_twice(tiny, tmp_path):
+    """Once as they are, for the scale of a head's features, and once changed."""
+    told = []
+    settings = {**tiny, "training.epochs": 1, "data.augmentation.flip": True, "data.stored_views": 2}
+    train(settings=settings, out=tmp_path / "run", progress=False, on_event=told.append)
+    reading = [event for event in told if isinstance(event, Reading)]
+    assert reading[-1].read == reading[-1].pictures == 66
+
+
+def test_after_a_phase_lost_patience_fewer_epochs_are_left(tiny, tmp_path):
+    told = []
+    phases = [
+        {"train_from": "classifier", "training": {"epochs": 40, "patience": 1, "learning_rate": 1e-9}},
+        {"train_from": "classifier", "training": {"epochs": 2}},
+    ]
+    run = train(
+        settings={**tiny, "phases": phases}, out=tmp_path / "run", progress=False, on_event=told.append
+    )
+    first, second = (event for event in told if isinstance(event, PhaseBegins))
+    assert first.epochs == 42
+    assert second.epochs == second.last_epoch == run.metrics["epochs_done"] < 42
+
+
+def test_that_nothing_is_left_to_be_trained_goes_to_whoever_asks(tiny, tmp_path, capsys):
+    run = train(settings={**tiny, "training.epochs": 1}, out=tmp_path / "run", progress=False)
+    told = []
+    resume(run.folder, progress=False, tell=told.append)
+    assert len(told) == 1 and "nothing is left to be trained" in told[0]
+    assert "nothing is left" not in capsys.readouterr().err
+
+
 def test_each_phase_tells_where_it_begins_and_ends(tiny, tmp_path):
     told = []
     phases = [
@@ -73,8 +104,14 @@ class TestRemarks:
     def stopped_at_once(self, tiny, tmp_path):
         def run(**more):
             stop = Stop()
-            stop.stop()
-            return train(settings=tiny, out=tmp_path / "run", progress=False, stop=stop, **more)
+
+            def press(event):
+                if isinstance(event, PhaseBegins):
+                    stop.stop()
+
+            return train(
+                settings=tiny, out=tmp_path / "run", progress=False, stop=stop, on_event=press, **more
+            )
 
         return run
 

@@ -71,8 +71,9 @@ def test_its_cell_is_deleted(run):
     assert times_gone(run, cellId="i") == 1
 
 
-def test_where_cells_have_no_names_the_text_tells(run):
-    made = f"{MAKE}  # unique"
+@pytest.mark.parametrize("end", ["", "\n\n"])
+def test_where_cells_have_no_names_the_text_tells(run, end):
+    made = f"{MAKE}  # unique {len(end)}{end}"
     run(made)
     assert times_gone(run) == 0
     run(made)
@@ -96,7 +97,8 @@ def test_what_a_panel_trains_is_stopped_when_its_cell_is_run_again(
         f"panel = training_panel({str(pictures)!r}, **{settings!r})\n"
     )
     run(make, cellId="p")
-    run("panel.start(); former = panel", cellId="q")
+    wait = "while former.works[0].progress.points < 1: former.wait(0.01)"
+    run(f"panel.start(); former = panel\n{wait}", cellId="q")
     run(make, cellId="p")
     printed = run("print(former.wait().metrics['stopped'], panel.works, panel is former)", cellId="q")
     assert printed == "asked [] False\n"

@@ -9,9 +9,11 @@ import threading
 
 import pytest
 
-from densekit.errors import ConfigError, DataError, RunError, TrainingError
+from densekit.errors import ConfigError, DataError, RunError, StoppedError, TrainingError
 from densekit.run import load_run
+from densekit.training.events import PhaseBegins
 from densekit.widgets.panel import TrainingPanel, training_panel
+from densekit.widgets.panel_progress import Progress
 
 LONG = 100_000
 """Epochs of a training that is stopped long before its end."""
@@ -123,11 +125,18 @@ class TestTraining:
     def test_nothing_is_printed(self, panel, capfd):
         panel.set(epochs=LONG)
         panel.start()
+        wait_until(panel, 1)
         panel.stop()
         panel.wait()
         captured = capfd.readouterr()
         assert (captured.out, captured.err) == ("", "")
         assert "stopped after" in panel.shown.remarks.value
+
+    def test_the_command_that_is_shown_names_the_folder_of_the_next_run(self, panel):
+        panel._form.value = "command"
+        assert "pictures-1" in panel._text.value
+        panel.start(), panel.wait()
+        assert "pictures-2" in panel._text.value and "pictures-1" not in panel._text.value
 
     def test_the_present_folder_may_change_meanwhile(self, pictures, small, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
@@ -153,7 +162,8 @@ class TestTheKernel:
     def test_stop_makes_a_complete_run(self, panel):
         panel.set(epochs=LONG)
         press(panel, "Train")
-        wait_until(panel, 3)
+        while panel.is_training and not panel.works[-1].progress.val_accuracy:
+            panel.wait(0.01)
         press(panel, "Stop")
         assert panel._stop_button.disabled
         run = panel.wait()
@@ -162,17 +172,36 @@ class TestTheKernel:
         assert run.report.confusion.sum() == 6
         assert re.search(r"Run 1 stopped after \d+ of 100000 epochs", panel.shown.status.value)
 
-    def test_stopped_before_its_first_step_it_is_complete_too(self, panel):
+    def test_stopped_before_its_first_step_it_is_complete_too(self, panel, monkeypatch):
+        begins = Progress.read
+
+        def press_at_the_beginning(progress, event):
+            begins(progress, event)
+            if isinstance(event, PhaseBegins):
+                panel.stop()
+
+        monkeypatch.setattr(Progress, "read", press_at_the_beginning)
         panel.start()
-        panel.stop()
         run = panel.wait()
+        assert (run.metrics["stopped"], run.metrics["epochs_done"]) == ("asked", 0)
         assert run.metrics["n_val"] == 6
         assert load_run(run.folder).report.accuracy == run.metrics["val_accuracy"]
+
+    def test_stopped_while_pictures_are_read_it_ends_at_once_and_leaves_nothing(self, panel, tmp_path):
+        panel.start()
+        panel.stop()
+        with pytest.raises(StoppedError, match=r"after \d+ of 36, before anything was learned"):
+            panel.wait()
+        assert "Run 1 was stopped." in panel.shown.status.value
+        assert "what was read is kept" in panel.shown.message.value
+        assert list((tmp_path / "runs").iterdir()) == []
+        panel.start()
+        assert panel.wait().metrics["stopped"] is None
 
     @pytest.mark.slow
     def test_after_a_stop_the_next_one_trains(self, panel):
         panel.set(epochs=LONG)
-        panel.start(), panel.stop(), panel.wait()
+        panel.start(), wait_until(panel, 1), panel.stop(), panel.wait()
         panel.set(epochs=1)
         panel.start()
         assert panel.wait().metrics["stopped"] is None
@@ -204,22 +233,25 @@ class TestTheKernel:
         threading.Thread(target=interrupt).start()
         assert panel.wait().metrics["stopped"] == "asked"
 
-    @pytest.mark.parametrize("then", ["", "while panel.works[0].progress.points < 3: panel.wait(0.01)"])
+    @pytest.mark.parametrize("points", [0, 3])
     @pytest.mark.slow
-    def test_the_end_of_the_program_ends_the_training_properly(self, then, pictures, small, tmp_path):
+    def test_the_end_of_the_program_ends_the_training_properly(self, points, pictures, small, tmp_path):
         settings = {"out": str(tmp_path / "runs"), **small, "epochs": LONG}
         program = (
             "from densekit.widgets.panel import training_panel\n"
             f"panel = training_panel({str(pictures)!r}, **{settings!r})\n"
-            f"panel.start()\n{then}\n"
+            f"panel.start()\nwhile panel.works[0].progress.points < {points}: panel.wait(0.01)\n"
         )
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-        assert load_run(tmp_path / "runs" / "pictures-1").metrics["stopped"] == "asked"
+        if points:
+            assert load_run(tmp_path / "runs" / "pictures-1").metrics["stopped"] == "asked"
+        else:
+            assert list((tmp_path / "runs").iterdir()) == []
 
     def test_a_closed_panel_stops_and_trains_no_more(self, panel):
         panel.set(epochs=LONG)
-        panel.start()
+        panel.start(), wait_until(panel, 1)
         panel.close()
         assert panel.wait().metrics["stopped"] == "asked"
         assert panel._button.disabled
