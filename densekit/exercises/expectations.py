@@ -13,11 +13,12 @@ class NotYet(Exception):  # noqa: N818 (a verdict, not an error)
     Args:
         reason: the message.
         discreet: the message without the right answer, where `reason` quotes it.
+        about: which of several values the message is about.
     """
 
-    def __init__(self, reason: str, discreet: str = "") -> None:
+    def __init__(self, reason: str, discreet: str = "", about: str = "") -> None:
         super().__init__(reason)
-        self.discreet = discreet or reason
+        self.discreet, self.about = discreet or reason, about
 
 
 def expect(condition: bool, reason: str) -> None:
@@ -37,11 +38,12 @@ def expect_equal(value: Any, expected: Any, because: str, name: str = "your valu
     """
     _expect_something(value, name)
     if isinstance(expected, bool) and not isinstance(getattr(value, "item", lambda: value)(), bool):
-        raise NotYet(f"{name} is {quoted(value)}, expected True or False")
+        raise NotYet(f"{name} is {quoted(value)}, expected True or False", about=name)
     if not _equal(value, expected):
         raise NotYet(
             f"{name} is {quoted(value)}, expected {quoted(expected)}, because {because}",
             _discreet(name, value),
+            name,
         )
 
 
@@ -55,11 +57,13 @@ def expect_close(
         raise NotYet(
             f"{name} is {quoted(value)}, expected a number near {expected:g}, because {because}",
             f"{name} is {quoted(value)}, expected a number",
+            name,
         )
     if not abs(number - expected) <= tolerance:
         raise NotYet(
-            f"{name} is {number:g}, expected {expected:g} (± {tolerance:g}), because {because}",
+            f"{name} is {_apart(number, expected)} (± {tolerance:g}), because {because}",
             _discreet(name, value),
+            name,
         )
 
 
@@ -87,6 +91,12 @@ def _expect_something(value: Any, name: str) -> None:
         raise NotYet(f"{name} is None: expected an answer; a function needs a `return` for it")
     if value is ...:
         raise NotYet(f"{name} is still ...: write your answer in its place")
+
+
+def _apart(number: float, expected: float) -> str:
+    """Return both numbers with so many digits that they differ."""
+    digits = next((n for n in range(6, 17) if f"{number:.{n}g}" != f"{expected:.{n}g}"), 17)
+    return f"{number:.{digits}g}, expected {expected:.{digits}g}"
 
 
 def _discreet(name: str, value: Any) -> str:

@@ -58,6 +58,8 @@ class Verdict:
     reason: str
     discreet: str = ""
     """The reason without the right answer, where it quotes that."""
+    about: str = ""
+    """Which of several values it is about."""
 
 
 class Exercise:
@@ -82,19 +84,20 @@ class Exercise:
         self.difficulty = difficulty
         self.hints = tuple(hints)
         self.untouched = untouched
-        self._failures = 0
+        self._failed: set[str] = set()
         functools.update_wrapper(self, checker)
 
     def __call__(self, *answers: Any) -> None:
         """Check an answer and show the verdict.
 
-        A value (not a function or a class) is quoted from the second failure on: the first is a reason to think
-        again.
+        What a value (not a function or a class) should be is told from its second failure on: the first is a
+        reason to think again.
         """
         verdict = self.judge(*answers)
         if verdict.state == "not yet":
-            self._failures += 1
-            if self._failures == 1 and not any(callable(answer) for answer in answers):
+            is_first = verdict.about not in self._failed
+            self._failed.add(verdict.about)
+            if is_first and not any(callable(answer) for answer in answers):
                 verdict = Verdict(verdict.state, verdict.discreet or verdict.reason)
         show(self._card(verdict))
 
@@ -112,7 +115,7 @@ class Exercise:
         try:
             return Verdict("passed", self.checker(*answers))
         except NotYet as failure:
-            return Verdict("not yet", str(failure), failure.discreet)
+            return Verdict("not yet", str(failure), failure.discreet, failure.about)
         except (Exception, SystemExit) as error:
             return Verdict("not yet", _told(error, answers))
 

@@ -141,7 +141,7 @@ def as_network_sees(images: Tensor, preprocessing: Preprocessing, title: str) ->
     beyond = ((colours - 0.5).abs() > 0.51).float().mean().item()
     return describe(
         figure,
-        f"{len(images)} pictures as the network sees them: {title}. Under each, its lowest and highest number. "
+        f"{len(images)} pictures as the network sees them: {title}. Above each, its lowest and highest number. "
         f"{beyond:.0%} of the numbers lie outside of what any colour gives.",
     )
 

@@ -99,11 +99,15 @@ def _words_of_lines(
         text += f"{panel}, where chance is {percent(chance[panel])}: "
         for way, table in ways.items():
             each = ", ".join(
-                f"{point}: {percent(fmean(column))}"
-                for point, column in zip(points, table.T.tolist(), strict=True)
+                f"{point}: {_told(column)}" for point, column in zip(points, table.T.tolist(), strict=True)
             )
             text += f"{way} over {counted(len(table), 'seed')} {each}. "
     return text
+
+
+def _told(shares: Sequence[float]) -> str:
+    within = f" ± {percent(half_interval(shares))}" if len(shares) > 1 else ""
+    return f"{percent(fmean(shares))}{within}"
 
 
 _LOOKS_OF_ZOO = {

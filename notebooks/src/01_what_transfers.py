@@ -327,11 +327,11 @@ with reveal("the half that has learned", "B" if means["pretrained"] > means["ran
     )
 
 # %% [markdown]
-# No doubt is left: edges at all angles, stripes, and colours against their opposites. Wherever networks look at pictures of the
-# world, their first layers come to look like this. Even without any task: these began as the **independent components** of small
-# patches, the patterns that photographs are mixed from, and those are edges too (Bell and Sejnowski, *The "independent
-# components" of natural scenes are edge filters*, 1997). Training has kept them. What a filter is good for shows in what it makes
-# of a picture.
+# No doubt is left: edges at all angles, stripes, and colours against their opposites. In many networks that learned from
+# pictures of the world, the first layers came to look like this. These did not have to find them: they began as the **independent
+# components** of small patches, the patterns that photographs are mixed from, and those are edges too (Bell and Sejnowski, *The
+# "independent components" of natural scenes are edge filters*, 1997). Training has kept them. What a filter is good for shows in
+# what it makes of a picture.
 
 # %% [markdown]
 # ## One picture at five depths
@@ -789,7 +789,7 @@ def predict(embeddings: torch.Tensor) -> torch.Tensor:
 
 hundred = folder.val[::2]  # every second one, in the order of the classes
 pipeline = Pipeline(networks["pretrained"], predict, hundred, image_size)
-ways = {
+faults = {
     "correct": {},
     "0 to 1": {"normalisation": "left out, 0 to 1"},
     "0 to 255": {"normalisation": "left out, 0 to 255"},
@@ -809,9 +809,9 @@ my_guess = "swapped"
 guess("the fault that hardly matters here", my_guess)
 
 # %% tags=["nbval-ignore-output"]
-results = {name: pipeline.measure(**way) for name, way in ways.items()}
+results = {name: pipeline.measure(**way) for name, way in faults.items()}
 right = {name: result[0] for name, result in results.items()}
-harmless = max(list(ways)[1:], key=right.get)  # of the faults, the one that leaves most right
+harmless = max(list(faults)[1:], key=right.get)  # of the faults, the one that leaves most right
 with reveal("the fault that hardly matters here", harmless):
     for name, (share, changed) in results.items():
         print(f"{name:12}{share:6.0%} right, {changed} buffers changed")

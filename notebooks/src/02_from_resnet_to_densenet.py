@@ -363,7 +363,7 @@ with reveal("power of ten of the plain network's gradients", power, quiet=True):
 #
 # With BatchNorm the plain gradient no longer vanishes: it *grows* towards the input. So a fair account is that
 # normalisation cured the vanishing before DenseNet came; the authors of ResNet say of their plain networks that vanishing
-# gradients are not what makes them hard to train (He et al., *Deep Residual Learning*, CVPR 2016, section 4.1). What
+# gradients are unlikely to be what makes them hard to train (He et al., *Deep Residual Learning*, CVPR 2016, section 4.1). What
 # shortcuts add is on the right, too: a gradient that changes by a small factor only.
 
 

@@ -88,7 +88,7 @@ show(you_are_here("stem", way="network"))
 # %% [markdown]
 # Before the first block, the **stem** makes the picture smaller: a 7×7 convolution with stride 2, then a 3×3 maximum
 # with stride 2. A convolution with stride 2 stands at every other position only; *padding* adds zeros around the border.
-# How many positions does a side have after the first convolution, with padding 3, if the picture has 128? Type your guess in
+# How many positions does a side have after the first convolution, with padding 3, if the picture has `image_size`, 128? Type your guess in
 # the place of `...`.
 
 # %%
@@ -478,7 +478,7 @@ class DenseNet(nn.Module):
 check.exercise_8(DenseNet)
 
 # %% [markdown]
-# Now our picture, with 128×128 pixels, goes through all of it. What leaves the third block: how many channels, and how many
+# Now our picture, with `image_size` = 128 pixels on a side, goes through all of it. What leaves the third block: how many channels, and how many
 # positions on a side?
 
 # %%

@@ -385,8 +385,8 @@ show(
 # Not one cell is red in the first strip. This is the network of the paper, as torchvision has it, down to the gradients: what
 # you train here is what it says it is. In the second strip everything behind the bug is red, and nothing before it.
 #
-# Such bugs stand in textbooks. The PyTorch version of DenseNet in *Dive into Deep Learning* ends in a *max* pooling, where its
-# text and its versions for other libraries take the mean.
+# Such bugs stand in textbooks. In an early edition of *Dive into Deep Learning*, the PyTorch version of DenseNet ended in a *max*
+# pooling, where the text and the versions for other libraries took the mean.
 
 # %% [markdown]
 # ## Why fresh weights hide bugs

@@ -114,8 +114,8 @@ plain = {split: torchvision.datasets.ImageFolder(f"doctored/{split}") for split 
 number = plain["train"].class_to_idx[names[0]]
 reveal("classes that ImageFolder finds", len(plain["train"].classes))
 with reveal("the number of our first class", number):
-    for split, found in plain.items():
-        print(f"{split:6}", found.class_to_idx)
+    for split, one in plain.items():
+        print(f"{split:6}", one.class_to_idx)
 
 # %% [markdown]
 # A *phantom class* has come first, and has pushed all others up by one. In `val` it is missing. So a network that learned number 1 for
@@ -405,7 +405,7 @@ my_guess = "far more"
 guess("what a leak of 30 % reports", my_guess)
 
 # %%
-leaks = [0.0, 0.1, 0.3]
+leaks = [0.0, 0.15, 0.3]
 table = np.array([[judged(leak, seed) for leak in leaks] for seed in range(seeds)])  # (seeds, leaks, 2)
 lie = float((table[:, 2, 0] - table[:, 2, 1]).mean())
 answer = "far more" if lie >= 0.05 else "a little more" if lie >= 0.02 else "h"

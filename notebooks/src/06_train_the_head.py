@@ -281,7 +281,8 @@ check.exercise_2(train_step)
 
 # %% [markdown]
 # ### Exercise 3: A guard (8 min, medium)
-# Nobody looks at 725 tensors by eye. Write `assert_frozen(before, after)` for two state dicts. It raises an
+# Nobody looks at 725 tensors by eye. Write `assert_frozen(before, after)` for two state dicts, as
+# `state_dict()` returns them: every parameter and buffer, by its name. It raises an
 # `AssertionError` that names the tensors that changed, however little, or are missing; for equal states it does
 # nothing.
 

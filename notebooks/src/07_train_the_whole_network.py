@@ -590,12 +590,12 @@ def told(way: str) -> dict:
 stops = [told(way) for way in STOPS]
 best = max(stops, key=lambda stop: stop["accuracy"])
 level = [stop["stop"] for stop in stops if stop["accuracy"] + stop["half"] >= best["accuracy"] - best["half"]]
-answer = "clear" if len(level) == 1 else "not clear"
+stands = "clear" if len(level) == 1 else "not clear"
 
 # %%
 from densekit.plots import dial
 
-with reveal("whether the best stop stands clear", answer):
+with reveal("whether the best stop stands clear", stands):
     print(f"the highest mean: {best['stop']}; its interval meets those of {len(level) - 1} others")
     show(dial(stops, "The dial: 20 pictures of each class, 64 px"))
 
@@ -728,18 +728,19 @@ with_sgd, with_adamw = share_right(by_sgd), share_right(by_adamw)
 moved_by_sgd, moved_by_adamw = moved_by_stage(by_sgd), moved_by_stage(by_adamw)
 
 # %% [markdown]
-# The second training took AdamW instead, which is Adam with weight decay of its own kind. It divides each step by the usual size of that weight's own gradient, so no part of the
-# network runs ahead of the others. Accuracy first, then how far each stage has moved:
+# The second training took AdamW instead: Adam that also shrinks all weights a little at each step (**weight decay**). It divides
+# each step by the usual size of that weight's own gradient, so no part of the network runs ahead of the others. Accuracy first,
+# then how far each stage has moved:
 
 # %% tags=["nbval-ignore-output"]
-answer = "higher" if with_sgd > head_alone else "lower"
-with reveal("after one epoch of SGD over everything", answer):
+after_sgd = "higher" if with_sgd > head_alone else "lower"
+with reveal("after one epoch of SGD over everything", after_sgd):
     print(f"the head alone {head_alone:.0%}, then SGD {with_sgd:.0%}, or AdamW {with_adamw:.0%}")
     ways = {"SGD": moved_by_sgd, "AdamW": moved_by_adamw}
     show(stage_bars(ways, "One epoch from the same head", "distance, % of the length before"))
 
 # %%
-with reveal("after one epoch of SGD over everything", answer, quiet=True):
+with reveal("after one epoch of SGD over everything", after_sgd, quiet=True):
     print("SGD is behind the head alone by 5 points or more:", with_sgd < head_alone - 0.05)
     print("AdamW is ahead of SGD by 10 points or more:", with_adamw > with_sgd + 0.1)
     stem, last = moved_by_sgd["stem"], moved_by_sgd["block 4"]
@@ -842,8 +843,8 @@ with reveal("the highest of the three", max(reports, key=lambda s: reports[s].ac
     print("the fewer they are, the farther it is ahead on them:", own_pictures - head_alone > ahead)
 
 # %% [markdown]
-# To be right about what one has learned from, and less so about anything else, is called **overfitting**. A little of it is always
-# there. More pictures help most. So do changed views of them (`data.augmentation`), fewer weights that learn (the dial), and to
+# To be more often right about what one has learned from than about anything else is usual. It is called **overfitting** when more
+# training makes the first share rise and the others fall. More pictures help most. So do changed views of them (`data.augmentation`), fewer weights that learn (the dial), and to
 # stop at the best epoch: that is when the share of `val` no longer rises, while that of `train` goes on.
 #
 # What others should hear is the last share, once, with the number of pictures. (Of two hundred, three points are chance, so `val` and

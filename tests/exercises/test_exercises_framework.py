@@ -319,6 +319,25 @@ def test_a_value_is_given_away_at_the_second_failure_and_not_at_the_first(capsys
     assert "your value is 200, expected 256" in capsys.readouterr().out
 
 
+def test_each_of_several_values_has_a_first_failure_of_its_own(capsys):
+    def both(first, second):
+        expect_equal(first, 1024, because="so", name="the first")
+        expect_equal(second, 1664, because="so", name="the second")
+        return "both"
+
+    check = make(both)
+    check(1, 2)
+    check(1024, 2)
+    assert "1664" not in capsys.readouterr().out
+    check(1024, 3)
+    assert "expected 1664" in capsys.readouterr().out
+
+
+def test_numbers_that_differ_are_not_told_as_the_same():
+    close = make(lambda number: expect_close(number, 1.23456789, 1e-9, because="so") or "close")
+    assert "your value is 1.2345678, expected 1.2345679 (± 1e-09)" in close.judge(1.2345678).reason
+
+
 def test_what_a_function_should_have_returned_is_told_at_once(capsys):
     make(doubled.checker)(lambda x: x)
 

@@ -34,6 +34,9 @@ def test_exercise_4_wants_every_embedding_once_in_order_and_in_eval_mode():
                 found[begin : begin + batch_size] = maps.clamp(min=0).mean(dim=(2, 3))
         return found
 
+    def in_float32(network, images, batch_size):
+        return _embeddings()(network, images, batch_size).float()
+
     def with_gradient(network, images, batch_size):
         network.eval()
         return torch.cat([_pooled(network, batch) for batch in images.split(batch_size)])
@@ -57,7 +60,7 @@ def test_exercise_4_wants_every_embedding_once_in_order_and_in_eval_mode():
 
     assert_checker(
         check.exercise_4,
-        right=[check.embeddings_of, _embeddings(), written_into, one_by_one],
+        right=[check.embeddings_of, _embeddings(), written_into, one_by_one, in_float32],
         wrong=[
             (_embeddings(prepare=lambda network: None), "tensors of the network moved, expected 0"),
             (_embeddings(batches=_whole_batches), "8 of 10 images have embeddings"),

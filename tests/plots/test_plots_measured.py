@@ -42,7 +42,7 @@ def test_one_seed_has_no_bars():
 def test_the_words_hold_means_seeds_and_chance():
     words = alt_text(_drawn(pretrained=TABLE, random=TABLE / 2))
     assert "where chance is 10.0 %" in words
-    assert "pretrained over 3 seeds 2: 60.0 %, 50: 85.0 %" in words
+    assert "pretrained over 3 seeds 2: 60.0 % ± 24.8 %, 50: 85.0 % ± 12.4 %" in words
     assert "random over 3 seeds 2: 30.0 %" in words
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from densekit.exercises.expectations import expect, expect_close, quoted
+from densekit.exercises.expectations import NotYet, expect, expect_close, quoted
 from densekit.exercises.framework import Hint, exercise
 
 
@@ -110,13 +110,15 @@ def exercise_6(fruit: Collection[str], arrows: Collection[str], ripeness: Collec
             expect(each in CHANGES, f"{name} has {quoted(each)}, expected changes among {', '.join(CHANGES)}")
         for change in CHANGES:
             if change in right and change not in chosen:
-                expect(False, f"{name}: '{change}' is missing, but {why[change]}")
+                raise NotYet(f"{name}: '{change}' is missing, but {why[change]}", _THINK.format(name), name)
             if change not in right and change in chosen:
-                expect(False, f"{name}: '{change}' is in it, but {why[change]}")
+                raise NotYet(f"{name}: '{change}' is in it, but {why[change]}", _THINK.format(name), name)
     return "a change is allowed where the name under the picture stays right"
 
 
 CHANGES = ("flip", "crop", "colour")
+
+_THINK = "{}: not these. After which changes would you still write the same name under the picture?"
 
 _TASKS: tuple[tuple[str, set[str], dict[str, str]], ...] = (
     (

@@ -43,7 +43,7 @@ HUNTED = (
         ),
         Hint(
             "no gain is negative",
-            "Positive gains alone let a ReLU stand on either side of a norm: draw from both sides of 0.",
+            "With positive gains alone, a norm could change places with a max pool: draw from both sides of 0.",
         ),
     ),
 )

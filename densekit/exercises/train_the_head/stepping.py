@@ -66,7 +66,10 @@ _MISTAKES: Mapping[str, dict[str, Any]] = {
     difficulty="hard",
     hints=(
         Hint("I don't know where to begin", "Five lines, one for each line of the recipe, in its order."),
-        Hint("my first step is far too small", "Which means does the recipe divide by 1 − 0.9^t?"),
+        Hint(
+            "my first step has the wrong length",
+            "Both means begin at 0, so both are corrected: each by 1 minus its own number to the power of t.",
+        ),
         Hint("it is right at first, and then drifts away", "Return the means as they are, not corrected."),
         Hint("it is wrong where gradients are tiny", "Epsilon is added behind the root, not below it."),
     ),
