@@ -85,9 +85,16 @@ def choose_compute(device: str = "auto", precision: str = "auto", compile_steps:
     return Compute(chosen, "bf16" if precision == "bf16" else "fp32", compile_steps)
 
 
-def bf16_is_fast() -> bool:
-    """Say whether this machine has instructions for bfloat16: bf16 without them is slower than fp32."""
-    if torch.cuda.is_available():
+def bf16_is_fast(device: torch.device | None = None) -> bool:
+    """Say whether there are instructions for bfloat16: bf16 without them is slower than fp32.
+
+    Args:
+        device: the one to compute on; a GPU of NVIDIA's if there is one, or else the processor, if not given.
+    """
+    kind = ("cuda" if torch.cuda.is_available() else "cpu") if device is None else device.type
+    if kind == "mps":
+        return True  # which nobody has told us more about
+    if kind == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 

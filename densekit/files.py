@@ -6,6 +6,7 @@ import os
 import re
 import stat
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import IO, Any
 from densekit.errors import DataError, nearest
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_ONE_ASKS = threading.Lock()  # for the umask, which can only be asked for by changing it
 _PACKAGE = Path(__file__).parent
 _LEFT_OVER = re.compile(r"\..+\.[a-z0-9_]{8}\.partial")  # as `mkstemp` names what `write_atomically` asks for
 
@@ -231,8 +233,9 @@ def _mode_for(path: Path) -> int:
     """Keep the mode bits of the file that is replaced; a new file gets those that `open` would give it."""
     if path.exists():
         return path.stat().st_mode & 0o7777
-    umask = os.umask(0)
-    os.umask(umask)
+    with _ONE_ASKS:
+        umask = os.umask(0)
+        os.umask(umask)
     return 0o666 & ~umask
 
 

@@ -23,9 +23,11 @@ def usable_cores() -> int:
 
 def free_cores() -> int:
     """Count the cores that nobody else has used in the last minute, at least 1; all where that is not known."""
-    if not hasattr(os, "getloadavg"):
+    try:
+        load = os.getloadavg()[0]
+    except (AttributeError, OSError):  # on Windows, and where a container hides it
         return usable_cores()
-    return max(1, usable_cores() - round(os.getloadavg()[0]))
+    return max(1, usable_cores() - round(load))
 
 
 def thread_settings(processes: int = 1) -> dict[str, str]:

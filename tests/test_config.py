@@ -5,6 +5,7 @@ import pytest
 
 from densekit.config import PRESETS, RunConfig, TrainingConfig, load_config, read_overrides
 from densekit.errors import ConfigError
+from densekit.run.trainer import resolve
 
 
 def write(tmp_path: Path, text: str) -> Path:
@@ -43,6 +44,15 @@ class TestLoading:
     def test_an_empty_file_or_section_changes_nothing(self, tmp_path: Path) -> None:
         file = write(tmp_path, "training:\n")
         assert load_config(file, overrides=["data.folder=x"]) == load_config(overrides=["data.folder=x"])
+
+    def test_a_section_that_is_left_empty_changes_nothing_of_a_preset_without_it(
+        self, tmp_path: Path
+    ) -> None:
+        (tmp_path / "a.yaml").write_text("preset: head-then-full\ntraining:\n")
+        expected = load_config(preset="head-then-full", overrides=["data.folder=x"])
+        assert load_config(tmp_path / "a.yaml", overrides=["data.folder=x"]) == expected
+        (tmp_path / "b.yaml").write_text("training:\nphases: [{train_from: classifier}]\n")
+        assert len(resolve(tmp_path / "b.yaml", data=tmp_path).phases) == 1
 
     def test_a_number_that_yaml_reads_as_text_is_a_number(self) -> None:
         # YAML 1.1 takes 1e-3, without a dot, for a text.

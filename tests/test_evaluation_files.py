@@ -147,3 +147,16 @@ def test_another_table_is_not_taken_for_statistics(report, tmp_path):
         RunError, match=r"confusion.csv is not a statistics table: expected the columns \['class'"
     ):
         read_statistics(tmp_path / "confusion.csv")
+
+
+def test_a_table_and_numbers_that_somebody_has_changed_are_told(report, tmp_path):
+    write_statistics(report, tmp_path)
+    table, metrics = tmp_path / "statistics.csv", tmp_path / "metrics.json"
+    first, second, *rest = table.read_text(encoding="utf-8-sig").splitlines()
+    name, correct, *more = second.split(",")
+    table.write_text("\n".join([first, ",".join([name, f"{correct}x", *more]), *rest]), encoding="utf-8")
+    with pytest.raises(RunError, match=r"statistics.csv is not a statistics table: "):
+        read_statistics(table)
+    metrics.write_text(json.dumps(json.loads(metrics.read_text()) | {"loss": "high"}))
+    with pytest.raises(RunError, match=r"'loss' is 'high': expected a number"):
+        read_report(tmp_path)

@@ -6,8 +6,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from densekit.config.sections import DataConfig, ModelConfig, RunConfig, TrainingConfig
+from densekit.config.sections import DataConfig, ModelConfig, PhaseConfig, RunConfig, TrainingConfig
 from densekit.errors import ConfigError
+
+_OF_HEAD = ("standardise",)
+_OF_MORE = ("layer_decay", "norm_statistics", "accumulate")
 
 
 def check_effect(config: RunConfig, asked: Mapping[str, Any]) -> None:
@@ -31,8 +34,10 @@ def check_effect(config: RunConfig, asked: Mapping[str, Any]) -> None:
         if section == "training":
             _check_phases(config, name)
             _check_training([one.training for one in config.plan], key, name, value)
+            _check_cut(config.plan, key, name, value)
         elif section == "phases" and within:
             _check_training([config.phases[int(phase)].training], key, of_phase, value)
+            _check_cut([config.phases[int(phase)]], key, of_phase, value)
 
 
 def check_split(root: Path, asked: Mapping[str, Any]) -> None:
@@ -107,6 +112,22 @@ def _check_phases(config: RunConfig, name: str) -> None:
         f"training.{name} is {value}, but each of the phases says it itself: change it there, with "
         f"phases.0.training.{name}, for example"
     )
+
+
+def _check_cut(phases: Sequence[PhaseConfig], key: str, name: str, value: Any) -> None:
+    """Refuse what is for a head alone, or for more than that, where none of these phases trains so."""
+    if name not in _OF_HEAD + _OF_MORE or value in (None, TrainingConfig.model_fields[name].default):
+        return
+    heads = [one.train_from == "classifier" for one in phases]
+    if name in _OF_HEAD and not any(heads):
+        raise ConfigError(
+            f"{key} is {value}, but a head learns from features on one scale only where it is trained alone: "
+            "leave it out, or train the classifier alone first, as the preset head-then-full does"
+        )
+    if name in _OF_MORE and all(heads):
+        raise ConfigError(
+            f"{key} is {value}, but it has no effect where the classifier alone is trained: leave it out"
+        )
 
 
 def _check_training(settings: Sequence[TrainingConfig], key: str, name: str, value: Any) -> None:

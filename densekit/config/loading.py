@@ -12,6 +12,8 @@ from densekit.files import named
 
 _PRESETS = Path(__file__).parents[1] / "presets"
 
+_SECTIONS = ("data", "model", "training", "compute", "logs")
+
 PRESETS: tuple[str, ...] = tuple(sorted(path.stem for path in _PRESETS.glob("*.yaml")))
 """Names of the ready-made configurations."""
 
@@ -41,13 +43,14 @@ def load_config(
 
 
 def read_settings(file: Path | str | None) -> dict[str, Any]:
-    """Return the settings in a YAML file; none where no file is given.
+    """Return the settings in a YAML file, without sections that are left empty; none where no file is given.
 
     Raises:
         ConfigError: there is no such file, or it holds something else.
         DataError: the name is empty.
     """
-    return {} if file is None else read_yaml(named(file))
+    values = {} if file is None else read_yaml(named(file))
+    return {key: value for key, value in values.items() if value is not None or key not in _SECTIONS}
 
 
 def _read_preset(name: Any) -> dict[str, Any]:

@@ -103,7 +103,10 @@ def read_statistics(path: Path) -> pd.DataFrame:
     table = pd.DataFrame(rows[1:], columns=rows[0])
     if list(table.columns[:5]) != _STATISTICS_COLUMNS:
         raise RunError(f"{path} is not a statistics table: expected the columns {_STATISTICS_COLUMNS}")
-    return table.astype({"correct": int, "total": int})
+    try:
+        return table.astype({"correct": int, "total": int})
+    except ValueError as error:
+        raise RunError(f"{path} is not a statistics table: {one_line(error)}") from error
 
 
 def read_report(folder: Path) -> Report:
@@ -125,7 +128,10 @@ def read_report(folder: Path) -> Report:
         top_k = {int(k): np.nan if share is None else float(share) for k, share in shares.items()}
     except (TypeError, ValueError) as error:
         raise RunError(f"{folder / 'metrics.json'} tells no shares as 'top_k': {one_line(error)}") from error
-    return Report(classes, counts, metrics.get("loss"), top_k)
+    loss = metrics.get("loss")
+    if not (loss is None or isinstance(loss, int | float)):
+        raise RunError(f"{folder / 'metrics.json'}: 'loss' is {loss!r}: expected a number")
+    return Report(classes, counts, loss, top_k)
 
 
 _STATISTICS_COLUMNS = ["class", "correct", "total", "fraction", "percent"]

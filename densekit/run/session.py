@@ -83,7 +83,7 @@ class Session:
             check_installed()  # before anything is written
         wanted = config.compute
         self.compute = choose_compute(wanted.device, wanted.precision, wanted.compile)
-        if config.compute.precision == "bf16" and not bf16_is_fast():
+        if config.compute.precision == "bf16" and not bf16_is_fast(self.compute.device):
             self._tell("this processor has no instructions for bf16, so it is slower here than fp32")
         root, data = config.data.folder, config.data
         if split is None:

@@ -8,6 +8,7 @@ from torch.optim import Optimizer
 
 from densekit.errors import DataError, TrainingError
 from densekit.training.source import Source
+from densekit.words import counted
 
 
 def check_not_empty(train: Source, val: Source) -> None:
@@ -54,14 +55,16 @@ def memory_told(batch_size: int) -> Iterator[None]:
     except (RuntimeError, MemoryError) as error:
         if not _is_out_of_memory(error):
             raise
-        smaller = max(2, batch_size // 2)
+        smaller = f"training.batch_size={batch_size // 2}, " if batch_size > 1 else ""
+        parts = "training.accumulate=2, which keeps the steps as they are, or " if batch_size >= 4 else ""
         raise TrainingError(
-            f"no memory is left, with {batch_size} pictures in a batch: try training.batch_size={smaller} "
-            f"(training.accumulate=2 beside it keeps the steps as they are), a smaller data.image_size, or, "
-            "where more than the head is trained, compute.save_memory=true"
+            f"no memory is left, with {counted(batch_size, 'picture')} in a batch: try {smaller}a smaller "
+            f"data.image_size, or, where more than the head is trained, {parts}compute.save_memory=true"
         ) from error
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    # A GPU has a class for it; on a CPU torch says it in words alone.
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
+    # CUDA has a class for it; elsewhere torch says it in words alone: on Linux, Windows, and Apple's GPUs.
+    words = ("can't allocate memory", "not enough memory", "out of memory")
+    told = str(error).lower()
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(each in told for each in words)

@@ -77,7 +77,8 @@ def fit(
     if stopped:
         yield Stopping(state.epoch, state.counters.step)
     if not state.best.weights:
-        yield from validate(state, val, settings, compute, team)
+        with memory_told(settings.batch_size):
+            yield from validate(state, val, settings, compute, team)
     module.load_state_dict(state.best.weights)
     best = state.best
     yield Finished(state.epoch, state.counters.step, best.epoch, best.step, best.accuracy, stopped)

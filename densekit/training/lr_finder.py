@@ -19,6 +19,7 @@ from densekit.config import TrainingConfig
 from densekit.devices import Compute
 from densekit.errors import ConfigError, DataError
 from densekit.features import Features
+from densekit.training.complaints import memory_told
 from densekit.training.randomness import order_of
 from densekit.training.schedule import set_learning_rate
 from densekit.training.source import Batch, Source, as_source
@@ -94,7 +95,8 @@ def find_learning_rate(
     rates: list[float] = []
     losses: list[float] = []
     smoothed: list[float] = []
-    with closing(_endless(source, settings, stepper.least)) as batches:
+    endless = closing(_endless(source, settings, stepper.least))
+    with memory_told(settings.batch_size), endless as batches:
         for step, batch in zip(range(steps), batches, strict=False):
             rate = lowest * growth**step
             set_learning_rate(state.optimizer, rate)

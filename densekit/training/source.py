@@ -124,7 +124,10 @@ class PictureSource:
         self.views = views
         self.store = store
         self.labels = pictures.labels.to(extractor.compute.device)
-        self.at_once = 64
+        side = extractor.preprocessing.crop
+        self.at_once = max(
+            1, min(64, 64 * 224**2 // side**2)
+        )  # judged at once: large pictures take much memory
 
     def batches(self, order: Sequence[Tensor], epoch: int) -> Generator[Batch, None, None]:
         """Yield batches, while threads decode ahead what the store doesn't have.

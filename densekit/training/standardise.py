@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from densekit.features import Features
+from densekit.model.weights import seeded
 
 _LEAST_SHARE = 0.01  # a feature that hardly varies is divided by this share of the average spread at least
 _NO_SPREAD = 1e-9  # below this, what varies is what rounding leaves
@@ -60,10 +61,11 @@ class Standardiser:
     def _in_double(self, head: nn.Linear) -> tuple[Tensor, ...]:
         # In float64, on the CPU, for not every device has it.
         tensors = (self.mean, self.scale, head.weight, head.bias)
-        return tuple(tensor.detach().to("cpu", torch.float64) for tensor in tensors)
+        return tuple(tensor.detach().cpu().double() for tensor in tensors)
 
 
 def _like(head: nn.Linear, weight: Tensor, bias: Tensor) -> nn.Linear:
-    made = nn.Linear(head.in_features, head.out_features)
+    with seeded(0):  # the first weights are replaced at once
+        made = nn.Linear(head.in_features, head.out_features)
     made.load_state_dict({"weight": weight, "bias": bias})
     return made.to(head.weight.device)

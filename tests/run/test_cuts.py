@@ -332,6 +332,31 @@ class TestWhatHasNoEffect:
             train(settings={**others, "phases": phases}, out=tmp_path / "run", **named)  # type: ignore[arg-type]
         assert not (tmp_path / "run").exists()
 
+    @pytest.mark.parametrize(
+        ("setting", "message"),
+        [
+            (
+                {"training.standardise": True},
+                r"training.standardise is True, but a head learns from features",
+            ),
+            ({"phases.0.training.layer_decay": 0.5}, r"layer_decay is 0.5, but it has no effect where the"),
+            ({"phases.0.training.accumulate": 4}, r"accumulate is 4, but it has no effect where the"),
+            ({"phases.0.training.norm_statistics": "kept"}, r"norm_statistics is kept, but it has no effect"),
+            (
+                {"phases.1.training.standardise": True},
+                r"standardise is True, but a head learns from features",
+            ),
+        ],
+    )
+    def test_in_a_phase_that_has_no_use_for_it(
+        self, settings: Settings, tmp_path: Path, setting: dict[str, object], message: str
+    ) -> None:
+        preset = "full" if "training.standardise" in setting else "head-then-full"
+        others = {key: value for key, value in settings.items() if key != "training.epochs"}
+        with pytest.raises(ConfigError, match=message):
+            train(preset=preset, settings=others | setting, out=tmp_path / "run")
+        assert not (tmp_path / "run").exists()
+
     def test_a_cut_in_the_settings_beside_phases(self, settings: Settings, tmp_path: Path) -> None:
         phases = [{"train_from": "classifier"}]
         with pytest.raises(ConfigError, match=r"model\.train_from is 'all', but each of the phases"):

@@ -12,6 +12,7 @@ from densekit.training.events import Checked, Judging, Validated
 from densekit.training.loop import fit
 from densekit.training.source import TensorSource
 from densekit.training.state import start
+from densekit.training.validation import _checks
 
 
 def points(count: int) -> Features:
@@ -55,6 +56,15 @@ class TestChecks:
         assert not any(
             one.improved for one in checks_of(user_step=1, accuracy_floor=0.999) if one.accuracy < 0.999
         )
+
+    @pytest.mark.parametrize("tenths", range(1, 10))
+    def test_an_accuracy_at_the_floor_is_not_above_it(self, tenths: int) -> None:
+        labels = torch.zeros(10, dtype=torch.int64)
+        logits = torch.tensor([[1.0, 0.0]] * tenths + [[0.0, 1.0]] * (10 - tenths))
+        settings = TrainingConfig(user_step=1, batch_size=10, accuracy_floor=tenths / 10)
+        (one,) = _checks(logits, labels, settings, epoch=1, step=1)
+        assert one.accuracy == tenths / 10
+        assert not one.improved
 
     def test_they_change_nothing_in_the_training(self) -> None:
         def accuracies(**more: object) -> list[tuple[float, float]]:

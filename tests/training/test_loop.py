@@ -12,6 +12,7 @@ from densekit.features import Features
 from densekit.training.checkpoint import load_checkpoint, save_checkpoint
 from densekit.training.events import BatchDone, EpochDone, Event, Finished, Saved, Stopping, Validated
 from densekit.training.loop import fit
+from densekit.training.lr_finder import find_learning_rate
 from densekit.training.randomness import shuffled
 from densekit.training.state import Best, start
 from densekit.training.stop import Stop
@@ -334,13 +335,30 @@ class Greedy(nn.Module):
     [
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
         RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes."),
+        RuntimeError(
+            "[enforce fail] DefaultCPUAllocator: not enough memory: you tried to allocate 99 bytes."
+        ),
+        RuntimeError("MPS backend out of memory (MPS allocated: 18.00 GB, other allocations: 99 MB)."),
         MemoryError(),
     ],
 )
 def test_a_full_memory_names_a_smaller_batch(error: Exception) -> None:
     settings = TrainingConfig(epochs=1, batch_size=8)
-    with pytest.raises(TrainingError, match=r"8 pictures in a batch: try training\.batch_size=4 "):
+    with pytest.raises(TrainingError, match=r"8 pictures in a batch: try training\.batch_size=4, ") as caught:
         list(fit(Greedy(error), blobs(16, 0), blobs(6, 1), settings))
+    assert "training.accumulate=2, which keeps the steps" in str(caught.value)
+    with pytest.raises(TrainingError, match="8 pictures in a batch"):
+        find_learning_rate(Greedy(error), blobs(16, 0), settings)
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "advice"), [(1, "a smaller data"), (3, "training.batch_size=1, a smaller")]
+)
+def test_with_a_small_batch_nothing_impossible_is_advised(batch_size: int, advice: str) -> None:
+    settings = TrainingConfig(epochs=1, batch_size=batch_size)
+    with pytest.raises(TrainingError, match=f"in a batch: try {advice}") as caught:
+        list(fit(Greedy(MemoryError()), blobs(16, 0), blobs(6, 1), settings))
+    assert "accumulate" not in str(caught.value)
 
 
 def test_another_error_of_a_module_is_its_own() -> None:

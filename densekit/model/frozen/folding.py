@@ -110,4 +110,4 @@ def scale_and_shift(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
 def double(tensor: Tensor | None) -> Tensor:
     """Return a copy in float64 on the CPU, for not every device has float64."""
     assert tensor is not None
-    return tensor.detach().to("cpu", torch.float64)
+    return tensor.detach().cpu().double()

@@ -66,6 +66,7 @@ class FrozenDenseNet(nn.Module):
     scale: Tensor
     shift: Tensor
 
+    @torch.inference_mode(False)  # a learner may make it in there, and use it outside
     def __init__(self, network: DenseNet, dtype: torch.dtype, cut: str = CLASSIFIER) -> None:
         super().__init__()
         if dtype not in (torch.float64, torch.float32, torch.bfloat16):
@@ -108,6 +109,7 @@ class FrozenDenseNet(nn.Module):
         maps = self.forward_features(images)
         return maps.mean(dim=(2, 3)) if self.cut == CLASSIFIER else maps
 
+    @torch.inference_mode(False)  # what the workspace keeps is of use outside of it, too
     @torch.no_grad()
     def forward_features(self, images: Tensor) -> Tensor:
         """Return the last feature maps before the cut, (N, C, H / stride, W / stride).

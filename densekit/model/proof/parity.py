@@ -21,11 +21,12 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from densekit.errors import WeightsError, listed
+from densekit.errors import DataError, WeightsError, listed
 from densekit.model.architectures import ARCHITECTURES, read_architecture
 from densekit.model.densenet import DenseNet
 from densekit.model.proof.parity_report import Difference, ParityReport, Row
 from densekit.model.proof.tracing import Event, Run, named_modules, parent, run_traced
+from densekit.model.weights import seeded
 from densekit.vision import torchvision
 
 Mode = Literal["eval", "train"]
@@ -119,15 +120,18 @@ def compare_networks(
         images: any batch, (N, 3, H, W).
         tolerance: see `TOLERANCE`.
         architecture: a name for the report.
+
+    Raises:
+        DataError: the reference fails on the images.
     """
     names = set(named_modules(reference))
     rows: list[Row] = []
     differences: list[Difference] = []
-    our_copy, reference_copy = (copy.deepcopy(network).double().cpu() for network in (ours, reference))
+    our_copy, reference_copy = (copy.deepcopy(network).cpu().double() for network in (ours, reference))
     for mode in _MODES:
         comparison = _Comparison(mode, tolerance, our_copy, reference_copy)
         with _one_thread():
-            comparison.run(images.double().cpu(), names)
+            comparison.run(images.cpu().double(), names)
         rows += comparison.rows
         differences += comparison.differences
     return ParityReport(
@@ -154,6 +158,11 @@ class _Comparison:
         our_images, reference_images = images.clone().requires_grad_(), images.clone().requires_grad_()
         our_run = _run_seeded(self.ours, our_images, names)
         reference_run = _run_seeded(self.reference, reference_images, names)
+        if reference_run.output is None:
+            raise DataError(
+                f"the reference itself fails on images of the shape {tuple(images.shape)} in {self.mode} mode "
+                f"({reference_run.error}), so that nothing can be held against it: give images that it can take"
+            )
         self._compare_outputs(our_run, reference_run)
         if self.mode == "train":
             self._compare_statistics()
@@ -268,8 +277,7 @@ def _one_thread() -> Iterator[None]:
 
 def _run_seeded(network: nn.Module, images: Tensor, names: set[str]) -> Run:
     network.zero_grad()
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(0)  # dropout, if there is any, drops the same in both
+    with seeded(0):  # dropout, if there is any, drops the same in both
         return run_traced(network, images, names)
 
 
