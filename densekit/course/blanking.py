@@ -29,6 +29,9 @@ _END = re.compile(r"^\s*### END SOLUTION\s*$")
 _ANY_MARKER = re.compile(r"#+\s*(BEGIN|END) SOLUTION|#+\s*STARTER\b")
 
 
+_ASSIGNMENTS = (ast.Assign, ast.AnnAssign, ast.AugAssign)
+
+
 @dataclass(frozen=True)
 class Block:
     """One solution in a cell: the solved lines, and the starter for the learner, or None."""
@@ -129,11 +132,12 @@ def _assigned_names(code: str, where: str) -> list[str]:
                 f"{where}: the solution defines '{statement.name}' as a whole, which the check then misses: "
                 "put the markers inside its body, or give a '### STARTER'"
             )
-        targets = statement.targets if isinstance(statement, ast.Assign) else []
-        if isinstance(statement, ast.AnnAssign | ast.AugAssign):
-            targets = [statement.target]
-        for target in targets:
-            names += [node.id for node in ast.walk(target) if isinstance(node, ast.Name) and _stored(node)]
+        for assigned in (one for one in ast.walk(statement) if isinstance(one, _ASSIGNMENTS)):
+            targets = assigned.targets if isinstance(assigned, ast.Assign) else [assigned.target]
+            for target in targets:
+                names += [
+                    node.id for node in ast.walk(target) if isinstance(node, ast.Name) and _stored(node)
+                ]
     return list(dict.fromkeys(names))
 
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch.optim import Optimizer
 
-from densekit.errors import DataError, TrainingError
+from densekit.errors import ConfigError, DataError, TrainingError
 from densekit.training.source import Source
 from densekit.words import counted
 
@@ -23,6 +23,19 @@ def check_not_empty(train: Source, val: Source) -> None:
         raise DataError(
             "there are no validation images: nothing to judge by. Give each class at least two images, or put "
             "some into val/<class>/"
+        )
+
+
+def check_batch(batch_size: int, least: int) -> None:
+    """Refuse batches that are too small for what learns.
+
+    Raises:
+        ConfigError: BatchNorm needs more pictures.
+    """
+    if batch_size < least:
+        raise ConfigError(
+            f"training.batch_size is {batch_size}, but BatchNorm needs {least} pictures or more to tell how much "
+            f"they vary: expected {least} or more"
         )
 
 

@@ -21,7 +21,7 @@ from torch import nn
 from densekit.config import TrainingConfig
 from densekit.devices import Compute
 from densekit.features import Features
-from densekit.training.complaints import check_not_empty, diverged, memory_told
+from densekit.training.complaints import check_batch, check_not_empty, diverged, memory_told
 from densekit.training.events import BatchDone, EpochDone, Event, Finished, Stopping
 from densekit.training.randomness import order_of
 from densekit.training.schedule import learning_rate_at, set_learning_rate, validates_at
@@ -60,14 +60,16 @@ def fit(
 
     Raises:
         DataError: the training or the validation set is empty.
+        ConfigError: batches of one picture, and BatchNorm learns.
         TrainingError: the loss is no longer a number, or the memory is full.
     """
     settings = settings or TrainingConfig()
     state = state or start(module, settings)
     compute = compute or Compute(next(module.parameters()).device, "fp32")
-    train, val = as_source(train), as_source(val)
+    train, val = as_source(train, compute.device), as_source(val, compute.device)
     check_not_empty(train, val)
     stepper = Stepper.of(state, train, settings, compute, team)
+    check_batch(settings.batch_size, stepper.least)
     loop = _Loop(state, train, val, settings, compute, team, stop or Stop(), stepper)
     last = state.counters.first_epoch + settings.epochs
     while state.epoch < last and not loop.is_to_stop():

@@ -19,7 +19,7 @@ from densekit.config import TrainingConfig
 from densekit.devices import Compute
 from densekit.errors import ConfigError, DataError
 from densekit.features import Features
-from densekit.training.complaints import memory_told
+from densekit.training.complaints import check_batch, memory_told
 from densekit.training.randomness import order_of
 from densekit.training.schedule import set_learning_rate
 from densekit.training.source import Batch, Source, as_source
@@ -85,12 +85,16 @@ def find_learning_rate(
         DataError: there is nothing to learn from.
     """
     check_range(lowest, highest, steps)
-    settings, source = settings or TrainingConfig(), as_source(train)
+    settings, compute = (
+        settings or TrainingConfig(),
+        compute or Compute(next(module.parameters()).device, "fp32"),
+    )
+    source = as_source(train, compute.device)
     if len(source.labels) == 0:
         raise DataError("there are no training images: nothing to learn from")
-    compute = compute or Compute(next(module.parameters()).device, "fp32")
     state = start(copy.deepcopy(module), settings)
     stepper = Stepper.of(state, source, settings, compute, ALONE)
+    check_batch(settings.batch_size, stepper.least)
     growth = (highest / lowest) ** (1 / (steps - 1))
     rates: list[float] = []
     losses: list[float] = []

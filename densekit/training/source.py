@@ -171,9 +171,12 @@ class PictureSource:
                 yield _pixels(answer, self.pictures.samples[number], self.pictures.hashes[number])
 
 
-def as_source(data: "Features | Source") -> "Source":
-    """Return features in memory as a source; a source is returned as it is."""
-    return TensorSource(data.inputs, data.labels) if isinstance(data, Features) else data
+def as_source(data: "Features | Source", device: torch.device) -> "Source":
+    """Return features in memory as a source on a device; a source is returned as it is."""
+    if not isinstance(data, Features):
+        return data
+    there = data.to(device)
+    return TensorSource(there.inputs, there.labels)
 
 
 def _pixels(answer: Loaded | Problem, sample: Sample, content_hash: str) -> Tensor:

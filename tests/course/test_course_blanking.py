@@ -90,6 +90,19 @@ def test_a_starter_takes_the_place_of_the_placeholder_and_keeps_its_layout():
     assert [line.rstrip() for line in blanked(text, "here").split("\n")] == cell(expected).split("\n")
 
 
+def test_what_is_assigned_further_in_has_a_placeholder_at_the_margin():
+    text = cell("""
+        ### BEGIN SOLUTION
+        with torch.no_grad():
+            logits = model(x)
+        for batch in batches:
+            if batch:
+                total = total + len(batch)
+        ### END SOLUTION
+    """)
+    assert blanked(text, "here") == "logits = ...\ntotal = ..."
+
+
 def test_solutions_are_collected_one_for_each_block():
     text = "### BEGIN SOLUTION\na = 1\n### END SOLUTION\nb = 2\n### BEGIN SOLUTION\nc = 3\n### END SOLUTION"
 

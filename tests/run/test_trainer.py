@@ -205,7 +205,10 @@ class TestResuming:
         pull = pull_when(lambda event: True)
         with pytest.raises(PlugPulled):
             train(data=pictures, settings=settings, out=tmp_path / "run", progress=False, on_event=pull)
-        assert resume(tmp_path / "run", progress=False).metrics["epochs"] == 4
+        assert resume(tmp_path / "run", progress=False).metrics["epochs_done"] == 4
+        train(data=pictures, settings=settings, out=tmp_path / "whole", progress=False)
+        for name in ("history.csv", "head.safetensors"):
+            assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
 
     def test_a_complete_run_is_left_as_it_is(
         self, pictures: Path, settings: dict[str, object], tmp_path: Path

@@ -7,13 +7,14 @@ import torch
 from torch import nn
 
 from densekit.config import TrainingConfig
-from densekit.errors import DataError, TrainingError
+from densekit.errors import ConfigError, DataError, TrainingError
 from densekit.features import Features
 from densekit.training.checkpoint import load_checkpoint, save_checkpoint
 from densekit.training.events import BatchDone, EpochDone, Event, Finished, Saved, Stopping, Validated
 from densekit.training.loop import fit
 from densekit.training.lr_finder import find_learning_rate
 from densekit.training.randomness import shuffled
+from densekit.training.source import TensorSource, as_source
 from densekit.training.state import Best, start
 from densekit.training.stop import Stop
 from densekit.training.validation import predict_logits
@@ -364,3 +365,17 @@ def test_with_a_small_batch_nothing_impossible_is_advised(batch_size: int, advic
 def test_another_error_of_a_module_is_its_own() -> None:
     with pytest.raises(RuntimeError, match=r"^mine$"):
         list(fit(Greedy(RuntimeError("mine")), blobs(16, 0), blobs(6, 1), TrainingConfig(epochs=1)))
+
+
+def test_a_batch_of_one_is_refused_where_batch_norm_learns() -> None:
+    module = nn.Sequential(nn.BatchNorm1d(4), nn.Linear(4, 3))
+    with pytest.raises(ConfigError, match=r"batch_size is 1, but BatchNorm needs 2 pictures or more"):
+        list(fit(module, blobs(16, 0), blobs(6, 1), TrainingConfig(epochs=1, batch_size=1)))
+    list(fit(nn.Linear(4, 3), blobs(16, 0), blobs(6, 1), TrainingConfig(epochs=1, batch_size=1)))
+
+
+def test_features_come_to_where_the_module_is() -> None:
+    module = nn.Linear(4, 3, device="meta")
+    source = as_source(blobs(16, 0), next(module.parameters()).device)
+    assert isinstance(source, TensorSource)
+    assert source.inputs.device.type == source.labels.device.type == "meta"
