@@ -820,7 +820,8 @@ with reveal("the fault that hardly matters here", harmless):
 with reveal("the fault that hardly matters here", harmless, quiet=True):
     print("as it should be, above 80 %:", right["correct"] > 0.8)
     print(
-        "within 5 points of it: ", [name for name in list(faults)[1:] if right[name] > right["correct"] - 0.05]
+        "within 5 points of it: ",
+        [name for name in list(faults)[1:] if right[name] > right["correct"] - 0.05],
     )
     print("at half or less of it: ", [name for name in faults if right[name] < right["correct"] / 2])
     print("buffers changed:       ", [name for name, result in results.items() if result[1]])
