@@ -601,7 +601,7 @@ with reveal("the best depth for letters", best, quiet=True):
 # %% [markdown]
 # What was learned helps with the letters at every depth, although no letter ever had to be told from another. It transfers: that is
 # what **general** means here. Lines, corners and bows are found in the middle of the network, and there it helps most. With these
-# weights, what the last block makes of them is of a little less use for letters, and also for our objects: it is the most
+# weights, what the last block makes of them is of clearly less use for letters, and of a little less for our objects: it is the most
 # **specific**. (Be fair to the stem: it gives 64 numbers and block 4 gives 512, and a mean forgets *where* a line was.) How far
 # towards the end features are general differs from one set of weights to the next.
 
