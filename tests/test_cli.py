@@ -378,7 +378,7 @@ class TestDoctor:
         def fail(source: Path, target: Path) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(source))
 
-        monkeypatch.setattr("shutil.copyfile", fail)
+        monkeypatch.setattr("shutil.copyfileobj", fail)
         answer = densekit("doctor", pictures, "--write-clean", tmp_path / "clean")
         assert answer.status == 2
         assert "No problems found." in answer.out

@@ -113,7 +113,7 @@ def test_the_card_claims_nothing_of_weights_without_a_record(run: Path) -> None:
     assert "made from others, of which there is no record, with 1,400 views" in card
     shutil.rmtree(run / "before")
     card = write_card(DESCRIPTION, Record(configuration, LOG, ancestors(run), is_whole(run)), MANIFEST)
-    assert f"began with other (SHA-256 `{FIRST[:16]}…`)" in card
+    assert f"first weights were others (SHA-256 `{FIRST[:16]}…`)" in card
     assert "never saw a label" not in card
 
 

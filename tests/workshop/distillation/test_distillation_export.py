@@ -187,5 +187,5 @@ def test_the_card_says_which_numbers_are_the_ones_to_quote(work: Path) -> None:
     card = export(work).with_name("README.md").read_text()
     (work / "transfer.json").unlink()
     assert "| tabletop, fresh | 80.0% ± 1.0 |" in card
-    assert "no setting was ever chosen by them" in card
+    assert "No setting of a training was chosen by" in card
     assert remark in card

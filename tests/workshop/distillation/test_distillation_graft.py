@@ -123,7 +123,7 @@ def test_a_run_that_begins_with_it_tells_so_and_keeps_all_records(
     (after / "tiny.json").write_text((work / "tiny.json").read_text())
     train(ALONE, plan(after, recipe(images=8, first_weights=sha256), first_weights=begun))
     card = export(after).with_name("README.md").read_text()
-    assert f"began with two earlier runs' (SHA-256 `{sha256[:16]}…`)" in card
+    assert f"first weights were those of two earlier runs (SHA-256 `{sha256[:16]}…`)" in card
     assert "the layers before `denseblock2` began as those of one network" in card
     kept = after / "weights" / "run" / BEFORE
     assert (kept / GRAFT).is_file()
@@ -160,7 +160,7 @@ def test_a_run_after_that_one_still_tells_of_it(work: Path, files: dict[str, Pat
         train(ALONE, plan(folder, recipe(images=8, first_weights=sha256), first_weights=begun))
         begun = export(folder)
     card = begun.with_name("README.md").read_text()
-    assert f"began with an earlier run's (SHA-256 `{sha256[:16]}…`)" in card
+    assert f"first weights were those of an earlier run (SHA-256 `{sha256[:16]}…`)" in card
     assert "the layers before `denseblock2` began as those of one network" in card
     assert (begun.parent / "run" / BEFORE / BEFORE / GRAFT).is_file()
 
