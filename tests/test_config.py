@@ -285,6 +285,17 @@ class TestPhases:
         assert (second.training.epochs, second.training.batch_size) == (2, 4)
         assert load_config(write(tmp_path, config.to_yaml())) == config
 
+    def test_a_whole_configuration_whose_phases_say_how_long_they_take_is_asked_in_vain_for_epochs(
+        self,
+    ) -> None:
+        config = load_config(preset="head-then-full", overrides=["data.folder=x"])
+        with pytest.raises(ConfigError, match=r"each of the phases says itself how many"):
+            resolve(config, epochs=3)
+        alike = load_config(
+            preset="head-then-full", overrides=["data.folder=x", "phases.1.training.epochs=10"]
+        )
+        assert [one.training.epochs for one in resolve(alike, epochs=3).plan] == [3, 3]
+
     def test_a_mistake_in_one_is_told_with_its_number(self) -> None:
         phases = {"phases": [{"train_from": "all", "training": {"epohcs": 3}}, {"train_from": "al"}]}
         with pytest.raises(ConfigError) as caught:

@@ -228,11 +228,19 @@ class RunConfig(_Section):
         return overridden(RunConfig, {**values, "phases": self.phases_as_told()}, overrides)
 
     def phases_as_told(self) -> list[dict[str, Any]]:
-        """Return the phases, each with what it changes of `training` and no more."""
+        """Return the phases, each with what it changes of `training` and no more.
+
+        Where one of them says how long it takes, all do: who then asks for other `epochs` is told so.
+        """
         base = self.training.model_dump(mode="json")
+        each = any(phase.training.epochs != self.training.epochs for phase in self.phases)
         phases = []
         for phase in self.phases:
             own = phase.training.model_dump(mode="json")
-            changes = {name: value for name, value in own.items() if value != base[name]}
+            changes = {
+                name: value
+                for name, value in own.items()
+                if value != base[name] or (each and name == "epochs")
+            }
             phases.append({"train_from": phase.train_from, **({"training": changes} if changes else {})})
         return phases
