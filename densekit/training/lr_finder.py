@@ -85,10 +85,8 @@ def find_learning_rate(
         DataError: there is nothing to learn from.
     """
     check_range(lowest, highest, steps)
-    settings, compute = (
-        settings or TrainingConfig(),
-        compute or Compute(next(module.parameters()).device, "fp32"),
-    )
+    settings = settings or TrainingConfig()
+    compute = compute or Compute(next(module.parameters()).device, "fp32")
     source = as_source(train, compute.device)
     if len(source.labels) == 0:
         raise DataError("there are no training images: nothing to learn from")

@@ -125,9 +125,8 @@ class PictureSource:
         self.store = store
         self.labels = pictures.labels.to(extractor.compute.device)
         side = extractor.preprocessing.crop
-        self.at_once = max(
-            1, min(64, 64 * 224**2 // side**2)
-        )  # judged at once: large pictures take much memory
+        # So many are judged at once: less than 64 where they are large, and take much memory.
+        self.at_once = max(1, min(64, 64 * 224**2 // side**2))
 
     def batches(self, order: Sequence[Tensor], epoch: int) -> Generator[Batch, None, None]:
         """Yield batches, while threads decode ahead what the store doesn't have.
