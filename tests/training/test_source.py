@@ -50,6 +50,14 @@ def test_a_change_is_made_to_every_batch_and_leaves_whose_it_is() -> None:
 
 
 class TestPictures:
+    @pytest.mark.parametrize(("size", "at_once"), [(32, 64), (224, 64), (448, 16), (1024, 3), (4096, 1)])
+    def test_large_ones_are_judged_in_smaller_parts(
+        self, extractor: Extractor, pictures: Path, size: int, at_once: int
+    ) -> None:
+        large = extractor.preprocessing.with_size(size)
+        extractor = Extractor(extractor._network, "denseblock3", choose_compute(), large)
+        assert PictureSource(survey(open_folder(pictures).val), extractor).at_once == at_once
+
     @pytest.mark.parametrize("cut", ["classifier", "denseblock3", "denseblock1", "all"])
     def test_from_the_store_they_are_what_they_are_from_the_images(
         self, extractor: Extractor, pictures: Path, cut: str
