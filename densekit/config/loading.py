@@ -12,7 +12,7 @@ from densekit.files import named
 
 _PRESETS = Path(__file__).parents[1] / "presets"
 
-_SECTIONS = ("data", "model", "training", "compute", "logs")
+_SECTIONS = RunConfig.model_fields.keys() - {"phases"}
 
 PRESETS: tuple[str, ...] = tuple(sorted(path.stem for path in _PRESETS.glob("*.yaml")))
 """Names of the ready-made configurations."""

@@ -28,7 +28,6 @@ _STARTER = re.compile(r"^\s*### STARTER\s*$")
 _END = re.compile(r"^\s*### END SOLUTION\s*$")
 _ANY_MARKER = re.compile(r"#+\s*(BEGIN|END) SOLUTION|#+\s*STARTER\b")
 
-
 _ASSIGNMENTS = (ast.Assign, ast.AnnAssign, ast.AugAssign)
 
 

@@ -13,6 +13,7 @@ import socket
 import struct
 import subprocess
 import sys
+from functools import cache
 
 _NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000  # linux/sched.h: CLONE_NEWUSER, CLONE_NEWNET
 _GET_FLAGS, _SET_FLAGS, _UP = (
@@ -47,6 +48,7 @@ def _leave() -> bool:
     return _bring_up_loopback()
 
 
+@cache
 def can_leave_network() -> bool:
     """Say whether `leave_network` works here; another process tries it."""
     return subprocess.run([sys.executable, "-I", __file__], capture_output=True).returncode == 0

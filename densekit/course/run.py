@@ -148,6 +148,7 @@ def run_course(
             parameters=assigned[notebook],
             environment=thread_settings(workers),
             offline=offline,
+            leaves_network=offline and can_leave_network(),
             timeout_s=timeout_s,
         )
         for notebook in notebooks
@@ -162,6 +163,7 @@ class _Task:
     parameters: dict[str, Any]
     environment: dict[str, str]
     offline: bool
+    leaves_network: bool
     timeout_s: float
 
 
@@ -196,8 +198,8 @@ def _run_apart(task: _Task) -> Row:
 
 def _run_one(task: _Task) -> Row:
     """Run one notebook, in a process that does nothing else."""
-    if task.offline and can_leave_network():
-        leave_network()  # where it can't, `kernel_environment` keeps Python in
+    if task.leaves_network:  # where it can't, `kernel_environment` keeps Python in
+        leave_network()
     start = time.monotonic()
     problem = ""
     with tempfile.TemporaryDirectory(prefix="densekit-course-", ignore_cleanup_errors=True) as scratch:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from densekit.data.file_bytes import size_of
 from densekit.data.problems import Problem
 from densekit.data.signatures import HEIC_REMEDY
 from densekit.errors import one_line
@@ -84,10 +85,7 @@ def find_images(folder: Path, root: Path | None = None) -> tuple[list[Path], lis
 
 def judge(path: Path) -> Problem | None:
     """Say why a file of a class folder is not used, or return None for an image."""
-    try:
-        return judge_name(path) or _judge_file(path) or _judge_extension(path)
-    except OSError as error:
-        return _out_of_reach(path, error)
+    return judge_name(path) or _judge_file(path) or _judge_extension(path)
 
 
 def judge_name(path: Path) -> Problem | None:
@@ -104,11 +102,7 @@ def judge_beside_classes(path: Path) -> Problem | None:
 
     Other files there are most likely a data card.
     """
-    try:
-        problem = judge_name(path) or judge_link(path)
-    except OSError as error:
-        problem = _out_of_reach(path, error)
-    if problem:
+    if problem := judge_name(path) or judge_reach(path):
         return problem
     if has_image_name(path):
         return Problem.of("misplaced-image", path, "the image lies in no class folder")
@@ -165,13 +159,12 @@ def _out_of_reach(path: Path, error: OSError) -> Problem:
     return Problem.of("corrupt-image", path, f"it can't be looked at ({one_line(error)})")
 
 
-def judge_link(path: Path) -> Problem | None:
-    """Say whether a file is a link that leads nowhere, or to where one may not look.
-
-    Raises:
-        OSError: one may not look at the file itself.
-    """
-    path.lstat()  # some versions of Python raise here, and others say that there is nothing
+def judge_reach(path: Path) -> Problem | None:
+    """Say whether one may not look at a file, or whether it is a link that leads nowhere or to such a place."""
+    try:
+        path.lstat()  # on its own, is_symlink() raises in some versions of Python and says no in others
+    except OSError as error:
+        return _out_of_reach(path, error)
     if path.is_symlink() and not _is_there(path):
         return Problem.of("broken-link", path, f"a link to {shown(path.readlink())}, which is not there")
     return None
@@ -238,13 +231,13 @@ def _decoded(raw: bytes, encoding: str) -> str | None:
 
 
 def _judge_file(path: Path) -> Problem | None:
-    if problem := judge_link(path):
+    if problem := judge_reach(path):
         return problem
     if not path.is_file():
         return Problem.of("not-an-image", path, "not a file that can be read, but a pipe, socket or device")
     if not os.access(path, os.R_OK):
         return Problem.of("no-permission", path, "the file may not be read")
-    if has_image_name(path) and path.stat().st_size == 0:
+    if has_image_name(path) and size_of(path) == 0:
         return Problem.of("corrupt-image", path, "the file is empty (0 bytes)")
     return None
 

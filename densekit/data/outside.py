@@ -33,7 +33,7 @@ def check_outside(path: Path, root: Path, images: Iterable[Path], what: str) -> 
     real = real_path(path)
     folders = _read_from(root, images)
     for place in (real, *real.parents):
-        source = folders.get(place) or folders.get(_number_of(place))
+        source = folders.get(place) or folders.get(_number_of(place) or place)
         if source is not None:
             raise DataError(f"{path} lies in {source}, which is never changed: name {what} outside of {root}")
 
@@ -49,7 +49,7 @@ def _number_of(folder: Path) -> tuple[int, int] | None:
     return None
 
 
-def _read_from(root: Path, images: Iterable[Path]) -> dict[Path | tuple[int, int] | None, Path]:
+def _read_from(root: Path, images: Iterable[Path]) -> dict[Path | tuple[int, int], Path]:
     """Return the folders of the images and those between them and the data folder, as they are named.
 
     They are found by their real paths, and by their numbers.
@@ -58,5 +58,5 @@ def _read_from(root: Path, images: Iterable[Path]) -> dict[Path | tuple[int, int
     for folder in {image.parent for image in images}:
         folders.update(place for place in (folder, *folder.parents) if root in place.parents)
     named = sorted(folders, reverse=True)
-    by_number = {_number_of(folder): folder for folder in named if _number_of(folder)}
+    by_number = {number: folder for folder in named if (number := _number_of(folder))}
     return {real_path(folder): folder for folder in named} | by_number

@@ -88,8 +88,8 @@ class SavingBlock(DenseBlock):
             return super().forward(x)
         dtype = _dtype_under_autocast(x)
         by_batch = all(normalises_by_batch(layer, wide(dtype)) for layer in layers)
-        kept = all(keeps_statistics(layer, wide(dtype)) for layer in layers)
-        if not ((by_batch or kept) and all(is_as_built(layer) for layer in layers)):
+        known = by_batch or all(keeps_statistics(layer, wide(dtype)) for layer in layers)
+        if not (known and all(is_as_built(layer) for layer in layers)):
             return super().forward(x)
         parameters = [one for layer in layers for one in _Weights.of(layer, dtype)]
         with torch.autocast(device, enabled=False):
