@@ -34,9 +34,8 @@ from workshop.distillation.logbook import LogBook
 from workshop.distillation.packages import fetch_packages
 from workshop.distillation.session import CHECKPOINT, LOG, Plan, read_recipe, train
 from workshop.distillation.settings import make_recipe, read_stages
-from workshop.distillation.sources import SOURCES
+from workshop.distillation.sources import CROPS, SOURCES
 
-_CROPS = 60_000
 _WARM_UP = 60  # steps; a short run has few of them
 
 _ADDED_LATER = (
@@ -48,7 +47,9 @@ _ADDED_LATER = (
     "plasma-workspace-data",
     "mypaint-data-extras",
 )
-"""Sources that the first attempt at these weights did not have."""
+"""Sources that the first attempt at these weights did not have, besides those of `_KINDS_ADDED_LATER`."""
+
+_KINDS_ADDED_LATER = ("photographs", "models")
 
 _COPYLEFT = (
     "gnome-backgrounds",
@@ -76,7 +77,8 @@ class Arm:
         name: a short one, of its folder and for `--only`.
         told: what the table says.
         recipe: settings that differ from the recipe.
-        without: sources that are left out.
+        without: packages that are left out.
+        without_kinds: kinds of pictures that are left out.
         averaged: measure the averaged weights, which are the result, and not the last ones.
     """
 
@@ -84,6 +86,7 @@ class Arm:
     told: str
     recipe: dict[str, Any] = field(default_factory=dict)
     without: tuple[str, ...] = ()
+    without_kinds: tuple[str, ...] = ()
     averaged: bool = True
 
 
@@ -99,8 +102,19 @@ ARMS = (
     Arm("one-map", "maps at the last stride only", {"compared_maps": 1}),
     Arm("one-size", "64 px throughout", {"stages": read_stages("64@128:1")}),
     Arm("no-decay", "learning rate never lowered", {"decay": 0.0}),
-    Arm("fewer-sources", "the 16 sources of the first attempt", without=_ADDED_LATER),
-    Arm("no-copyleft", "no copyleft or share-alike pictures", without=_COPYLEFT),
+    Arm("fewer-kinds", "no photographs of documentation, no models", without_kinds=_KINDS_ADDED_LATER),
+    Arm(
+        "fewer-sources",
+        "the 16 sources of the first attempt",
+        without=_ADDED_LATER,
+        without_kinds=_KINDS_ADDED_LATER,
+    ),
+    Arm(
+        "no-copyleft",
+        "no copyleft or share-alike pictures",
+        without=_COPYLEFT,
+        without_kinds=("photographs",),  # most of them are
+    ),
 )
 """'raw' is measured on the run of the whole recipe."""
 
@@ -115,13 +129,22 @@ def cut_crops(arm: Arm, work: Path) -> None:
     folder = run_folder(arm, work) / "crops"
     if (folder / MANIFEST).is_file():
         return
-    if not arm.without:
+    if not has_other_pictures(arm):
         folder.parent.mkdir(parents=True, exist_ok=True)
         folder.symlink_to((work / "crops").resolve())
         return
-    sources = [source for source in SOURCES if source.package not in arm.without]
+    sources = [
+        source
+        for source in SOURCES
+        if source.package not in arm.without and source.kind not in arm.without_kinds
+    ]
     packages = fetch_packages([source.package for source in sources], work / "packages")
-    build_cache(folder, sources, packages, _CROPS)
+    build_cache(folder, sources, packages, CROPS)
+
+
+def has_other_pictures(arm: Arm) -> bool:
+    """Say whether an arm has other pictures than the whole recipe."""
+    return bool(arm.without or arm.without_kinds)
 
 
 def train_arm(arm: Arm, work: Path, images: int) -> None:
@@ -135,7 +158,7 @@ def train_arm(arm: Arm, work: Path, images: int) -> None:
 
 def cosine(arm: Arm, work: Path) -> float | None:
     """Return the cosine to the teacher on held-out pictures; None where the pictures are others."""
-    if arm.without or not arm.averaged:
+    if has_other_pictures(arm) or not arm.averaged:
         return None
     return float(
         LogBook.resumed(run_folder(arm, work) / "run" / LOG, sys.maxsize).rows[-1]["held_out_cosine"]

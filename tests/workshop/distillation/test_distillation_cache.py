@@ -9,7 +9,7 @@ from tiny_distillation import unpacked
 
 from densekit.errors import DataError
 from workshop.distillation.cache import MANIFEST, PICTURES, PIXELS, build_cache, open_cache
-from workshop.distillation.packages import Package
+from workshop.distillation.package import Package
 from workshop.distillation.pictures import find_pictures
 from workshop.distillation.sources import KINDS, Source
 

@@ -5,7 +5,7 @@ from PIL import Image
 from tiny_distillation import unpacked
 
 from workshop.distillation.crops import SIZE, Pixels, cut, set_on_backgrounds
-from workshop.distillation.packages import Package
+from workshop.distillation.package import Package
 from workshop.distillation.pictures import Picture, find_pictures
 from workshop.distillation.sources import Source
 

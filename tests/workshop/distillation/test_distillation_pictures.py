@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from tiny_distillation import unpacked
 
-from workshop.distillation.packages import Package
+from workshop.distillation.package import Package
 from workshop.distillation.pictures import embedded_images, find_pictures, without_copies
 from workshop.distillation.sources import KEPT_FOR_MEASURING, KINDS, SOURCES, Source
 

@@ -16,7 +16,7 @@ from densekit.training.team import Team
 from workshop.distillation import pace
 from workshop.distillation.cache import build_cache, open_cache
 from workshop.distillation.distil import Classroom
-from workshop.distillation.packages import Package
+from workshop.distillation.package import Package
 from workshop.distillation.session import Plan, train
 from workshop.distillation.settings import Recipe, Stage, make_recipe
 from workshop.distillation.sources import Source
