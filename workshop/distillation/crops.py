@@ -3,10 +3,8 @@
 Each picture's crops follow from the seed and the picture's name, not from what was cut before.
 """
 
-import io
 import math
 import random
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -44,13 +42,24 @@ def cut(picture: Picture, count: int, seed: int) -> list[Pixels]:
         be read.
     """
     rng = randomness_of(picture, seed)
-    image = _open(picture)
+    image = picture.image(_LONGEST_SIDE)
     if image is None:
         return []
-    scene = _shrunk(_opaque(image, rng))
+    scene = _shrunk(opaque(image, rng))
     smallest = KINDS[picture.kind].smallest_area
     squares = (_busy_square(scene, smallest, rng) for _ in range(count))
     return [_pixels(square) for square in squares if square is not None]
+
+
+def opaque(image: Image.Image, rng: random.Random) -> Image.Image:
+    """Return the picture in RGB, with a plain colour behind whatever is transparent."""
+    if image.mode.startswith("I"):  # 16 bits a pixel
+        image = image.point(lambda value: value / 256).convert("L")
+    if image.mode not in ("P", "LA", "PA", "RGBA"):
+        return image.convert("RGB")
+    image = image.convert("RGBA")
+    colour = tuple(rng.randint(60, 255) for _ in range(3))
+    return Image.alpha_composite(Image.new("RGBA", image.size, (*colour, 255)), image).convert("RGB")
 
 
 def set_on_backgrounds(
@@ -68,36 +77,13 @@ def set_on_backgrounds(
         Crops, each uint8 (3, SIZE, SIZE); none if the picture can't be read.
     """
     rng = randomness_of(picture, seed)
-    image = _open(picture)
+    image = picture.image(_LONGEST_SIDE)
     if image is None:
         return []
     thing = image.convert("RGBA")
     thing = thing.crop(thing.getchannel("A").getbbox())
     thing.thumbnail((600, 600))
     return [_pixels(_composed(thing, _background(backgrounds, rng), rng)) for _ in range(count)]
-
-
-def _open(picture: Picture) -> Image.Image | None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of Pillow, about odd files
-        try:
-            image = Image.open(io.BytesIO(picture.data()))
-            image.draft("RGB", (_LONGEST_SIDE, _LONGEST_SIDE))  # lets JPEG decode at a fraction of its size
-            image.load()
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-            return None
-    return image
-
-
-def _opaque(image: Image.Image, rng: random.Random) -> Image.Image:
-    """Return the picture in RGB, with a plain colour behind whatever is transparent."""
-    if image.mode.startswith("I"):  # 16 bits a pixel
-        image = image.point(lambda value: value / 256).convert("L")
-    if image.mode not in ("P", "LA", "PA", "RGBA"):
-        return image.convert("RGB")
-    image = image.convert("RGBA")
-    colour = tuple(rng.randint(60, 255) for _ in range(3))
-    return Image.alpha_composite(Image.new("RGBA", image.size, (*colour, 255)), image).convert("RGB")
 
 
 def _shrunk(image: Image.Image) -> Image.Image:

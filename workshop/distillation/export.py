@@ -127,7 +127,7 @@ def _describe(
         description["why_no_classes"] = f"{why_no_classes} So the classifier in the file is not loaded."
     return description | {
         "source": f"distilled from {configuration['teacher']} (ImageNet weights, Apache-2.0) on pictures from "
-        "openly licensed packages of Debian and npm",
+        "openly licensed packages",
         "licence": "Apache-2.0, as the teacher; the licences of the pictures stand in README.md beside it",
         "limits": "Made for features. Photographs and drawings of everyday things at about "
         f"{preprocessing.crop} px; weaker than ImageNet weights.",

@@ -12,7 +12,7 @@ class Package:
     Args:
         name: as it was asked for.
         version: the version that was fetched.
-        licences: the licences that its copyright file names, for the package as a whole.
+        licences: the licences that it names, for the package as a whole.
         folder: where it is unpacked.
     """
 

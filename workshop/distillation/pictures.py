@@ -58,6 +58,18 @@ class Picture:
             file.seek(self.start)
             return file.read(self.length)
 
+    def image(self, longest_side: int) -> Image.Image | None:
+        """Return the picture, or None if it can't be read; a JPEG may come smaller, but not below this side."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of Pillow, about odd files
+            try:
+                image = Image.open(io.BytesIO(self.data()))
+                image.draft("RGB", (longest_side, longest_side))  # lets JPEG decode at a fraction of its size
+                image.load()
+            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+                return None
+        return image
+
 
 def find_pictures(source: Source, package: Package) -> list[Picture]:
     """Return the pictures of a package that its source asks for, in the order of their names."""

@@ -16,7 +16,7 @@ class Kind:
         shortest_side: pictures with a shorter side below this many pixels are left out.
         smallest_area: the smallest part of a picture's area that a crop covers.
         on_background: True for things with a transparent surrounding, which are set on other pictures.
-        photographs_only: leave out what doesn't look like a photograph, or like one that is there already
+        photographs_only: leave out what looks like no photograph, and what resembles an earlier one
             (`workshop.distillation.photographs`).
     """
 
@@ -32,15 +32,15 @@ KINDS: dict[str, Kind] = {
     "pictures": Kind(0.26, shortest_side=96),
     "photographs": Kind(0.24, shortest_side=112, photographs_only=True),
     "things": Kind(0.20, shortest_side=40, on_background=True),
-    "models": Kind(0.08, shortest_side=96, on_background=True),
+    "emoji": Kind(0.08, shortest_side=96, on_background=True),
     "drawings": Kind(0.06, shortest_side=96, on_background=True),
     "cartoons": Kind(0.02, shortest_side=96),
     "documents": Kind(0.04, shortest_side=128),
     "textures": Kind(0.03, shortest_side=256),
 }
 """Photographs that fill a screen; pictures for children, mostly photographs; photographs that come with
-documentation, shops and games; photographs of single things, cut out; rendered models of things; clip art; drawn
-pictures for children; pictures of documentation; surfaces from games.
+documentation, shops and games; photographs of single things, cut out; emoji, rendered in three dimensions; clip
+art; drawn pictures for children; pictures of documentation; surfaces from games.
 
 Of scenes there is least to learn: few pictures give many crops, and what was learned from them holds for others
 as well (`benchmarks/agreement.py`)."""
@@ -73,7 +73,6 @@ _WITH_PHOTOGRAPHS = (
     "budgie-backgrounds",
     "bygfoot-data",
     "coreboot-utils-doc",
-    "darknet",
     "darktable",
     "digikam-data",
     "euslisp-dev",
@@ -110,7 +109,6 @@ _WITH_PHOTOGRAPHS = (
     "ntp-doc",
     "odoo-14",
     "odoo-19",
-    "opencv-doc",
     "palapeli-data",
     "plasma-discover-common",
     "psychopy",
@@ -132,11 +130,17 @@ _WITH_PHOTOGRAPHS = (
     "wordpress-theme-twentytwentyone",
 )
 """Packages with five photographs or more among their pictures, most of them documentation and games. Found by
-looking through the packages of four Debian releases with two JPEG or WebP files or more, so a single release has
-not all of them. Left out: pictures of well-known people, and of the data sets that others measure on."""
+looking through the packages of Debian 11, 12, 13 and unstable with two JPEG or WebP files or more: no single
+release has all of them. Packages with pictures of well-known people, or of the data sets that others measure on,
+were not taken."""
 
-_NOT_THINGS = "/1f1[ef]|1f3f[b-f]|200d"  # file names are code points: flags, tones of skin, put together
+_NOT_THINGS = (  # the files are named by their code points
+    "/1f1|e0067|"  # flags, and letters in squares
+    "/1f2|/00|/3[02]|"  # Chinese signs in squares, keys with digits, (c) and (r)
+    "1f3f[b-f]|200d"  # another tone of skin, and people put together of several signs
+)
 _ANTS_AND_BEES = "/1f41[cd]"
+_A_DRAWN_ANT = "/fc/fc000"
 
 SOURCES: tuple[Source, ...] = (
     Source("gnome-backgrounds", "scenes"),
@@ -158,13 +162,14 @@ SOURCES: tuple[Source, ...] = (
     Source("endless-sky-data", "pictures", only=r"/images/land/.*\.jpg$"),
     Source("scratch", "pictures", only="/Media/Backgrounds/"),
     Source("gnome-control-center-data", "pictures", only=r"/faces/.*\.jpg$"),
-    Source("pysiogame", "cartoons", only=r"/images/.*\.jpg$", never="/schemes/|/unit_bg/|/fc/fc000"),
+    Source("pysiogame", "cartoons", only=r"/images/.*\.jpg$", never=f"/schemes/|/unit_bg/|{_A_DRAWN_ANT}"),
     Source("tuxpaint-data", "pictures", only=r"/(starters|templates)/.*\.jpg$"),
     *(Source(name, "photographs") for name in _WITH_PHOTOGRAPHS),
+    Source("opencv-doc", "photographs", never="/text/|/shape/|/left|/right|chess|messi|lena"),
     Source("tuxpaint-stamps-default", "things", never="/symbols/(alphabets|math|music)/"),
     Source("qabcs-data", "things", only="/abcs/all/pics/"),
     Source("scratch", "things", only="/Media/Costumes/", never="/Letters/"),
-    Source("npm:@lobehub/fluent-emoji-3d", "models", never=f"{_NOT_THINGS}|{_ANTS_AND_BEES}"),
+    Source("npm:@lobehub/fluent-emoji-3d", "emoji", never=f"{_NOT_THINGS}|{_ANTS_AND_BEES}"),
     Source("openclipart-png", "drawings"),
     Source("oxygen-icon-theme", "drawings", only="/(128x128|256x256)/"),
     Source("fonts-noto-color-emoji", "drawings", archives=True),

@@ -91,6 +91,28 @@ def test_the_card_names_every_package_with_its_licences_and_what_was_measured(wo
     assert "not measured yet" in export(work).with_name("README.md").read_text()
 
 
+@pytest.mark.parametrize(
+    ("packages", "told"),
+    [
+        (["some-pictures"], "packages of Debian,"),
+        (["npm:pictures"], "packages of npm,"),
+        (["some-pictures", "npm:pictures"], "packages of Debian and npm,"),
+    ],
+)
+def test_the_card_says_where_the_pictures_come_from(work: Path, packages: list[str], told: str) -> None:
+    path = work / "crops" / "manifest.json"
+    before = path.read_text()
+    (row,) = json.loads(before)["packages"]
+    rows = [row | {"package": name} for name in packages] + [row | {"package": "unused", "crops": 0}]
+    try:
+        path.write_text(json.dumps(json.loads(before) | {"packages": rows}))
+        card = (export(work).parent / "README.md").read_text()
+    finally:
+        path.write_text(before)
+    assert told in card
+    assert "unused" not in card  # of which no crop was cut
+
+
 def test_the_card_tells_what_each_step_of_the_recipe_gains(work: Path) -> None:
     reached = {"letters": {"accuracy": 0.5, "half_interval": 0.011}}
     runs = [

@@ -84,6 +84,32 @@ def test_other_names_that_look_similar_are_learned_from(name: str) -> None:
     assert not re.search(KEPT_FOR_MEASURING, name)
 
 
+@pytest.mark.parametrize(
+    ("signs", "wanted"),
+    [
+        ("1f34e", True),  # an apple
+        ("1f9d1-1f692", True),
+        ("1f41c", False),  # an ant
+        ("1f41d", False),
+        ("1f1e6-1f1e8", False),  # a flag
+        ("1f3f4-e0067-e0062", False),
+        ("1f170", False),  # a letter in a square
+        ("1f21a", False),
+        ("0030-fe0f-20e3", False),  # a key with a digit
+        ("1f44b-1f3fd", False),  # a hand in another tone
+        ("1f468-200d-1f33e", False),
+    ],
+)
+def test_of_emoji_things_are_learned_from_and_no_signs_flags_or_tones(
+    signs: str, wanted: bool, tmp_path: Path
+) -> None:
+    (source,) = (source for source in SOURCES if source.kind == "emoji")
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / f"{signs}.png").write_bytes(encoded("PNG"))
+    found = find_pictures(source, Package(source.package, "1", (), tmp_path))
+    assert len(found) == wanted
+
+
 def test_shares_add_up_and_every_source_has_a_kind() -> None:
     assert sum(kind.share for kind in KINDS.values()) == pytest.approx(1)
     assert {source.kind for source in SOURCES} == set(KINDS)
