@@ -129,9 +129,16 @@ class TestFindingALearningRate:
         arguments = [*training[1:3], "--weights", "none", *training[9:]]
         answer = densekit("lr-find", *arguments, "--out", tmp_path / "curve.png", "--json")
         told = json.loads(answer.out)
-        assert answer.status == (1 if told["suggestion"] is None else 0)
+        assert answer.status == 0
+        assert told["rates"][0] < told["suggestion"] < told["rates"][-1]
         assert len(told["rates"]) == len(told["losses"]) > 10
         assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+
+    def test_where_no_loss_falls_it_suggests_none(self, densekit: Command, training: list[str]) -> None:
+        arguments = [*training[1:3], "--weights", "none", *training[9:], "--lowest", "1e-12"]
+        answer = densekit("lr-find", *arguments, "--highest", "1e-10", "--json")
+        assert json.loads(answer.out)["suggestion"] is None
+        assert answer.status == 1
 
     def test_rates_that_can_not_be_are_refused(self, densekit: Command, training: list[str]) -> None:
         answer = densekit("lr-find", *training[1:3], "--weights", "none", *training[9:], "--lowest", "2")
@@ -439,9 +446,9 @@ class TestMistakes:
         ("arguments", "told"),
         [
             (["--data", "tableto"], "tabletop'?"),
-            (["--data", "empty"], "empty"),
-            (["--data", "one"], "one"),
-            (["--data", "file.txt"], "file.txt"),
+            (["--data", "empty"], "holds no images: expected DIR/<class>/<image>"),
+            (["--data", "one"], "'cat' is the only class with images"),
+            (["--data", "file.txt"], "is a file, but a folder of images is needed"),
             (["--data", "tabletop", "--weights", "embeded"], "did you mean 'embedded'"),
             (["--data", "tabletop", "--preset", "heda"], "did you mean 'head'"),
             (["--data", "tabletop", "--train-from", "clasifier"], "model.train_from"),

@@ -15,12 +15,14 @@ def size_scatter(sizes: Mapping[str, Sequence[tuple[int, int]]], title: str) -> 
     """Draw width and height of pictures, a dot for each size: the larger, the more pictures have it.
 
     Args:
-        sizes: by the name of the class, (width, height) of its pictures, in pixels.
+        sizes: by the name of the class, (width, height) of its pictures, in pixels; a class without any is
+            left out.
         title: what is shown.
 
     Raises:
         DataError: there are no pictures.
     """
+    sizes = {name: each for name, each in sizes.items() if each}
     everything = [size for each in sizes.values() for size in each]
     if not everything:
         raise DataError("there are no pictures, so they have no sizes to draw")
@@ -32,7 +34,7 @@ def size_scatter(sizes: Mapping[str, Sequence[tuple[int, int]]], title: str) -> 
         for number, (name, each) in enumerate(sizes.items()):
             colour, marker = LOOKS[number] if number < len(LOOKS) else (GREY, "x")
             counts = Counter(each)
-            widths, heights = zip(*counts, strict=True) if counts else ((), ())
+            widths, heights = zip(*counts, strict=True)
             areas = [24 + 12 * count**0.5 for count in counts.values()]
             label = label_names([name])[0] if number < len(LOOKS) else None
             if number == len(LOOKS):

@@ -1,13 +1,16 @@
 import shutil
 from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 
+import densekit.exercises as rooms
 from densekit.exercises.framework import Exercise, Hint, exercise
 from densekit.exercises.solutions import find_solution
 
 SAMPLE = Path(__file__).parent.parent / "course" / "sample"
+NOTEBOOKS = Path(__file__).parent.parent.parent / "notebooks" / "src"
 HINTS = (Hint("I see this", "Look here."), Hint("I see that", "Look there."))
 
 
@@ -58,19 +61,22 @@ def test_a_module_without_a_notebook_is_told():
     )
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "start_here",
-        "what_transfers",
-        "from_resnet_to_densenet",
-        "layer_by_layer",
-        "proven",
-        "exact_rewriting",
-    ],
-)
-def test_every_exercise_of_the_course_has_its_solution(name):
-    module = import_module(f"densekit.exercises.{name}")
-    exercises = [each for each in vars(module).values() if isinstance(each, Exercise)]
-    assert exercises
+def rooms_of_exercises():
+    """The modules that hold exercises: a notebook each."""
+    modules = [import_module(found.name) for found in iter_modules(rooms.__path__, "densekit.exercises.")]
+    return [each for each in modules if exercises_of(each)]
+
+
+def exercises_of(module):
+    return [each for each in vars(module).values() if isinstance(each, Exercise)]
+
+
+def test_every_notebook_has_exercises_but_the_one_that_only_measures():
+    measures = NOTEBOOKS / "07b_one_training.py"
+    assert len(rooms_of_exercises()) == len(set(NOTEBOOKS.glob("*.py")) - {measures})
+
+
+@pytest.mark.parametrize("module", rooms_of_exercises(), ids=lambda module: module.__name__)
+def test_every_exercise_of_the_course_has_its_solution(module):
+    exercises = exercises_of(module)
     assert [each for each in exercises if find_solution(each).startswith("#")] == []

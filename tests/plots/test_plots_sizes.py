@@ -6,6 +6,11 @@ from densekit.errors import DataError
 from densekit.plots import alt_text, size_scatter
 
 
+def legend_of(figure):
+    (legend,) = figure.legends or [figure.axes[0].get_legend()]
+    return [text.get_text() for text in legend.get_texts()]
+
+
 def test_the_words_tell_the_range_and_the_commonest_sizes():
     figure = size_scatter({"cat": [(128, 96)] * 3 + [(12, 9)], "dog": [(384, 96)]}, "Sizes")
 
@@ -22,7 +27,10 @@ def test_each_size_of_a_class_is_one_dot():
 
 
 def test_a_class_without_pictures_is_left_out():
-    size_scatter({"cat": [(1, 1)], "dog": []}, "Sizes")
+    figure = size_scatter({"cat": [(1, 1)], "dog": []}, "Sizes")
+
+    assert "cat" in legend_of(figure)
+    assert "dog" not in legend_of(figure)
 
 
 @pytest.mark.parametrize("sizes", [{}, {"cat": []}])

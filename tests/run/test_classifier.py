@@ -248,11 +248,15 @@ class TestLoading:
             run.predict("a\0b.png")
 
     @pytest.mark.parametrize(
-        ("name", "content"), [("metrics.json", "{"), ("config.yaml", "training: {epochs: -1}")]
+        ("name", "content", "told"),
+        [
+            ("metrics.json", "{", r"metrics\.json is damaged"),
+            ("config.yaml", "training: {epochs: -1}", r"training\.epochs is -1"),
+        ],
     )
-    def test_a_damaged_file_is_told(self, run: Run, name: str, content: str) -> None:
+    def test_a_damaged_file_is_told(self, run: Run, name: str, content: str, told: str) -> None:
         (run.folder / name).write_text(content)
-        with pytest.raises(RunError, match="run"):
+        with pytest.raises(RunError, match=told):
             load_run(run.folder)
 
 

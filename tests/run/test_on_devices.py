@@ -1,4 +1,6 @@
-"""What holds on a processor holds on a GPU: each test runs on both, where there are both."""
+"""What holds on a processor holds on a GPU: each test runs on both, where there are both.
+
+What compares a GPU with the processor runs where there is a GPU."""
 
 from functools import partial
 from pathlib import Path
@@ -40,6 +42,15 @@ def device(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
 
 
 @pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The GPU, for what compares it with the processor."""
+    if not torch.cuda.is_available():
+        pytest.skip("there is no GPU")
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    return "cuda"
+
+
+@pytest.fixture
 def settings(tiny: Settings) -> Settings:
     """Without the cache: a device must compute its own features, and not find those of another one."""
     return {
@@ -70,13 +81,13 @@ def test_what_is_best_is_chosen_by_itself() -> None:
 
 class TestRuns:
     @pytest.mark.parametrize("cut", ["classifier", "denseblock3", "all"])
-    @pytest.mark.slow
+    @pytest.mark.gpu
     def test_it_learns_as_on_a_processor(
-        self, settings: Settings, tmp_path: Path, device: str, cut: str
+        self, settings: Settings, tmp_path: Path, gpu: str, cut: str
     ) -> None:
         settings = {**settings, "model.train_from": cut}
         expected = losses_of(settings, tmp_path / "cpu", **{"compute.device": "cpu"})
-        found = losses_of(settings, tmp_path / "run", **{"compute.device": device})
+        found = losses_of(settings, tmp_path / "run", **{"compute.device": gpu})
         assert found == pytest.approx(expected, rel=1e-2)
 
     def test_it_predicts_what_it_reported(self, settings: Settings, tmp_path: Path, device: str) -> None:
@@ -105,12 +116,13 @@ class TestRuns:
         found = resume(tmp_path / "part", progress=False).history["train_loss"].dropna()
         assert list(found) == pytest.approx(expected, rel=1e-2)  # sums on a GPU come in no fixed order
 
+    @pytest.mark.gpu
     def test_features_are_those_of_a_processor(
-        self, tiny_architecture: Path, pictures: Path, device: str
+        self, tiny_architecture: Path, pictures: Path, gpu: str
     ) -> None:
         network, samples = build(str(tiny_architecture), "none", 0), open_folder(pictures).val
         expected = extract_features(network, samples, compute=choose_compute("cpu"), cache=False)
-        found = extract_features(network, samples, compute=choose_compute(device), cache=False)
+        found = extract_features(network, samples, compute=choose_compute(gpu), cache=False)
         torch.testing.assert_close(found.inputs.cpu(), expected.inputs, rtol=1e-3, atol=1e-4)
 
 

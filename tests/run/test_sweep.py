@@ -2,21 +2,39 @@
 
 import errno
 from pathlib import Path
+from typing import Any
 
 import pytest
+from torch import nn
 
 from densekit.errors import ConfigError
 from densekit.run.sweep import sweep_learning_rate
+from densekit.training.lr_finder import find_learning_rate
 
 
-@pytest.mark.parametrize("cut", ["classifier", "all"])
+@pytest.mark.parametrize(
+    ("cut", "first"), [("classifier", "classifier.weight"), ("all", "features.conv0.weight")]
+)
 def test_it_sweeps_what_would_be_trained_and_writes_no_run(
-    tiny: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut: str
+    tiny: dict[str, object],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    cut: str,
+    first: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    seen = []
+
+    def find(module: nn.Module, *arguments: Any, **settings: Any) -> Any:
+        seen.append(module)
+        return find_learning_rate(module, *arguments, **settings)
+
+    monkeypatch.setattr("densekit.run.sweep.find_learning_rate", find)
     settings = {**tiny, "data.image_size": 64, "model.train_from": cut}
     sweep = sweep_learning_rate(settings=settings, steps=30, progress=False)
     assert len(sweep.rates) > 9
+    (module,) = seen
+    assert next(name for name, _ in module.named_parameters()) == first
     assert not (tmp_path / "runs").exists()
 
 

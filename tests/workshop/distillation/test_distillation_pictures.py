@@ -73,7 +73,9 @@ def test_copies_are_left_out_across_packages(tmp_path: Path) -> None:
     assert [one.name for one in without_copies(found)] == ["/000.png", "/001.png", "/002.png"]
 
 
-@pytest.mark.parametrize("name", ["ant", "bee_2", "honeybee", "red-ants", "Bumblebee", "wasp"])
+@pytest.mark.parametrize(
+    "name", ["ant", "bee_2", "honeybee", "red-ants", "Bumblebee", "wasp", "formichina_1", "abeille", "Bienen"]
+)
 def test_what_the_transfer_is_measured_on_is_never_learned_from(name: str, tmp_path: Path) -> None:
     (tmp_path / f"{name}.png").write_bytes(encoded("PNG"))
     assert find_pictures(Source("p", "pictures"), Package("p", "1", (), tmp_path)) == []
