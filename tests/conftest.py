@@ -1,6 +1,7 @@
 """What several tests share: a cache of their own, a tiny network, and a small folder of pictures."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -42,10 +43,16 @@ def tiny_json(tmp_path: Path) -> str:
     return str(path)
 
 
+@pytest.fixture(scope="session")
+def shared_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pictures of the fixture `pictures`, drawn once: for reading alone."""
+    return draw_pictures(tmp_path_factory.mktemp("drawn") / "pictures")
+
+
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """Three classes of twelve noisy pictures each, told apart by their colour."""
-    return draw_pictures(tmp_path / "pictures")
+def pictures(shared_pictures: Path, tmp_path: Path) -> Path:
+    """Three classes of twelve noisy pictures each, told apart by their colour, that a test may change."""
+    return shutil.copytree(shared_pictures, tmp_path / "pictures")
 
 
 def draw_pictures(folder: Path) -> Path:
@@ -62,7 +69,7 @@ def draw_pictures(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def trained(tiny_architecture: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(shared_pictures: Path, tiny_architecture: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder to copy from: the pictures are beside it, and training it once is enough."""
     from densekit.run.trainer import train
 
@@ -72,14 +79,14 @@ def trained(tiny_architecture: Path, tmp_path_factory: pytest.TempPathFactory) -
         "data.image_size": 32,
         "training.learning_rate": 0.03,
     }
-    data, out = draw_pictures(folder / "pictures"), folder / "run"
+    data, out = shutil.copytree(shared_pictures, folder / "pictures"), folder / "run"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DENSEKIT_CACHE", str(folder / "cache"))  # and never that of whoever runs the tests
         return train(data=data, weights="none", epochs=5, settings=settings, out=out, progress=False).folder
 
 
 @pytest.fixture(scope="session")
-def stopped(tiny_architecture: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def stopped(shared_pictures: Path, tiny_architecture: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder that was stopped after the second of four epochs, with its checkpoint."""
     stop, root = Stop(), tmp_path_factory.mktemp("stopped")
 
@@ -89,7 +96,7 @@ def stopped(tiny_architecture: Path, tmp_path_factory: pytest.TempPathFactory) -
 
     settings = {"model.architecture": str(tiny_architecture), "model.weights": "none", "data.image_size": 32}
     settings |= {"training.epochs": 4, "data.cache_features": False}
-    data = draw_pictures(root / "pictures")
+    data = shutil.copytree(shared_pictures, root / "pictures")
     return train(
         data=data, settings=settings, out=root / "run", progress=False, on_event=press, stop=stop
     ).folder
