@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -18,18 +18,46 @@ from densekit.run.comparison import compare_runs
 Trained = Callable[..., Path]
 
 
+def train_head(out: Path, pictures: Path, architecture: Path, settings: Mapping[str, object]) -> Path:
+    """Train a head in an instant, with these settings, whose dots are two underscores each."""
+    common = {"model.architecture": str(architecture), "data.image_size": 32, "training.epochs": 1}
+    given = {key.replace("__", "."): value for key, value in settings.items()}
+    train(data=pictures, settings={"model.weights": "none"} | common | given, out=out, progress=False)
+    return out
+
+
+@pytest.fixture(scope="module")
+def done() -> dict[str, Path]:
+    """The runs that were trained for one of these tests, by their settings."""
+    return {}
+
+
 @pytest.fixture
-def trained(pictures: Path, tiny_architecture: Path, tmp_path: Path) -> Trained:
-    """Train a head in an instant, with these settings, and return its run folder."""
+def trained(
+    done: dict[str, Path],
+    shared_pictures: Path,
+    tiny_architecture: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    tmp_path: Path,
+) -> Trained:
+    """Return a run folder of this test's own: a copy of the one run that was trained with these settings."""
 
     def one(name: str, **settings: object) -> Path:
-        common = {"model.architecture": str(tiny_architecture), "data.image_size": 32, "training.epochs": 1}
-        given = {key.replace("__", "."): value for key, value in settings.items()}
-        out = tmp_path / "runs" / name
-        train(data=pictures, settings={"model.weights": "none"} | common | given, out=out, progress=False)
-        return out
+        key = json.dumps(settings, sort_keys=True)
+        if key not in done:
+            out = tmp_path_factory.mktemp("done") / "run"
+            done[key] = train_head(out, shared_pictures, tiny_architecture, settings)
+        return shutil.copytree(done[key], tmp_path / "runs" / name)
 
     return one
+
+
+@pytest.fixture
+def trained_anew(pictures: Path, tiny_architecture: Path, tmp_path: Path) -> Trained:
+    """Train each time: for what a test has changed before, and the settings do not say."""
+    return lambda name, **settings: train_head(
+        tmp_path / "runs" / name, pictures, tiny_architecture, settings
+    )
 
 
 def test_only_the_settings_that_differ_are_told(trained: Trained) -> None:
@@ -57,7 +85,9 @@ def test_runs_that_differ_in_the_seed_alone_are_one_row_with_an_interval(trained
 
 
 @pytest.mark.slow
-def test_runs_that_learned_from_more_pictures_are_no_repetitions(trained: Trained, pictures: Path) -> None:
+def test_runs_that_learned_from_more_pictures_are_no_repetitions(
+    trained_anew: Trained, pictures: Path
+) -> None:
     for path in sorted(pictures.glob("*/*.png")):
         part = "val" if path.stem < "03" else "train"
         place = pictures / part / path.parent.name / path.name
@@ -65,11 +95,11 @@ def test_runs_that_learned_from_more_pictures_are_no_repetitions(trained: Traine
         path.rename(place)
     for name in ("red", "green", "blue"):
         (pictures / name).rmdir()
-    runs = [trained("few")]
+    runs = [trained_anew("few")]
     for number in (1, 2):
         picture = pictures / "train" / "red" / f"new-{number}.png"
         Image.new("RGB", (32, 32), (200, number, 0)).save(picture)
-        runs.append(trained(picture.stem))
+        runs.append(trained_anew(picture.stem))
         picture.unlink()
 
     comparison = compare_runs(runs)
@@ -79,13 +109,13 @@ def test_runs_that_learned_from_more_pictures_are_no_repetitions(trained: Traine
 
 
 def test_other_weights_under_the_same_name_are_no_repetition(
-    trained: Trained, tiny_architecture: Path, tmp_path: Path
+    trained_anew: Trained, tiny_architecture: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "mine.safetensors"
     runs = []
     for seed in (0, 1):
         save_weights(path, build(str(tiny_architecture), "none", 3, seed=seed), None)
-        runs.append(trained(f"weights-{seed}", model__weights=str(path)))
+        runs.append(trained_anew(f"weights-{seed}", model__weights=str(path)))
 
     comparison = compare_runs(runs)
 
@@ -194,19 +224,19 @@ def test_a_run_that_does_not_say_how_it_ended_is_compared(trained: Trained) -> N
     assert not compare_runs([path.parent]).warnings
 
 
-def test_runs_on_corrected_labels_are_no_repetitions(trained: Trained, pictures: Path) -> None:
+def test_runs_on_corrected_labels_are_no_repetitions(trained_anew: Trained, pictures: Path) -> None:
     (pictures / "red" / "00.png").rename(pictures / "blue" / "wrong.png")
-    wrong = trained("wrong")
+    wrong = trained_anew("wrong")
     (pictures / "blue" / "wrong.png").rename(pictures / "red" / "00.png")
 
-    comparison = compare_runs([wrong, trained("right")])
+    comparison = compare_runs([wrong, trained_anew("right")])
 
     assert len(comparison.rows) == 2
     assert not any("nothing new" in warning for warning in comparison.warnings)
 
 
 def test_a_network_whose_file_was_changed_is_another_network(
-    trained: Trained, tiny_architecture: Path, tmp_path: Path
+    trained_anew: Trained, tiny_architecture: Path, tmp_path: Path
 ) -> None:
     own = tmp_path / "own.json"
     runs = []
@@ -214,7 +244,7 @@ def test_a_network_whose_file_was_changed_is_another_network(
         own.write_text(
             json.dumps({"growth_rate": growth_rate, "block_config": [1, 2], "num_init_features": 8})
         )
-        runs.append(trained(f"growth-{growth_rate}", model__architecture=str(own)))
+        runs.append(trained_anew(f"growth-{growth_rate}", model__architecture=str(own)))
 
     comparison = compare_runs(runs)
 
