@@ -18,7 +18,7 @@ from workshop.distillation.session import CHECKPOINT, train
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    work = work_folder(tmp_path_factory.mktemp("export") / "work")
+    work = work_folder(tmp_path_factory.mktemp("export") / "work", own_crops=True)
     train(ALONE, plan(work, recipe(images=16)))
     return work
 

@@ -71,9 +71,10 @@ def test_the_joined_network_has_the_learned_layers_and_all_others_as_they_were(c
     assert not torch.equal(joined["features.conv0.weight"], before["features.conv0.weight"])
 
 
-@pytest.fixture
-def files(work: Path) -> dict[str, Path]:
-    """Return the weights of two networks, the first with a record of its run beside it."""
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return the weights of two networks, the first with a record of its run beside it: for reading alone."""
+    work = work_folder(tmp_path_factory.mktemp("files") / "work")
     train(ALONE, plan(work, recipe(images=8)))
     paths = {"front": export(work), "rest": work / "rest" / "rest.safetensors"}
     paths["rest"].parent.mkdir()
@@ -167,7 +168,7 @@ def test_a_run_after_that_one_still_tells_of_it(work: Path, files: dict[str, Pat
 
 def refused(work: Path, files: dict[str, Path], capsys: pytest.CaptureFixture[str], *more: str) -> str:
     assert command(work, files, *more) == 2
-    assert not list(work.rglob(GRAFT))
+    assert not list(work.rglob(GRAFT)) and not list(files["front"].parent.rglob(GRAFT))
     return capsys.readouterr().err
 
 
@@ -181,8 +182,8 @@ def test_what_would_fail_after_the_work_is_refused_before_it(
     assert "are one file" in refused(work, {**files, "rest": files["front"]}, capsys)
     assert "images: Input should be greater than" in refused(work, files, capsys, "--images", "0")
     headless = {name: one for name, one in network(2).state_dict().items() if "classifier" not in name}
-    save_file(headless, work / "rest" / "headless.safetensors")
-    without = {**files, "rest": work / "rest" / "headless.safetensors"}
+    save_file(headless, work / "headless.safetensors")
+    without = {**files, "rest": work / "headless.safetensors"}
     assert "has no classifier" in refused(work, without, capsys)
     (work / "one.json").write_text(json.dumps({**TINY, "block_config": [1]}))
     assert "one dense block" in refused(work, files, capsys, "--architecture", str(work / "one.json"))

@@ -1,8 +1,12 @@
 """A tiny teacher, a tiny student and a few pictures, so that a whole distillation takes a second."""
 
+import atexit
 import json
 import os
+import shutil
+import tempfile
 import time
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -90,10 +94,28 @@ def unpacked(folder: Path, name: str = "some-pictures", count: int = 70) -> Pack
     return Package(name, "1.2-3", ("CC0", "GPL-2+"), folder / name)
 
 
-def work_folder(folder: Path) -> Path:
-    """Make a work folder with a crop cache of 70 pictures."""
+@cache
+def _crops() -> Path:
+    """Cut the crops of 70 pictures, once in this process, which takes them away when it ends."""
+    folder = Path(tempfile.mkdtemp(prefix="crops-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     package = unpacked(folder / "packages")
     build_cache(folder / "crops", [Source(package.name, "pictures")], [package], 140, progress=False)
+    return folder / "crops"
+
+
+def work_folder(folder: Path, *, own_crops: bool = False) -> Path:
+    """Make a work folder with a crop cache of 70 pictures.
+
+    Args:
+        folder: is made.
+        own_crops: copy the crops, for a test that changes them; else they are those of all tests, to be read.
+    """
+    folder.mkdir(parents=True)
+    if own_crops:
+        shutil.copytree(_crops(), folder / "crops")
+    else:
+        (folder / "crops").symlink_to(_crops())
     (folder / "tiny.json").write_text(json.dumps(TINY))
     return folder
 
