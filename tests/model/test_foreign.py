@@ -10,23 +10,26 @@ import torch
 from torch import Tensor, nn
 
 from densekit.errors import WeightsError
+from densekit.model.architectures import DenseNetConfig
 from densekit.model.densenet import DenseNet
 from densekit.model.zoo import build
+
+TINY = DenseNetConfig(growth_rate=4, block_config=(1, 2), num_init_features=8)  # as `tiny_json` has it
 
 
 @pytest.fixture(scope="module")
 def state() -> dict[str, Tensor]:
     torch.manual_seed(0)
-    return DenseNet(num_classes=7).state_dict()
+    return DenseNet(TINY, num_classes=7).state_dict()
 
 
 def with_prefix(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {prefix + key: tensor for key, tensor in state.items()}
 
 
-def loaded(path: Path, content: Any) -> DenseNet:
+def loaded(architecture: str, path: Path, content: Any) -> DenseNet:
     torch.save(content, path)
-    return build("densenet121", path, num_classes=7)
+    return build(architecture, path, num_classes=7)
 
 
 def is_equal(network: DenseNet, state: Mapping[str, Tensor]) -> bool:
@@ -34,18 +37,17 @@ def is_equal(network: DenseNet, state: Mapping[str, Tensor]) -> bool:
 
 
 @pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod.", "model.", "encoder.net."])
-@pytest.mark.slow
 def test_any_single_prefix_is_taken_off_and_told(
-    tmp_path: Path, state: dict[str, Tensor], prefix: str
+    tmp_path: Path, tiny_json: str, state: dict[str, Tensor], prefix: str
 ) -> None:
-    network = loaded(tmp_path / "a.pth", with_prefix(prefix, state))
+    network = loaded(tiny_json, tmp_path / "a.pth", with_prefix(prefix, state))
     assert is_equal(network, state)
     assert f"'{prefix}' taken off the names" in network.weights.source
 
 
 @pytest.mark.parametrize("wrapper", ["state_dict", "model_state_dict", "model", "net"])
 def test_a_state_dict_is_taken_out_of_what_is_around_it(
-    tmp_path: Path, state: dict[str, Tensor], wrapper: str
+    tmp_path: Path, tiny_json: str, state: dict[str, Tensor], wrapper: str
 ) -> None:
     content = {
         "epoch": 3,
@@ -53,28 +55,39 @@ def test_a_state_dict_is_taken_out_of_what_is_around_it(
         wrapper: with_prefix("module.", state),
         "optimizer": {},
     }
-    network = loaded(tmp_path / "a.pth.tar", content)
+    network = loaded(tiny_json, tmp_path / "a.pth.tar", content)
     assert is_equal(network, state)
     assert f"taken out of '{wrapper}'" in network.weights.source
 
 
 @pytest.mark.parametrize("name", ["fc", "classifier.1", "head"])
 def test_a_head_of_another_name_is_the_classifier(
-    tmp_path: Path, state: dict[str, Tensor], name: str
+    tmp_path: Path, tiny_json: str, state: dict[str, Tensor], name: str
 ) -> None:
     other = {key.replace("classifier", name): tensor for key, tensor in state.items()}
-    network = loaded(tmp_path / "a.bin", other)
+    network = loaded(tiny_json, tmp_path / "a.bin", other)
     assert is_equal(network, state)
     assert f"the head '{name}' taken for the classifier" in network.weights.source
 
 
-def test_safetensors_with_a_prefix_too(tmp_path: Path, state: dict[str, Tensor]) -> None:
+def test_safetensors_with_a_prefix_too(tmp_path: Path, tiny_json: str, state: dict[str, Tensor]) -> None:
     safetensors.torch.save_file(with_prefix("backbone.", state), tmp_path / "a.safetensors")
-    assert is_equal(build("densenet121", tmp_path / "a.safetensors", num_classes=7), state)
+    assert is_equal(build(tiny_json, tmp_path / "a.safetensors", num_classes=7), state)
 
 
-def test_of_the_networks_own_names_nothing_is_told(tmp_path: Path, state: dict[str, Tensor]) -> None:
-    assert loaded(tmp_path / "a.ckpt", state).weights.source == "the file a.ckpt"
+@pytest.mark.slow
+def test_a_network_of_full_size_comes_out_of_its_wrapping_too(tmp_path: Path) -> None:
+    state = DenseNet(num_classes=7).state_dict()
+    content = {"epoch": 3, "state_dict": with_prefix("module._orig_mod.", state)}
+    network = loaded("densenet121", tmp_path / "a.pth", content)
+    assert is_equal(network, state)
+    assert "'module._orig_mod.' taken off the names" in network.weights.source
+
+
+def test_of_the_networks_own_names_nothing_is_told(
+    tmp_path: Path, tiny_json: str, state: dict[str, Tensor]
+) -> None:
+    assert loaded(tiny_json, tmp_path / "a.ckpt", state).weights.source == "the file a.ckpt"
 
 
 @pytest.mark.parametrize(
@@ -117,9 +130,9 @@ def test_torchscript_is_named(tmp_path: Path) -> None:
         ({}, "missing: features.conv0.weight"),
     ],
 )
-def test_other_contents_are_one_message(tmp_path: Path, content: Any, told: str) -> None:
+def test_other_contents_are_one_message(tmp_path: Path, tiny_json: str, content: Any, told: str) -> None:
     with pytest.raises(WeightsError, match=told):
-        loaded(tmp_path / "a.pth", content)
+        loaded(tiny_json, tmp_path / "a.pth", content)
 
 
 def test_an_archive_whose_list_of_names_is_damaged_is_one_message(

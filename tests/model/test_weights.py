@@ -409,10 +409,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def checkpoint(tmp_path: Path) -> bytes:
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     network = DenseNet(num_classes=2)
-    path = tmp_path / "made.pth"
+    path = tmp_path_factory.mktemp("checkpoint") / "made.pth"
     torch.save(legacy(network.state_dict()), path, _use_new_zipfile_serialization=False)
     return path.read_bytes()
 
@@ -698,9 +698,9 @@ class TestNumbers:
     )
     @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
     def test_weights_that_no_network_can_compute_with_are_refused_with_their_name(
-        self, tmp_path: Path, name: str, value: float, told: str, suffix: str
+        self, tmp_path: Path, tiny_json: str, name: str, value: float, told: str, suffix: str
     ) -> None:
-        state = DenseNet(num_classes=2).state_dict()
+        state = tiny().state_dict()
         state[name].view(-1)[0] = value
         path = tmp_path / f"bad{suffix}"
         if suffix == ".pth":
@@ -708,7 +708,15 @@ class TestNumbers:
         else:
             safetensors.torch.save_file(state, path)
         with pytest.raises(WeightsError, match=f"'{name}' .*{told}"):
-            load_weights(path)
+            load_weights(path, tiny_json)
+
+    @pytest.mark.slow
+    def test_the_last_number_of_a_full_sized_network_is_looked_at_too(self, tmp_path: Path) -> None:
+        state = DenseNet(num_classes=2).state_dict()
+        state["features.norm5.bias"][-1] = torch.nan
+        torch.save(state, tmp_path / "bad.pth")
+        with pytest.raises(WeightsError, match=r"'features\.norm5\.bias' has 1 of 1024 values .*such as nan"):
+            load_weights(tmp_path / "bad.pth")
 
 
 def test_embedded_weights_that_are_gone_come_back_with_densekit_and_not_by_fetching(
