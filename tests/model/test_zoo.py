@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from densekit.errors import ConfigError, WeightsError
-from densekit.model.architectures import ARCHITECTURES
+from densekit.model import zoo
+from densekit.model.architectures import ARCHITECTURES, read_architecture
 from densekit.model.densenet import DenseNet
 from densekit.model.weights import fingerprint, load_weights, save_weights
 from densekit.model.zoo import build, densenet121, densenet161, densenet169, densenet201
@@ -34,12 +35,12 @@ def test_embedded_features_are_those_of_the_file() -> None:
     assert set(state) - set(expected) == {"classifier.weight", "classifier.bias"}
 
 
-def test_a_network_is_float32_on_the_cpu_whatever_torch_makes_by_default() -> None:
-    expected = build(weights="none", num_classes=3).state_dict()
+def test_a_network_is_float32_on_the_cpu_whatever_torch_makes_by_default(tiny_json: str) -> None:
+    expected = build(tiny_json, "none", num_classes=3).state_dict()
     torch.set_default_dtype(torch.float64)
     try:
         with torch.device("meta"):
-            state = build(weights="none", num_classes=3).state_dict()
+            state = build(tiny_json, "none", num_classes=3).state_dict()
         assert torch.get_default_dtype() == torch.float64
     finally:
         torch.set_default_dtype(torch.float32)
@@ -60,14 +61,29 @@ def test_classes_give_a_fresh_classifier() -> None:
     assert network.weights.name == "embedded"
 
 
-def test_without_weights_the_network_has_the_papers_1000_outputs() -> None:
-    assert logits(densenet121("none")).shape == (2, 1000)
-    assert logits(densenet121("none", num_classes=0)).shape == (2, 1024)
+def test_without_weights_the_network_has_the_papers_1000_outputs(tiny_json: str) -> None:
+    assert logits(build(tiny_json, "none")).shape == (2, 1000)
+    assert logits(build(tiny_json, "none", num_classes=0)).shape == (2, 14)
 
 
-@pytest.mark.parametrize(
-    ("make", "features"), [(densenet161, 2208), (densenet169, 1664), (densenet201, 1920)]
-)
+SISTERS = [(densenet161, 2208), (densenet169, 1664), (densenet201, 1920)]
+
+
+@pytest.mark.parametrize(("make", "features"), SISTERS)
+def test_the_sisters_are_built_under_their_names(
+    make: object, features: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zoo, "build", lambda *arguments: arguments)  # which takes long for a large one
+    asked = make("none", 2, 0.1, True)  # type: ignore[operator]
+    assert asked == (make.__name__, "none", 2, 0.1, True)  # type: ignore[attr-defined]
+    with torch.device("meta"):  # shapes only, no memory
+        network = DenseNet(read_architecture(asked[0]), 2)
+    assert network.num_features == features
+    assert network.eval()(IMAGES.to("meta")).shape == (2, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("make", "features"), SISTERS)
 def test_the_sisters(make: object, features: int) -> None:
     network = make("none", num_classes=2)  # type: ignore[operator]
     assert network.num_features == features
@@ -75,19 +91,20 @@ def test_the_sisters(make: object, features: int) -> None:
     assert network.weights.architecture == make.__name__  # type: ignore[attr-defined]
 
 
-def test_the_same_call_gives_the_same_network() -> None:
-    for options in ({"num_classes": 4}, {"weights": "none"}):
+def test_the_same_call_gives_the_same_network(tiny_json: str) -> None:
+    for options in ({"num_classes": 4}, {"architecture": tiny_json, "weights": "none"}):
         torch.manual_seed(1)
-        first = densenet121(**options)
+        first = build(**options)
         torch.manual_seed(2)
-        assert fingerprint(densenet121(**options)) == fingerprint(first)
+        assert fingerprint(build(**options)) == fingerprint(first)
 
 
-def test_the_seed_changes_what_is_random_and_nothing_else() -> None:
+def test_the_seed_changes_what_is_random_and_nothing_else(tiny_json: str) -> None:
     first, second = (build(num_classes=4, seed=seed) for seed in (0, 1))
     assert fingerprint(first.features) == fingerprint(second.features)
     assert fingerprint(first.classifier) != fingerprint(second.classifier)
-    assert fingerprint(build(weights="none", seed=1).features) != fingerprint(build(weights="none").features)
+    first, second = (build(tiny_json, "none", seed=seed) for seed in (0, 1))
+    assert fingerprint(first.features) != fingerprint(second.features)
 
 
 def test_a_fresh_classifier_is_the_same_whatever_the_weights() -> None:
@@ -95,10 +112,10 @@ def test_a_fresh_classifier_is_the_same_whatever_the_weights() -> None:
     assert fingerprint(first.classifier) == fingerprint(second.classifier)
 
 
-def test_building_leaves_the_random_state_alone() -> None:
+def test_building_leaves_the_random_state_alone(tiny_json: str) -> None:
     before = torch.get_rng_state()
     densenet121(num_classes=3)
-    densenet121("none")
+    build(tiny_json, "none")
     assert torch.equal(torch.get_rng_state(), before)
 
 
