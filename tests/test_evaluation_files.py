@@ -3,11 +3,14 @@
 import csv
 import json
 import math
+from concurrent.futures import ThreadPoolExecutor
 
+import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from packaging.version import Version
 from PIL import Image
 
 from densekit.errors import RunError
@@ -19,6 +22,7 @@ from densekit.evaluation.files import (
     write_validation,
 )
 from densekit.evaluation.report import Report
+from densekit.plots.heat_map_printer import HeatMapPrinter
 
 AWKWARD = ("사과", 'say "cheese", please', "=1+1", "'=quoted", "@home", "NA", " spaced ", "a\nb")
 
@@ -160,3 +164,49 @@ def test_a_table_and_numbers_that_somebody_has_changed_are_told(report, tmp_path
     metrics.write_text(json.dumps(json.loads(metrics.read_text()) | {"loss": "high"}))
     with pytest.raises(RunError, match=r"'loss' is 'high': expected a number"):
         read_report(tmp_path)
+
+
+same_bytes_alone_and_among_others = pytest.mark.skipif(
+    Version(matplotlib.__version__) < Version("3.11"),
+    reason="colour bars of matplotlib 3.10 differ by some levels",
+)
+
+
+@same_bytes_alone_and_among_others
+def test_heat_maps_of_one_set_of_images_are_laid_out_once(report, tmp_path, monkeypatch):
+    laid_out = []
+
+    class Counted(HeatMapPrinter):
+        def __init__(self, report):
+            super().__init__(report)
+            laid_out.append(self.classes)
+
+    monkeypatch.setattr("densekit.plots.heat_map_printer.HeatMapPrinter", Counted)
+    other = Report(("a", "b"), np.array([[1, 2], [3, 4]]))
+    folders = [tmp_path / name for name in "abcd"]
+
+    with ThreadPoolExecutor(1) as thread:  # a new one, which has laid out nothing yet
+        list(thread.map(write_statistics, [other, report, report, other], folders))
+
+    assert laid_out == [other.classes, report.classes, other.classes]
+    maps = [(folder / "heatmap.png").read_bytes() for folder in folders]
+    assert maps[1] == maps[2]
+    assert maps[0] == maps[3] != maps[1]
+
+
+@same_bytes_alone_and_among_others
+def test_threads_that_draw_at_once_draw_the_right_maps(report, tmp_path):
+    reports = [report, Report(("a", "b"), np.array([[1, 2], [3, 4]]))]
+    for number, each in enumerate(reports):
+        write_statistics(each, tmp_path / f"alone-{number}")
+
+    def draw(number):
+        for again in range(3):
+            write_statistics(reports[number], tmp_path / f"{number}-{again}")
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(draw, range(2)))
+
+    for number, again in np.ndindex(2, 3):
+        drawn = (tmp_path / f"{number}-{again}" / "heatmap.png").read_bytes()
+        assert drawn == (tmp_path / f"alone-{number}" / "heatmap.png").read_bytes()

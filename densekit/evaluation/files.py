@@ -15,7 +15,8 @@ from anybody. A spreadsheet may also take 1/20 for a date, so the numbers `corre
 import csv
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from threading import local
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -26,7 +27,11 @@ from densekit.files import as_json, read_json, write_atomically
 from densekit.tables import as_csv, unguarded
 from densekit.words import percent
 
+if TYPE_CHECKING:
+    from densekit.plots.heat_map_printer import HeatMapPrinter
+
 _HEAT_MAP = "heatmap.png"
+_kept = local()  # the last printer of each thread: to lay one out takes most of the time of a heat map
 
 
 def write_statistics(report: Report, folder: Path) -> None:
@@ -50,14 +55,17 @@ def draw_heat_maps(folders: Iterable[Path]) -> None:
     Raises:
         RunError: confusion.csv or metrics.json is missing or not what it should be.
     """
-    from densekit.plots.heat_map_printer import HeatMapPrinter  # matplotlib takes a second to import
-
-    printer: HeatMapPrinter | None = None
     for folder in folders:
         report = read_report(folder)
-        if printer is None or not printer.fits(report):
-            printer = HeatMapPrinter(report)
-        _write(Path(folder) / _HEAT_MAP, printer.png(report))
+        _write(Path(folder) / _HEAT_MAP, _printer_for(report).png(report))
+
+
+def _printer_for(report: Report) -> "HeatMapPrinter":
+    from densekit.plots.heat_map_printer import HeatMapPrinter  # matplotlib takes a second to import
+
+    if (last := getattr(_kept, "printer", None)) is None or not last.fits(report):
+        last = _kept.printer = HeatMapPrinter(report)
+    return last
 
 
 def has_heat_map(folder: Path) -> bool:

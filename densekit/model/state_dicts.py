@@ -13,6 +13,7 @@ import warnings
 import zipfile
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -143,7 +144,7 @@ def fits_architecture(state: Mapping[str, Tensor], architecture: str) -> bool:
 
 def _misfits(state: Mapping[str, Tensor], config: DenseNetConfig) -> list[str]:
     """Say what keeps tensors from fitting a network: nothing, or a few phrases."""
-    expected = _feature_shapes(config)
+    expected = dict(_feature_shapes(config))
     shapes = {key: tuple(tensor.shape) for key, tensor in state.items() if not _is_optional(key)}
     if "classifier.weight" in shapes or "classifier.bias" in shapes:
         classes = shapes.get("classifier.weight", (0,))[0]
@@ -168,6 +169,7 @@ def _first_few(what: str, items: Iterable[str], shown: int = 3) -> list[str]:
     return [f"{what}: {', '.join(found[:shown])}{more}"]
 
 
+@cache
 def _feature_shapes(config: DenseNetConfig) -> dict[str, tuple[int, ...]]:
     with torch.device("meta"):  # shapes only, no memory
         network = DenseNet(config, num_classes=0)
