@@ -28,14 +28,14 @@ class Kind:
 
 
 KINDS: dict[str, Kind] = {
-    "scenes": Kind(0.07, shortest_side=600, smallest_area=0.01),
-    "pictures": Kind(0.26, shortest_side=96),
-    "photographs": Kind(0.24, shortest_side=112, photographs_only=True),
-    "things": Kind(0.20, shortest_side=40, on_background=True),
-    "emoji": Kind(0.08, shortest_side=96, on_background=True),
-    "drawings": Kind(0.06, shortest_side=96, on_background=True),
-    "cartoons": Kind(0.02, shortest_side=96),
-    "documents": Kind(0.04, shortest_side=128),
+    "scenes": Kind(0.06, shortest_side=600, smallest_area=0.01),
+    "pictures": Kind(0.24, shortest_side=96),
+    "photographs": Kind(0.21, shortest_side=112, photographs_only=True),
+    "things": Kind(0.19, shortest_side=40, on_background=True),
+    "emoji": Kind(0.06, shortest_side=96, on_background=True),
+    "drawings": Kind(0.12, shortest_side=96, on_background=True),
+    "cartoons": Kind(0.03, shortest_side=96),
+    "documents": Kind(0.06, shortest_side=128),
     "textures": Kind(0.03, shortest_side=256),
 }
 """Photographs that fill a screen; pictures for children, mostly photographs; photographs that come with
