@@ -38,8 +38,6 @@ from workshop.distillation.sources import CROPS, SOURCES
 
 _WARM_UP = 60  # steps; a short run has few of them
 
-_KINDS_ADDED_LATER = ("photographs", "emoji")
-
 _COPYLEFT = (
     "gnome-backgrounds",
     "mate-backgrounds",
@@ -91,7 +89,7 @@ ARMS = (
     Arm("one-map", "maps at the last stride only", {"compared_maps": 1}),
     Arm("one-size", "64 px throughout", {"stages": read_stages("64@128:1")}),
     Arm("no-decay", "learning rate never lowered", {"decay": 0.0}),
-    Arm("fewer-kinds", "no photographs of documentation, no emoji", without_kinds=_KINDS_ADDED_LATER),
+    Arm("fewer-kinds", "no photographs of documentation, no emoji", without_kinds=("photographs", "emoji")),
     Arm(
         "no-copyleft",
         "no copyleft or share-alike pictures",

@@ -22,6 +22,8 @@ from workshop.distillation.sources import KEPT_FOR_MEASURING, KINDS, Source
 _IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 _ARCHIVE_SUFFIXES = (".rcc", ".edj", ".ttf")
 _BEGINNINGS = re.compile(rb"RIFF....WEBPVP8|\xff\xd8\xff[\xc0-\xfe]|\x89PNG\r\n\x1a\n", re.DOTALL)
+_UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+"""What Pillow raises at what is no image, or a damaged one."""
 _NEXT_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]", re.DOTALL)
 
 
@@ -66,7 +68,7 @@ class Picture:
                 image = Image.open(io.BytesIO(self.data()))
                 image.draft("RGB", (longest_side, longest_side))  # lets JPEG decode at a fraction of its size
                 image.load()
-            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            except _UNREADABLE:
                 return None
         return image
 
@@ -149,7 +151,7 @@ def _size(path: Path, start: int, length: int) -> tuple[int, int] | None:
         file.seek(start)
         try:
             return Image.open(io.BytesIO(file.read(length))).size
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        except _UNREADABLE:
             return None
 
 
