@@ -23,11 +23,12 @@ def mean_difference(path: Path, expected: NDArray[np.uint8]) -> float:
     return float(np.abs(found - np.asarray(Image.fromarray(expected).convert("RGB"))).mean())
 
 
-def colour_png(path: Path, values: NDArray[np.uint16], *notes: tuple[bytes, bytes]) -> Path:
-    """Write a PNG of 16 bits a colour, which Pillow can't."""
+def png(path: Path, values: NDArray[np.uint16], *notes: tuple[bytes, bytes], bits: int = 16) -> Path:
+    """Write a PNG of any depth and any number of colours, which Pillow can't."""
     height, width, bands = values.shape
-    header = struct.pack(">IIBBBBB", width, height, 16, {3: 2, 4: 6}[bands], 0, 0, 0)
-    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    header = struct.pack(">IIBBBBB", width, height, bits, {1: 0, 2: 4, 3: 2, 4: 6}[bands], 0, 0, 0)
+    single = (values.reshape(height, -1, 1) >> np.arange(bits)[::-1] & 1).astype(np.uint8)
+    rows = b"".join(b"\0" + np.packbits(row).tobytes() for row in single)
     chunks = [(b"IHDR", header), *notes, (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
     packed = (
         struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
@@ -74,7 +75,7 @@ def test_a_tiff_whose_zero_is_white_is_no_negative(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("bits", "factor"), [(10, 4), (12, 16), (14, 64), (16, 257)])
 def test_colours_of_any_depth_are_seen(tmp_path: Path, bits: int, factor: int) -> None:
-    path = colour_png(tmp_path / "a.png", COLOURS.astype(np.uint16) * factor)
+    path = png(tmp_path / "a.png", COLOURS.astype(np.uint16) * factor)
     picture = read_picture(path)
     assert isinstance(picture, Picture)
     assert picture.bits == bits
@@ -83,16 +84,66 @@ def test_colours_of_any_depth_are_seen(tmp_path: Path, bits: int, factor: int) -
 
 def test_so_are_colours_that_are_transparent(tmp_path: Path) -> None:
     opaque = np.full((*GREY.shape, 1), 4095, np.uint16)
-    path = colour_png(tmp_path / "a.png", np.concatenate([COLOURS.astype(np.uint16) * 16, opaque], axis=2))
+    path = png(tmp_path / "a.png", np.concatenate([COLOURS.astype(np.uint16) * 16, opaque], axis=2))
     assert mean_difference(path, COLOURS) < 1
+
+
+@pytest.mark.parametrize(("bits", "factor"), [(10, 4), (12, 16), (14, 64), (16, 257)])
+def test_so_are_greys_that_are_transparent(tmp_path: Path, bits: int, factor: int) -> None:
+    most = 255 * factor
+    alpha = np.where(np.arange(GREY.shape[1]) < 20, most, most // 2)[None].repeat(len(GREY), axis=0)
+    path = png(tmp_path / "a.png", np.stack([GREY.astype(np.uint16) * factor, alpha], axis=2))
+    picture = read_picture(path)
+    assert isinstance(picture, Picture)
+    assert picture.bits == bits
+    assert mean_difference(path, np.where(alpha == most, GREY, (GREY + 255.0) / 2).astype(np.uint8)) < 1
+
+
+def on_white(values: NDArray[np.uint16], clear: tuple[int, ...], most: int) -> NDArray[np.uint8]:
+    """Say what becomes of values, (height, width, colours), of which one is transparent."""
+    is_clear = (values == clear).all(axis=2, keepdims=True)
+    assert is_clear.any()
+    return np.where(is_clear, 255, np.rint(values / most * 255)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 12, 16])
+@pytest.mark.parametrize("share", [0, 1 / 3, 2 / 3])
+def test_a_single_grey_that_is_transparent_lies_on_white(tmp_path: Path, bits: int, share: float) -> None:
+    most = 2**bits - 1
+    clear = int(most * share)
+    near = np.array([0, most, clear, clear + 1, clear ^ 0x100, clear ^ 0x8000])
+    values = near[(near >= 0) & (near <= most)][None, :, None].astype(np.uint16)
+    note = (b"tRNS", struct.pack(">H", clear))
+    path = png(tmp_path / "a.png", values, note, bits=16 if bits > 8 else bits)
+    assert mean_difference(path, on_white(values, (clear,), most)[..., 0]) == 0
+
+
+def test_the_bits_of_a_transparent_grey_that_the_file_has_no_room_for_are_not_looked_at(
+    tmp_path: Path,
+) -> None:
+    values = np.array([[[0], [5], [15]]], np.uint16)
+    path = png(tmp_path / "a.png", values, (b"tRNS", b"\xff\xf5"), bits=4)
+    assert mean_difference(path, np.array([[0, 255, 255]], np.uint8)) == 0
+
+
+@pytest.mark.parametrize("most", [4095, 65535])
+def test_a_single_colour_that_is_transparent_lies_on_white(tmp_path: Path, most: int) -> None:
+    clear = (0x123, 0x456, 0x789)
+    others = [(0x124, 0x456, 0x789), (0x223, 0x456, 0x789), (0x123, 0x756, 0x789), (0x23, 0x56, 0x89)]
+    values = np.array([[clear, *others, (0, 0, 0), (most, most, most)]], np.uint16)
+    path = png(tmp_path / "a.png", values, (b"tRNS", struct.pack(">3H", *clear)))
+    picture = read_picture(path)
+    assert isinstance(picture, Picture)
+    assert picture.bits == most.bit_length()
+    assert mean_difference(path, on_white(values, clear, most)) == 0
 
 
 def test_a_dark_picture_that_tells_its_depth_stays_dark(tmp_path: Path) -> None:
     told = (b"sBIT", b"\x10\x10\x10")
-    path = colour_png(tmp_path / "a.png", COLOURS.astype(np.uint16) * 8, told)
+    path = png(tmp_path / "a.png", COLOURS.astype(np.uint16) * 8, told)
     assert np.asarray(open_image(path)).max() <= 8
     told = (b"sBIT", b"\x0c\x0c\x0c")
-    path = colour_png(tmp_path / "b.png", COLOURS.astype(np.uint16) * 257, told)
+    path = png(tmp_path / "b.png", COLOURS.astype(np.uint16) * 257, told)
     assert mean_difference(path, COLOURS) < 1  # stretched over 16 bits, as the standard has it
 
 

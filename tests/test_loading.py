@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +14,14 @@ import torch
 from pictures import DIRT_LEFT_OUT, class_folders, dirty_folder, huge_png, pattern, save
 from PIL import Image
 
+from densekit.data import decoding
 from densekit.data.folder import open_folder
+from densekit.data.image_files import DECODERS
 from densekit.data.loading import Batch, content_hash, load_images, map_ahead, open_image
 from densekit.data.problems import Problem
 from densekit.data.scan import Sample
 from densekit.data.transforms import Preprocessing
-from densekit.errors import ConfigError, ImageError
+from densekit.errors import ConfigError, DataError, ImageError
 
 SMALL = Preprocessing(resize=36, crop=32)
 
@@ -129,6 +131,13 @@ class TestOnePicture:
     def test_any_name(self, tmp_path: Path, name: str) -> None:
         assert open_image(str(save(tmp_path / name))).size == (40, 30)
 
+    def test_a_tilde_is_the_home_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setenv("USERPROFILE", str(tmp_path))
+        path = save(tmp_path / "a.png")
+        assert open_image("~/a.png").size == (40, 30)
+        assert content_hash("~/a.png") == content_hash(path)
+
 
 class TestNoPicture:
     def test_a_missing_file_with_the_nearest_name(self, tmp_path: Path) -> None:
@@ -169,6 +178,13 @@ class TestNoPicture:
         with pytest.raises(ImageError, match=r"a link to b\.png, which is not there"):
             open_image(tmp_path / "a.png")
 
+    @pytest.mark.parametrize("read", [open_image, content_hash])
+    def test_a_name_that_none_can_have(self, read: Callable[[str], object]) -> None:
+        with pytest.raises(DataError, match="holds a NUL character"):
+            read("a\0b.jpg")
+        with pytest.raises(DataError, match="a name is empty"):
+            read("")
+
     def test_an_empty_file(self, tmp_path: Path) -> None:
         (tmp_path / "a.png").touch()
         with pytest.raises(ImageError, match=r"the file is empty \(0 bytes\)"):
@@ -189,6 +205,33 @@ class TestNoPicture:
             ImageError, match=r"a\.\w+: .*(can't be decoded|no image format).*\. Get the picture"
         ):
             open_image(path)
+
+    @pytest.mark.skipif("AVIF" not in DECODERS, reason="this Pillow does not read AVIF")
+    def test_one_of_a_format_that_not_every_pillow_reads(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = save(tmp_path / "a.avif")
+        data = path.read_bytes()
+        for share in (0.1, 0.5, 0.9):
+            path.write_bytes(data[: int(len(data) * share)])
+            with pytest.raises(ImageError, match=r"a\.avif: .*\. Get the picture from its source again"):
+                open_image(path)
+        path.write_bytes(data)
+        monkeypatch.setattr(decoding, "DECODERS", [name for name in DECODERS if name != "AVIF"])
+        with pytest.raises(ImageError, match=r"holds an AVIF picture\. Convert it"):
+            open_image(path)
+
+    def test_a_picture_of_an_iphone_is_damaged_only_where_whole_ones_are_read(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic")
+        monkeypatch.setattr(decoding, "_open", lambda data: None)
+        monkeypatch.setattr(decoding, "DECODERS", ["PNG"])
+        with pytest.raises(ImageError, match=r"holds a HEIC picture\. Install pillow-heif"):
+            open_image(tmp_path / "a.heic")
+        monkeypatch.setattr(decoding, "DECODERS", ["HEIF"])
+        with pytest.raises(ImageError, match=r"a HEIC picture that is cut off or damaged\. Get the picture"):
+            open_image(tmp_path / "a.heic")
 
     def test_a_decompression_bomb(self, tmp_path: Path) -> None:
         for side in (9_500, 20_000):  # above densekit's own limit, and above the one where Pillow stops

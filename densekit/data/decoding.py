@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from densekit.data.depth import grey_to_bytes, is_deep, loses_its_low_bytes, rescue_low_bytes
+from densekit.data.depth import grey_to_bytes, is_deep, loses_its_low_bytes, put_right, rescue_low_bytes
 from densekit.data.file_bytes import read_bytes, size_of
 from densekit.data.image_files import DECODERS
 from densekit.data.memory import DECODING
@@ -24,8 +24,9 @@ from densekit.data.png import without_notes
 from densekit.data.problems import Problem
 from densekit.data.signatures import recognise
 from densekit.errors import ImageError, one_line
+from densekit.files import named
 
-VERSION = 2
+VERSION = 3
 """Counted up whenever a file gives other pixels than before: what was computed from those is computed anew."""
 MAX_PIXELS = 1024**3 // 4 // 3
 """A picture with more pixels than this (89 million, a quarter of a gigabyte as RGB) is refused: a small file that
@@ -80,8 +81,9 @@ def open_image(path: Path | str) -> Image.Image:
 
     Raises:
         ImageError: the file is missing, may not be read, is damaged or no image, or has too many pixels.
+        DataError: the path is one that no file has, as `densekit.files.named` says.
     """
-    picture = read_picture(Path(path))
+    picture = read_picture(named(path))
     if isinstance(picture, Problem):
         raise ImageError(str(picture))
     return picture.image
@@ -92,8 +94,9 @@ def content_hash(path: Path | str) -> str:
 
     Raises:
         ImageError: the file is missing or may not be read.
+        DataError: the path is one that no file has, as `densekit.files.named` says.
     """
-    data = read_bytes(Path(path))
+    data = read_bytes(named(path))
     if isinstance(data, Problem):
         raise ImageError(str(data))
     return hashlib.sha256(data).hexdigest()
@@ -159,6 +162,8 @@ def _read_if_new(
         return Known(content_hash)
     try:
         picture = _decode(path, data, content_hash, enough, None if is_large else held)
+    except ImageError as error:
+        return Problem.of("unreadable-format", path, str(error))
     except (Image.DecompressionBombError, MemoryError) as error:
         return Problem.of("too-large-image", path, f"the image has too many pixels ({one_line(error)})")
     except Exception as error:  # a damaged file can make a decoder raise anything
@@ -180,7 +185,7 @@ def _decode(
     """
     if not data:
         return Problem.of("corrupt-image", path, "the file is empty (0 bytes)")
-    image = _open(data) or _open(clean := without_notes(data) or b"")
+    image = _open(data) or _open(without_notes(data) or b"")
     if image is None:
         return _unrecognised(path, data)
     needed = len(data) + image.width * image.height * _bytes_needed(image)
@@ -234,7 +239,12 @@ def _bytes_needed(image: Image.Image) -> int:
 
 
 def _load(image: Image.Image, data: bytes) -> tuple[Image.Image, int | None]:
-    """Return the picture as RGB, the right way up, and its bits. Its header alone has been read so far."""
+    """Return the picture as RGB, the right way up, and its bits. Its header alone has been read so far.
+
+    Raises:
+        ImageError: it is whole, but not of a kind that is read rightly.
+    """
+    put_right(image)
     halved = loses_its_low_bytes(image)
     image.load()
     bits: int | None = rescue_low_bytes(image, data) if halved else 8
@@ -248,6 +258,8 @@ def _unrecognised(path: Path, data: bytes) -> Problem:
     content = recognise(data)
     if content is None:
         return Problem.of("corrupt-image", path, "no image format is recognised in the file")
+    if content.format in DECODERS:
+        return Problem.of("corrupt-image", path, f"holds {content.name} that is cut off or damaged")
     kind = "unreadable-format" if content.is_picture else "not-an-image"
     return Problem.of(kind, path, f"holds {content.name}", remedy=content.remedy)
 

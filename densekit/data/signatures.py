@@ -23,13 +23,15 @@ class Content(NamedTuple):
 
     Args:
         name: for a message, with its article.
-        is_picture: whether it is a picture, in a format that is not read here.
+        is_picture: whether it is a picture, in a format that is not read here, or not everywhere.
         remedy: what to do, where it is not what is always to be done.
+        format: Pillow's name of a format that is read where its decoder is installed: then the file is damaged.
     """
 
     name: str
     is_picture: bool
     remedy: str | None = None
+    format: str | None = None
 
 
 _STARTS: Sequence[tuple[bytes, Content]] = (
@@ -40,8 +42,7 @@ _STARTS: Sequence[tuple[bytes, Content]] = (
     (b"v/1\x01", Content("an OpenEXR picture", True)),
     (b"#?RADIANCE", Content("a Radiance HDR picture", True)),
     (b"\x00\x00\x01\x00", Content("a Windows icon", True)),
-    (b"II\x2b\x00", Content("a BigTIFF picture", True)),
-    (b"MM\x00\x2b", Content("a BigTIFF picture", True)),
+    (b"MM\0+", Content("a BigTIFF picture", True)),  # that of the other order of bytes is read
     (b"FUJIFILMCCD-RAW", Content("a camera's raw picture", True)),
     (b"%PDF", Content("a PDF document", False)),
     (b"%!PS", Content("a PostScript document", False)),
@@ -70,15 +71,16 @@ _TEXTS: Sequence[tuple[bytes, Content]] = (
 _BRANDS: Sequence[tuple[tuple[bytes, ...], Content]] = (
     (
         (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"),
-        Content("a HEIC picture", True, HEIC_REMEDY),
+        Content("a HEIC picture", True, HEIC_REMEDY, "HEIF"),
     ),
-    ((b"avif", b"avis"), Content("an AVIF picture", True)),
+    ((b"avif", b"avis"), Content("an AVIF picture", True, format="AVIF")),
     ((b"crx ",), Content("a camera's raw picture", True)),
     ((), Content("a video", False, "Take single pictures from it, and use those.")),
 )
 
 
 _BITS, _CHANNELS, _NUMBERS = 258, 277, 339  # tags of TIFF
+_PLACES = {273, 324}  # tags of where the pixels are, one of which a whole file has
 _KINDS = {2: "signed numbers", 3: "floating-point numbers"}
 
 
@@ -92,7 +94,7 @@ def recognise(data: bytes) -> Content | None:
         return Content(
             "a DICOM picture of medicine", True, "Export it as PNG (pydicom does it), and use that."
         )
-    if data[:4] in (b"II*\0", b"MM\0*"):
+    if data[:4] in (b"II*\0", b"MM\0*", b"II+\0"):
         return _tiff(data)
     if data[4:8] == b"ftyp":
         return next(content for brands, content in _BRANDS if not brands or data[8:12] in brands)
@@ -108,10 +110,13 @@ def recognise(data: bytes) -> Content | None:
 def _tiff(data: bytes) -> Content | None:
     """Say what a whole TIFF file holds: five channels of a satellite, say; None if it is damaged."""
     with suppress(Exception):
-        directory = TiffImagePlugin.ImageFileDirectory_v2(data[:8])
+        directory = TiffImagePlugin.ImageFileDirectory_v2(data[: 16 if data[2:3] == b"+" else 8])
         file = io.BytesIO(data)
         file.seek(directory.next)
+        directory.next = -1
         directory.load(file)
+        if directory.next < 0 or not _PLACES & set(directory):  # it ended before its end
+            return None
         bits, channels = directory[_BITS], directory.get(_CHANNELS, 1)
         kind = _KINDS.get(directory.get(_NUMBERS, (1,))[0], "numbers")
         what = f"{counted(channels, 'channel')} with {kind} of {bits[0]} bits"
