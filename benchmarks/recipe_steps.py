@@ -170,7 +170,7 @@ def main() -> int:
     parser.add_argument("--photos", type=Path, help="a folder of photographs, to measure on them too")
     parser.add_argument("--only", nargs="+", metavar="ARM", choices=[arm.name for arm in ARMS])
     parser.add_argument("--only-train", action="store_true", help="stop when the arms are trained")
-    parser.add_argument("--seeds", type=int, default=5, help="of the measuring")
+    parser.add_argument("--seeds", type=int, default=5, help="of the measuring, two at least")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     arms = [arm for arm in ARMS if not arguments.only or arm.name in arguments.only]

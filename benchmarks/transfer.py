@@ -241,6 +241,8 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
+    if arguments.seeds < 2:
+        parser.error("--seeds: two at least are needed for an interval")
     preprocessing = SMALL.with_size(arguments.size)
     try:
         tasks = [photographs(arguments.photos, preprocessing)] if arguments.photos else []

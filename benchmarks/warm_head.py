@@ -29,10 +29,10 @@ import densekit.plots
 from densekit import train
 torch.set_num_threads(int(sys.argv[2]))
 for line in sys.stdin:
-    out = Path(tempfile.mkdtemp()) / "run"
-    began = time.perf_counter()
-    run = train(data=sys.argv[1], out=out, progress=False)
-    print(time.perf_counter() - began, run.metrics["val_accuracy"], flush=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        began = time.perf_counter()
+        run = train(data=sys.argv[1], out=Path(scratch, "run"), progress=False)
+        print(time.perf_counter() - began, run.metrics["val_accuracy"], flush=True)
 """
 
 

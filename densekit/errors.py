@@ -8,6 +8,7 @@
     │   ├── DownloadError     the network or the file that came over it
     │   └── FingerprintError  the weights are not the ones that were asked for
     ├── TrainingError         training can't go on
+    │   └── StoppedError      somebody has asked for the end before there was anything to keep
     ├── RunError              a run folder is missing something or doesn't fit
     └── CourseError           a notebook, its source or its parameters
 

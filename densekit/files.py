@@ -129,7 +129,18 @@ def named(path: Path | str) -> Path:
         raise DataError("a name is empty: name a folder or a file; the present folder is '.'")
     if "\0" in str(path):
         raise DataError(f"{str(path)!r} holds a NUL character, which no name can have")
+    if character := unnameable(path):
+        raise DataError(f"{str(path)!r} holds {character!r}, which no name can have")
     return expanded(path)
+
+
+def unnameable(path: Path | str) -> str:
+    """Return what a path holds and no name can have, such as half of a character; nothing if all is well."""
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError as error:
+        return str(path)[error.start : error.end]
+    return ""
 
 
 def is_file(path: Path) -> bool:

@@ -45,7 +45,10 @@ def test_images_keep_their_names_and_bytes(tmp_path: Path) -> None:
     assert "고양이/0.png" in after
 
 
-@pytest.mark.parametrize(("large", "small"), [("Cup/a.png", "cup/b.png"), ("cup/A.PNG", "cup/a.PNG")])
+@pytest.mark.parametrize(
+    ("large", "small"),
+    [("Cup/a.png", "cup/b.png"), ("Cup/2020/a.png", "cup/2021/b.png"), ("cup/A.PNG", "cup/a.PNG")],
+)
 def test_names_that_a_disk_takes_for_one_are_refused_and_none_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: str, small: str
 ) -> None:
@@ -57,10 +60,11 @@ def test_names_that_a_disk_takes_for_one_are_refused_and_none_is_lost(
     make, open_file = Path.mkdir, Path.open
 
     def folding_mkdir(path: Path, *args: Any, **more: Any) -> None:
-        other = path.with_name("Cup")
-        if path.name == "cup" and other.is_dir():
-            path.is_symlink() or path.symlink_to(other)
-        else:
+        for folder in (path, path.parent):
+            other = folder.with_name("Cup")
+            if folder.name == "cup" and other.is_dir() and not folder.is_symlink():
+                folder.symlink_to(other)
+        if not path.is_dir():
             make(path, *args, **more)
 
     def folding_open(path: Path, mode: str = "r", *args: Any, **more: Any) -> Any:

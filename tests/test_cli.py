@@ -116,8 +116,14 @@ class TestTraining:
         assert f"stopped; continue with `densekit train --resume {tmp_path / 'run'}`" in stopped.err
         assert densekit("train", "--resume", tmp_path / "run").status == 0
 
-    def test_resuming_takes_no_other_setting(self, densekit: Command, tmp_path: Path) -> None:
-        answer = densekit("train", "--resume", tmp_path, "--epochs", "3")
+    @pytest.mark.parametrize(
+        "other",
+        [["--epochs", "3"], ["--epochs", "0"], ["--out", ""], ["--preset", ""], ["--set", "seed=3"], [""]],
+    )
+    def test_resuming_takes_no_other_setting(
+        self, densekit: Command, tmp_path: Path, other: list[str]
+    ) -> None:
+        answer = densekit("train", "--resume", tmp_path, *other)
         assert answer.status == 2
         assert "--resume takes every setting from the run folder" in answer.err
 

@@ -3,7 +3,16 @@ from pathlib import Path
 
 import pytest
 
-from densekit.config import PRESETS, RunConfig, TrainingConfig, load_config, read_overrides
+from densekit.config import (
+    PRESETS,
+    AugmentationConfig,
+    DataConfig,
+    PhaseConfig,
+    RunConfig,
+    TrainingConfig,
+    load_config,
+    read_overrides,
+)
 from densekit.errors import ConfigError
 from densekit.run.trainer import resolve
 
@@ -65,6 +74,13 @@ class TestLoading:
         config = load_config(overrides=["data.folder=사진", "training.save_step=20"])
         assert load_config(write(tmp_path, config.to_yaml())) == config
 
+    @pytest.mark.parametrize("name", ["0809", "08", "-0809", "1e5", "1e-3", "1.e5", "010", "1:30", "yes"])
+    def test_a_name_that_looks_like_something_else_reads_back_as_a_name(
+        self, tmp_path: Path, name: str
+    ) -> None:
+        config = RunConfig(data=DataConfig(folder=Path(name)))
+        assert load_config(write(tmp_path, config.to_yaml())) == config
+
     def test_overrides_may_be_texts_or_a_mapping(self) -> None:
         assert read_overrides(["a.b=1", "c=[x, y]"]) == {"a.b": 1, "c": ["x", "y"]}
         assert read_overrides({"a.b": 1}) == {"a.b": 1}
@@ -100,6 +116,8 @@ class TestMistakes:
             ("training.epochs=2.5", "training.epochs is 2.5: expected a whole number, such as 10"),
             ("training.learning_rate=1,5", "training.learning_rate is '1,5': expected a number, such as 1.5"),
             ("data.augmentation.flip=maybe", "data.augmentation.flip is 'maybe': expected true or false"),
+            ("data.folder=2024", "data.folder is 2024: expected a text; put a name such as 2024, 2020-01-01"),
+            ("data.folder=2020-01-01", "put a name such as 2024, 2020-01-01 or yes in quotes"),
             (
                 "training.optimizer=sdg",
                 "training.optimizer is 'sdg': expected 'adam', 'adamw' or 'sgd'; did you mean 'sgd'?",
@@ -215,6 +233,13 @@ class TestMistakes:
         with pytest.raises(ConfigError, match=r"training.epochs: the value '\[3' can't be read"):
             read_overrides(["training.epochs=[3"])
 
+    @pytest.mark.parametrize("value", ['!!float ""', f"!!float {':'.join(['1'] * 300)}"])
+    def test_a_value_that_is_not_what_its_tag_says_names_the_key(self, value: str) -> None:
+        with pytest.raises(
+            ConfigError, match=r"learning_rate: the value .* can't be read: a value is not what"
+        ):
+            read_overrides([f"training.learning_rate={value}"])
+
     def test_a_file_without_sections_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match="expected sections such as `training:`"):
             load_config(write(tmp_path, "- epochs\n"))
@@ -285,6 +310,31 @@ class TestPhases:
         assert (second.training.epochs, second.training.batch_size) == (2, 4)
         assert load_config(write(tmp_path, config.to_yaml())) == config
 
+    @pytest.mark.parametrize(
+        ("training", "phases"),
+        [
+            ({"epochs": 3}, [{"train_from": "classifier"}, {"train_from": "all", "training": {"seed": 7}}]),
+            (
+                TrainingConfig(epochs=3),
+                [
+                    PhaseConfig(train_from="classifier"),
+                    {"train_from": "all", "training": TrainingConfig(seed=7)},
+                ],
+            ),
+        ],
+    )
+    def test_made_without_a_file_each_takes_over_what_it_does_not_name(
+        self, training: object, phases: object
+    ) -> None:
+        config = RunConfig.model_validate({"data": {"folder": "x"}, "training": training, "phases": phases})
+        assert [(one.training.epochs, one.training.seed) for one in config.plan] == [(3, 0), (3, 7)]
+
+    def test_one_that_names_everything_takes_over_nothing(self) -> None:
+        whole = load_config(preset="head-then-full", overrides=["data.folder=x"]).with_overrides({})
+        assert RunConfig.model_validate(whole.model_dump()) == whole
+        others = RunConfig(data=whole.data, training=TrainingConfig(epochs=3), phases=whole.phases)
+        assert others.phases == whole.phases
+
     def test_a_whole_configuration_whose_phases_say_how_long_they_take_is_asked_in_vain_for_epochs(
         self,
     ) -> None:
@@ -310,6 +360,13 @@ class TestPhases:
 def test_a_zero_byte_in_the_folder_is_told(name: str) -> None:
     with pytest.raises(ConfigError, match=r"data\.folder .*no folder's name can hold a zero byte"):
         load_config(overrides={"data.folder": name})
+
+
+def test_half_a_character_in_the_folder_is_told() -> None:
+    with pytest.raises(ConfigError, match=r"data\.folder is '\\ud800': .*no folder's name can hold"):
+        load_config(overrides={"data.folder": "\ud800"})
+    with_a_byte_that_is_no_utf_8 = load_config(overrides={"data.folder": "\udcff"})
+    assert with_a_byte_that_is_no_utf_8.data.folder.name == "\udcff"
 
 
 class TestOneOfTwoThings:
@@ -389,6 +446,27 @@ class TestWholeSections:
         assert wanted.training.optimizer == "sgd"
         assert load_config(None, "full", ["data.folder=x", "training={epochs: 3}"]) == wanted
         assert load_config(None, "full", {"data.folder": "x", "training": {"epochs": 3}}) == wanted
+
+    @pytest.mark.parametrize(
+        ("settings", "told"),
+        [
+            ({"training": TrainingConfig(epochs=3)}, {"training": {"epochs": 3}}),
+            ({"data.augmentation": AugmentationConfig(flip=True)}, {"data.augmentation": {"flip": True}}),
+            (
+                {"phases": (PhaseConfig(train_from="all", training=TrainingConfig(seed=1)),)},
+                {"phases": [{"train_from": "all", "training": {"seed": 1}}]},
+            ),
+            (
+                {"phases": [{"train_from": "all", "training": TrainingConfig(seed=1)}]},
+                {"phases": [{"train_from": "all", "training": {"seed": 1}}]},
+            ),
+            ({"data": DataConfig(folder=Path("x"))}, {"data": {"folder": "x"}}),
+        ],
+    )
+    def test_given_as_a_model_it_says_what_was_named(
+        self, settings: dict[str, object], told: dict[str, object]
+    ) -> None:
+        assert read_overrides(settings) == told
 
     def test_it_is_laid_over_what_was_said_before(self) -> None:
         config = load_config(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pictures import class_folders
 
-from densekit.config import load_config
+from densekit.config import TrainingConfig, load_config
 from densekit.errors import ConfigError
 from densekit.run.trainer import resolve
 
@@ -26,6 +26,11 @@ COSINE = {"training.schedule": "cosine"}
         ("head", {"training.accuracy_floor": 0.5}, "set user_step as well"),
         ("head", {"training": {"accuracy_floor": 0.5}}, "set user_step as well"),
         ("head-then-full", {"training": {"epochs": 99}}, "each of the phases says itself how many it takes"),
+        (
+            "head-then-full",
+            {"training": TrainingConfig(epochs=99)},
+            "each of the phases says itself how many",
+        ),
         (
             "head",
             {"phases": [{"train_from": "all", "training": {"accuracy_floor": 0.5}}]},
@@ -81,6 +86,8 @@ def test_what_a_run_wrote_down_can_be_trained_again(tmp_path: Path, preset: str)
         ("full", {"training.accuracy_floor": 0.5}),
         ("head-then-full", {"training.label_smoothing": 0.1}),
         ("head-then-full", {"training": {"label_smoothing": 0.1}}),
+        ("head-then-full", {"training": TrainingConfig(label_smoothing=0.1)}),
+        ("head", {"training": load_config(None, "head", {"data.folder": "x"}).training}),  # says everything
         ("head", {"training": {}}),
         ("head-then-full", {"phases.0.training.reduce_lr_every": 2}),
     ],
@@ -97,8 +104,15 @@ def test_a_folder_that_is_split_already_takes_no_word_on_the_split(tmp_path: Pat
         resolve(None, tmp_path, settings={key: 0.5 if key == "data.val_fraction" else 7})
     (file := tmp_path / "config.yaml").write_text(resolve(None, tmp_path).to_yaml(), encoding="utf-8")
     assert resolve(file) == resolve(None, tmp_path)  # a run writes down what has no effect as well
+    for name in ("cat", "dog"):  # also if they lie in folders of their own
+        (tmp_path / "val" / name).rename(tmp_path / name)
+        (tmp_path / "val" / name).mkdir()
+        (tmp_path / name).rename(tmp_path / "val" / name / "2020")
+    with pytest.raises(ConfigError, match="has validation images of its own"):
+        resolve(None, tmp_path, settings={key: 0.5 if key == "data.val_fraction" else 7})
     shutil.rmtree(tmp_path / "val")
-    (tmp_path / "val").mkdir()  # an empty one brings no images
+    (tmp_path / "val" / "cat").mkdir(parents=True)
+    (tmp_path / "val" / "cat" / "a.jpg").touch()  # an empty file is no image, so this val/ brings none
     assert resolve(None, tmp_path / "train", settings={"data.split_seed": 7}).data.split_seed == 7
     assert resolve(None, tmp_path, settings={"data.split_seed": 7}).data.split_seed == 7
 

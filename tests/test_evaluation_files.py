@@ -125,8 +125,8 @@ def test_writing_twice_gives_the_same_bytes(report, tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("confusion.csv", None, "there is no .*confusion.csv: was this run evaluated?"),
-        ("metrics.json", None, "there is no .*metrics.json: was this run evaluated?"),
+        ("confusion.csv", None, "there is no .*confusion.csv: put it back. `densekit evaluate RUN` makes"),
+        ("metrics.json", None, "there is no .*metrics.json: put it back. `densekit evaluate RUN` makes"),
         ("confusion.csv", b"\xff\xfe,\xff", "confusion.csv is not a CSV table in UTF-8"),
         ("confusion.csv", b"", "confusion.csv is not a table"),
         ("confusion.csv", b"x,a,b\na,1\n", "confusion.csv is not a table: its rows have different lengths"),

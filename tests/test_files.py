@@ -185,6 +185,12 @@ def test_an_empty_name_is_refused(empty: str) -> None:
         named(empty)
 
 
+def test_half_a_character_is_in_no_name_but_a_byte_that_is_no_utf_8_may_be() -> None:
+    with pytest.raises(DataError, match=r"'run\\ud800' holds .*\\ud800.*, which no name can have"):
+        named("run\ud800")
+    assert named("run\udcff") == Path("run\udcff")
+
+
 @pytest.mark.parametrize("given", [b"pictures", 3, None])
 def test_what_is_neither_text_nor_path_is_no_name(given: object) -> None:
     with pytest.raises(

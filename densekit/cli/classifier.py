@@ -47,7 +47,8 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a classifier on a folder of images."""
-    if resume is not None and any((config, data, preset, train_from, weights, epochs, settings, out)):
+    others = (config, data, preset, train_from, weights, epochs, settings or None, out)
+    if resume is not None and any(one is not None for one in others):
         raise ConfigError("--resume takes every setting from the run folder: give nothing beside it")
     try:
         from densekit.run.trainer import resume as go_on  # takes seconds, in which Ctrl-C may come as well

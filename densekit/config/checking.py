@@ -18,11 +18,14 @@ _FORMS = "expected {'training.epochs': 3} or ['training.epochs=3']"
 def read_overrides(overrides: Mapping[str, Any] | Iterable[str]) -> dict[str, Any]:
     """Return overrides by their key paths; values in texts (`"training.epochs=3"`) are read as YAML.
 
+    A section or a phase may be given as a model, too. It stands for what was named when it was made, and for no
+    default: `{"training": TrainingConfig(epochs=3)}` is `{"training": {"epochs": 3}}`.
+
     Raises:
         ConfigError: a text is not of the form key.path=value, or a name is no text.
     """
     if isinstance(overrides, Mapping):
-        pairs = list(overrides.items())
+        pairs = [(key, plain(value)) for key, value in overrides.items()]
     elif isinstance(overrides, Iterable) and not isinstance(overrides, str | bytes):
         pairs = [_read_pair(text) for text in overrides]
     else:
@@ -54,7 +57,6 @@ def overridden(
     """
     for key, value in read_overrides(overrides).items():
         _set(values, key, value)
-    values = _with_whole_phases(values)
     try:
         return schema.model_validate(values)
     except ValidationError as error:
@@ -84,12 +86,11 @@ def merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _with_whole_phases(values: dict[str, Any]) -> dict[str, Any]:
+def with_whole_phases(values: dict[str, Any]) -> dict[str, Any]:
     """Complete what a phase says of its training by what `training` says."""
-    phases = values.get("phases")
-    if not isinstance(phases, list | tuple) or not all(isinstance(phase, dict) for phase in phases):
+    phases, base = plain(values.get("phases")), plain(values.get("training"))
+    if not isinstance(phases, list) or not all(isinstance(phase, dict) for phase in phases):
         return values
-    base = values.get("training")
     if base is not None and not isinstance(base, Mapping):
         return values  # which the schema refuses
     return {**values, "phases": [_with_whole_training(phase, base or {}) for phase in phases]}
@@ -100,6 +101,15 @@ def _with_whole_training(phase: dict[str, Any], base: Mapping[str, Any]) -> dict
     if own is not None and not isinstance(own, Mapping):
         return phase
     return {**phase, "training": merge(dict(base), own or {})}
+
+
+def plain(value: Any) -> Any:
+    """Return settings without models: in the place of each, what was named when it was made."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", exclude_unset=True)
+    if isinstance(value, Mapping):
+        return {key: plain(own) for key, own in value.items()}
+    return [plain(own) for own in value] if isinstance(value, list | tuple) else value
 
 
 def _read_pair(text: Any) -> tuple[str, Any]:

@@ -23,7 +23,7 @@ def check_effect(config: RunConfig, asked: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: names the setting, and says what makes it void.
     """
-    for key, value in _one_by_one(asked).items():
+    for key, value in _one_by_one(named_in(asked)).items():
         section, _, name = key.partition(".")
         phase, within, of_phase = name.partition(".training.")
         if key == "model.train_from" and config.phases:

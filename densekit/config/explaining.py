@@ -49,6 +49,7 @@ _EXPECTED = {
     "bool_parsing": "expected true or false",
     "bool_type": "expected true or false",
     "string_type": "expected a text",
+    "path_type": "expected a text; put a name such as 2024, 2020-01-01 or yes in quotes",
 }
 """What is expected, by pydantic's name of the problem; its own sentences speak of inputs and parsing."""
 

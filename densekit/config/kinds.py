@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from densekit.errors import nearest
+from densekit.files import unnameable
 
 
 def plain_number(value: Any) -> Any:
@@ -39,6 +40,8 @@ def _no_empty_path(value: Any) -> Any:
         raise ValueError("name a folder")
     if isinstance(value, str | Path) and "\0" in str(value):
         raise ValueError("no folder's name can hold a zero byte")
+    if isinstance(value, str | Path) and (character := unnameable(value)):
+        raise ValueError(f"no folder's name can hold {character!r}, which is no whole character")
     return value
 
 

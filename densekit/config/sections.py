@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from densekit.config.checking import overridden
+from densekit.config.checking import overridden, with_whole_phases
 from densekit.config.kinds import (
     BelowOne,
     Count,
@@ -20,6 +19,7 @@ from densekit.config.kinds import (
     Whole,
     plain_number,
 )
+from densekit.config.yaml_text import write_yaml
 from densekit.devices import DeviceName, Precision
 
 
@@ -55,7 +55,7 @@ class DataConfig(_Section):
     def _views_differ(self) -> "DataConfig":
         if self.stored_views and not self.augmentation.changes_anything:
             raise ValueError(
-                "stored_views keeps so many changed versions of each picture, but data.augmentation changes "
+                "stored_views asks for so many changed versions of each picture, but data.augmentation changes "
                 "nothing: ask for flip, resized_crop or colour as well"
             )
         return self
@@ -103,6 +103,11 @@ class TrainingConfig(_Section):
     accuracy_floor: BelowOne = 0.7
     seed: Whole = 0
 
+    @property
+    def least_in_part(self) -> int:
+        """Pictures that BatchNorm needs at once: two to tell how much they vary, one if it keeps statistics."""
+        return 1 if self.norm_statistics == "kept" else 2
+
     @model_validator(mode="after")
     def _momentum_is_for_sgd(self) -> "TrainingConfig":
         if self.momentum is not None and self.optimizer != "sgd":
@@ -118,17 +123,19 @@ class TrainingConfig(_Section):
             raise ValueError(
                 "mixup lays the pictures of a batch over each other, but batch_size is 1: expected 2 or more"
             )
-        if self.accumulate > 1 and 2 * self.accumulate > self.batch_size:
+        least = self.least_in_part * self.accumulate
+        if self.accumulate > 1 and least > self.batch_size:
+            norm = ", and BatchNorm needs two pictures or more in each part" if self.least_in_part > 1 else ""
             raise ValueError(
-                f"accumulate cuts each batch into {self.accumulate} parts, but batch_size is {self.batch_size}, "
-                f"and BatchNorm needs two pictures or more in each part: expected a batch_size of "
-                f"{2 * self.accumulate} or more; it is the whole batch of a step, not a part of it"
+                f"accumulate cuts each batch into {self.accumulate} parts, but batch_size is {self.batch_size}"
+                f"{norm}: expected a batch_size of {least} or more; it is the whole batch of a step, not a part "
+                "of it"
             )
         return self
 
 
 class PhaseConfig(_Section):
-    """One part of a training: from where, and how. What it doesn't name is as in `training`."""
+    """One part of a training: from where, and how. What it doesn't name is as in `training` of the RunConfig."""
 
     train_from: Cut
     training: TrainingConfig = TrainingConfig()
@@ -173,6 +180,11 @@ class RunConfig(_Section):
         """The phases of the training, one after the other; one where the configuration lists none."""
         return self.phases or (PhaseConfig(train_from=self.model.train_from, training=self.training),)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _phases_are_whole(cls, values: Any) -> Any:
+        return with_whole_phases(values) if isinstance(values, dict) else values
+
     @model_validator(mode="after")
     def _one_cut(self) -> "RunConfig":
         if self.phases and self.model.train_from != "classifier":
@@ -216,7 +228,7 @@ class RunConfig(_Section):
 
     def to_yaml(self) -> str:
         """Return the configuration as YAML that `load_config` reads back to an equal one."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        return write_yaml(self.model_dump(mode="json"))
 
     def with_overrides(self, overrides: Mapping[str, Any] | Iterable[str]) -> "RunConfig":
         """Return a configuration with some settings changed, checked like any other.

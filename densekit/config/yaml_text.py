@@ -11,6 +11,7 @@ from densekit.files import is_folder, read_text
 
 _MOST_DIGITS = 400  # no float is larger, and Python refuses to read ten times as many
 _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+_TEXT = "tag:yaml.org,2002:str"
 
 
 def read_yaml(file: Path) -> dict[str, Any]:
@@ -96,15 +97,31 @@ class _Loader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
-_Loader.add_constructor(_NUMBERS[0], _Loader.construct_yaml_int)
-_Loader.add_implicit_resolver(_NUMBERS[0], re.compile(r"[-+]?[0-9]+\Z"), list("-+0123456789"))
-_Loader.add_implicit_resolver(
-    _NUMBERS[1],
-    re.compile(
-        r"(?:[-+]?(?:\d+\.\d*|\.\d+|\d+(?=[eE]))(?:[eE][-+]?\d+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z"
-    ),
-    list("-+0123456789."),
+class _Dumper(yaml.SafeDumper):
+    """YAML in which a text stays a text: what the loader, or YAML 1.1, takes for something else is in quotes."""
+
+    def represent_str(self, data: str) -> Any:
+        """Return a text; within single quotes, NEL, a break of a line, would come back as another one."""
+        return self.represent_scalar(_TEXT, data, style='"' if "\x85" in data else None)
+
+
+_WHOLE = re.compile(r"[-+]?[0-9]+\Z")
+_FLOAT = re.compile(
+    r"(?:[-+]?(?:\d+\.\d*|\.\d+|\d+(?=[eE]))(?:[eE][-+]?\d+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z"
 )
+_Loader.add_constructor(_NUMBERS[0], _Loader.construct_yaml_int)
+_Dumper.add_representer(str, _Dumper.represent_str)
+for _kind in (_Loader, _Dumper):  # what reads and what writes agree on what a number is
+    _kind.add_implicit_resolver(_NUMBERS[0], _WHOLE, list("-+0123456789"))
+    _kind.add_implicit_resolver(_NUMBERS[1], _FLOAT, list("-+0123456789."))
+
+
+def write_yaml(value: Any, on_one_line: bool = False) -> str:
+    """Return settings as YAML, which `parse_yaml` reads back as they are; or one value, for `--set`."""
+    if not on_one_line:
+        return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    text = yaml.dump(value, Dumper=_Dumper, default_flow_style=True, width=float("inf"), allow_unicode=True)
+    return text.removesuffix("...\n").strip()
 
 
 def parse_yaml(text: str) -> Any:
@@ -113,5 +130,5 @@ def parse_yaml(text: str) -> Any:
         return yaml.load(text, Loader=_Loader)
     except RecursionError:
         raise ValueError("its brackets are nested too deeply") from None
-    except (TypeError, AttributeError, KeyError) as error:  # what a tag such as !!int meets that is none
+    except (TypeError, AttributeError, LookupError, OverflowError) as error:  # of a tag on what is none
         raise ValueError(f"a value is not what its tag says ({one_line(error)})") from error

@@ -34,7 +34,7 @@ from densekit.course.parameters import assign_parameters
 from densekit.course.places import VERSIONS, Version, open_course
 from densekit.course.results import read_result, result_line
 from densekit.errors import CourseError
-from densekit.files import named
+from densekit.files import named, real_path
 from densekit.processes import end_with_parent
 from densekit.tables import text_table
 from densekit.threads import thread_settings
@@ -133,7 +133,7 @@ def run_course(
     out = named(out)
     version: Version = "solutions" if solutions else "learner"
     notebooks = [course.notebook(name, version) for name in course.choose(names)]
-    if out.resolve() in [course.notebook("any", one).parent.resolve() for one in VERSIONS]:
+    if real_path(out) in [real_path(course.notebook("any", one).parent) for one in VERSIONS]:
         raise CourseError(f"{out} holds the notebooks themselves: choose another folder for the results")
     for notebook in notebooks:
         read_notebook(notebook)
@@ -143,8 +143,8 @@ def run_course(
     workers = min(workers, len(notebooks))
     tasks = [
         _Task(
-            notebook=notebook.resolve(),
-            executed=(out / notebook.name).resolve(),
+            notebook=real_path(notebook),
+            executed=real_path(out / notebook.name),
             parameters=assigned[notebook],
             environment=thread_settings(workers),
             offline=offline,

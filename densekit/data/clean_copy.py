@@ -13,7 +13,7 @@ import tempfile
 import time
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
@@ -161,7 +161,7 @@ def _copied_but_for(images: Iterable[Path], diagnosis: Diagnosis, folder: Path) 
     made: dict[tuple[int, int], Path] = {}
     for image in images:
         copy = folder / image.relative_to(diagnosis.root)
-        _make(copy.parent, made)
+        _make(copy.parent, folder, made)
         if not image.exists() and not image.is_symlink():
             yield Problem.of("missing-file", image, "it is not there any more")
         elif problem := judge(image):
@@ -175,17 +175,19 @@ def _copied_but_for(images: Iterable[Path], diagnosis: Diagnosis, folder: Path) 
         copy.unlink(missing_ok=True)
 
 
-def _make(folder: Path, made: dict[tuple[int, int], Path]) -> None:
-    """Make a folder, and remember it.
+def _make(folder: Path, root: Path, made: dict[tuple[int, int], Path]) -> None:
+    """Make a folder below `root`, and remember it and those on the way to it.
 
     Raises:
         DataError: a disk that doesn't tell large letters from small ones takes it for another one.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    status = folder.stat()
-    first = made.setdefault((status.st_dev, status.st_ino), folder)
-    if first != folder:
-        raise DataError(_TOO_LIKE.format(first.name, folder.name))
+    while folder != root:
+        status = folder.stat()
+        first = made.setdefault((status.st_dev, status.st_ino), folder)
+        if first != folder:
+            raise DataError(_TOO_LIKE.format(first.name, folder.name))
+        folder = folder.parent
 
 
 def _copy_new(image: Path, copy: Path) -> None:
@@ -256,8 +258,9 @@ def _move_all(folder: Path, target: Path) -> None:
 def _unfinished_copies(place: Path, name: str) -> Iterator[Path]:
     """Yield the folders in which copies to a target of this name are made, or were when they were stopped."""
     for path in place.glob(f".{escape(name)}.*.partial"):
-        if path.is_dir() and not path.is_symlink() and {one.name for one in path.iterdir()} <= {"copy"}:
-            yield path
+        with suppress(OSError):  # a folder of somebody else's, which may not be looked into
+            if path.is_dir() and not path.is_symlink() and {one.name for one in path.iterdir()} <= {"copy"}:
+                yield path
 
 
 def _manifest(root: Path, left_out: Sequence[Problem]) -> bytes:

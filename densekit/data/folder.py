@@ -10,7 +10,7 @@ from densekit.data.scan import Sample, Scan, scan_folder
 from densekit.data.splits import split_off
 from densekit.errors import DataError
 from densekit.tables import text_table
-from densekit.words import shown
+from densekit.words import counted, shown
 
 # What has to be put right first: labels would be wrong, or there would be nothing to tell apart.
 _STOPPING = ("class-mismatch", "one-class-only", "unused-folder")
@@ -57,7 +57,7 @@ class DataFolder:
         splits = [split for split, samples in self.splits.items() if samples]
         rows = [[name, *(str(self.class_counts[split][name]) for split in splits)] for name in self.classes]
         total = ["all", *(str(len(self.splits[split])) for split in splits)]
-        lines = [f"{shown(self.root)}: {len(self.classes)} classes"]
+        lines = [f"{shown(self.root)}: {counted(len(self.classes), 'class', 'classes')}"]
         lines += text_table(["class", *splits], [*rows, total])
         if self.skipped:
             lines.append(f"left out: {summary(self.skipped)}")

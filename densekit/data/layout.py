@@ -75,15 +75,6 @@ def find_layout(root: Path, to_learn: bool = True) -> Layout:
     return Layout(root, "flat", {"all": root})
 
 
-def has_own_val(root: Path) -> bool:
-    """Say whether a data folder brings validation images of its own; one that can't be used brings none."""
-    try:
-        val = find_layout(root).splits.get("val")
-    except DataError:
-        return False
-    return val is not None and any(has_images(folder) for folder in visible_folders(val))
-
-
 def _require_folder(root: Path) -> None:
     try:
         if root.is_dir():

@@ -96,6 +96,15 @@ def scan_folder(root: Path | str, to_learn: bool = True) -> Scan:
     return Scan(layout.root, layout.kind, layout.splits, images, tuple(problems))
 
 
+def has_own_val(root: Path) -> bool:
+    """Say whether a data folder brings validation images of its own; one that can't be used brings none."""
+    try:
+        val = find_layout(root).splits.get("val")
+    except DataError:
+        return False
+    return val is not None and any(_scan_split(val, []).values())
+
+
 def _scan_split(folder: Path, problems: list[Problem]) -> dict[str, tuple[Path, ...]]:
     """Return the images of each class folder, and add what is left out to the problems."""
     images: dict[str, tuple[Path, ...]] = {}

@@ -172,9 +172,7 @@ def _read_csv(path: Path) -> list[list[str]]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = [[unguarded(cell) for cell in row] for row in csv.reader(file)]
     except FileNotFoundError as error:
-        raise RunError(
-            f"there is no {path}: was this run evaluated? `densekit evaluate RUN` judges its pictures anew"
-        ) from error
+        raise _missing(path) from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise RunError(f"{path} is not a CSV table in UTF-8: {one_line(error)}") from error
     if not rows or any(len(row) != len(rows[0]) for row in rows):
@@ -186,14 +184,19 @@ def _read_metrics(path: Path) -> dict[str, Any]:
     try:
         metrics = read_json(path)
     except FileNotFoundError as error:
-        raise RunError(
-            f"there is no {path}: was this run evaluated? `densekit evaluate RUN` judges its pictures anew"
-        ) from error
+        raise _missing(path) from error
     except (OSError, ValueError) as error:
         raise RunError(f"{path} is not JSON: {one_line(error)}") from error
     if not isinstance(metrics, dict):
         raise RunError(f"{path} holds no metrics: expected an object")
     return metrics
+
+
+def _missing(path: Path) -> RunError:
+    return RunError(
+        f"there is no {path}: put it back. `densekit evaluate RUN` makes the report on the best validation anew, "
+        "in the run's evaluation/val, and its files can be copied from there to evaluation/"
+    )
 
 
 def _write(path: Path, content: bytes) -> None:

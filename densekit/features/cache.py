@@ -74,12 +74,12 @@ def limit_in_bytes() -> int:
     """
     text = os.environ.get("DENSEKIT_CACHE_GB", str(_DEFAULT_GB))
     try:
-        limit = float(text)
+        limit = float(text) * _GB
     except ValueError:
         limit = -1.0
     if not 0 <= limit < float("inf"):
         raise ConfigError(f"DENSEKIT_CACHE_GB is '{text}': expected a number of gigabytes, such as 5")
-    return int(limit * _GB)
+    return int(limit)
 
 
 def stores(root: Path) -> list[StoreInfo]:
@@ -139,7 +139,7 @@ def make_room(root: Path, needed: int, keep: Path) -> bool:
         if info.folder != keep:
             with suppress(OSError):  # a file that another process reads can't be deleted on Windows
                 _delete(info.folder)
-            taken -= info.bytes
+                taken -= info.bytes
     return taken + needed <= limit
 
 

@@ -23,7 +23,7 @@ from tqdm.auto import tqdm
 
 from densekit.data.transforms import Preprocessing
 from densekit.errors import DownloadError, WeightsError, listed
-from densekit.files import expanded, write_atomically
+from densekit.files import expanded, real_path, write_atomically
 from densekit.model.architectures import ARCHITECTURES
 
 MIRROR = "DENSEKIT_WEIGHTS_MIRROR"
@@ -200,7 +200,7 @@ def _address(release: Release) -> str:
 
 
 def _as_url(address: str) -> str:
-    return address if "://" in address else expanded(address).resolve().as_uri()
+    return address if "://" in address else real_path(expanded(address)).as_uri()
 
 
 def _hash_in(url: str) -> str:

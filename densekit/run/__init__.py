@@ -8,6 +8,7 @@ checkpoint.safetensors         where an interrupted training goes on, and the on
 evaluation/epoch-E-step-S/     the report on each validation that was the best so far
 evaluation/epoch-…/check-N/    the report on the first N batches of a validation, where `user_step` asks for it
 evaluation/                    the report on the best one, with a folder for each later evaluation
+tensorboard/                   the curves as TensorBoard shows them, where `logs.tensorboard` asks for them
 metrics.json                   the numbers; it is written last, so a run that has it is complete
 """
 

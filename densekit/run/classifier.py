@@ -18,8 +18,8 @@ from densekit.bars import progress_bar
 from densekit.config import RunConfig
 from densekit.data.loading import load_images
 from densekit.data.scan import Sample
-from densekit.devices import choose_compute
-from densekit.errors import DataError, RunError, one_line
+from densekit.devices import Compute, choose_compute
+from densekit.errors import ConfigError, DataError, RunError, one_line
 from densekit.evaluation.files import read_report, write_statistics
 from densekit.evaluation.outcome import Outcome
 from densekit.evaluation.report import Report
@@ -130,8 +130,15 @@ class Run:
     @cached_property
     def extractor(self) -> Extractor:
         """Everything before the classifier, rewritten, as a function from pixels to embeddings."""
+        return Extractor(self.network, CLASSIFIER, self._compute)
+
+    @property
+    def _compute(self) -> Compute:
         settings = self.config.compute
-        return Extractor(self.network, CLASSIFIER, choose_compute(settings.device, settings.precision))
+        try:
+            return choose_compute(settings.device, settings.precision)
+        except ConfigError:  # it was trained on a device that this machine lacks, and any other one will do
+            return choose_compute("auto", settings.precision)
 
     @property
     def history(self) -> Any:

@@ -164,9 +164,10 @@ def compare_runs(folders: Iterable[Path | str | Run] | Path | str | Run, order: 
         RunError: a folder holds no run, or one that is not finished.
     """
     if order not in get_args(Order):
-        raise ConfigError(f"no order is called '{order}': {nearest(order, get_args(Order))}")
-    named = [folders] if isinstance(folders, str | Path | Run) else folders
-    opened = [one if isinstance(one, Run) else load_run(one) for one in named]
+        raise ConfigError(f"no order is called '{order}': {nearest(str(order), get_args(Order))}")
+    if isinstance(folders, str | bytes) or not isinstance(folders, Iterable):
+        folders = [folders]  # one run, or no name of any, which `load_run` tells
+    opened = [one if isinstance(one, Run) else load_run(one) for one in folders]
     runs: list[Run] = []
     for run in opened:
         if all(run.folder.resolve() != other.folder.resolve() for other in runs):

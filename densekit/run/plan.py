@@ -9,8 +9,14 @@ from densekit.features.extraction import Pictures
 from densekit.model.cut import CLASSIFIER, cuts
 from densekit.model.densenet import DenseNet
 from densekit.model.saving.block import DEVICES
+from densekit.training.complaints import SECTION
 from densekit.training.team import ALONE, Team
 from densekit.words import counted
+
+
+def section_of(config: RunConfig, number: int) -> str:
+    """Return where the settings of a phase's training stand, counted from 0."""
+    return f"phases.{number}.training" if config.phases else SECTION
 
 
 def check_plan(config: RunConfig, network: DenseNet, pictures: int, team: Team = ALONE) -> None:
@@ -24,7 +30,7 @@ def check_plan(config: RunConfig, network: DenseNet, pictures: int, team: Team =
 
     Raises:
         ConfigError: a cut that the network doesn't have, a phase that freezes what one before it trained, or
-            batches of one picture where BatchNorm is trained.
+            batches of one picture where BatchNorm learns from their statistics.
     """
     _check_size(network)
     known = cuts(network.config)
@@ -42,13 +48,14 @@ def check_plan(config: RunConfig, network: DenseNet, pictures: int, team: Team =
                 "a phase may train as much as the one before it, or more"
             )
         depth = known.index(phase.train_from)
-        if phase.train_from != CLASSIFIER and min(phase.training.batch_size, pictures) < 2 * team.size:
-            setting = f"phases.{number}.training.batch_size" if config.phases else "training.batch_size"
+        learns = phase.train_from != CLASSIFIER and phase.training.norm_statistics == "batch"
+        if learns and min(phase.training.batch_size, pictures) < 2 * team.size:
+            setting = f"{section_of(config, number)}.batch_size"
             each = f" for each of {team.size} processes" if team.size > 1 else ""
             raise ConfigError(
                 f"{setting} is {phase.training.batch_size}, with {counted(pictures, 'image')} to learn from, but "
                 f"BatchNorm needs two pictures or more{each} to tell how much they vary: expected "
-                f"{2 * team.size} or more, unless the classifier alone is trained"
+                f"{2 * team.size} or more, unless the classifier alone is trained, or norm_statistics are kept"
             )
 
 

@@ -10,10 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from densekit.config import PRESETS, RunConfig, load_config
 from densekit.config.explaining import short_names
+from densekit.config.yaml_text import write_yaml
 from densekit.errors import ConfigError, nearest
 from densekit.run.trainer import resolve
 from densekit.words import shown
@@ -133,8 +132,7 @@ class Request:
         for key, value in changes.items():
             _put(tree, key.split("."), value)
         out = f" --out {shlex.quote(self.out)}" if self.out else ""
-        text = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
-        return f"# train with: densekit train settings.yaml{shown(out)}\n{text}"
+        return f"# train with: densekit train settings.yaml{shown(out)}\n{write_yaml(tree)}"
 
     def as_command(self) -> str:
         """Return the command line, for the shells of Linux and macOS.
@@ -147,7 +145,7 @@ class Request:
             if key in _OPTIONS:
                 words += [f"--{_OPTIONS[key].replace('_', '-')}", str(value)]
             else:
-                words += ["--set", f"{key}={_on_one_line(value)}"]
+                words += ["--set", f"{key}={write_yaml(value, on_one_line=True)}"]
         return shlex.join([*words, *(["--out", self.out] if self.out else [])])
 
     def as_python(self) -> str:
@@ -187,8 +185,3 @@ def _put(tree: dict[str, Any], names: list[str], value: Any) -> None:
     for name in names[:-1]:
         tree = tree.setdefault(name, {})
     tree[names[-1]] = value
-
-
-def _on_one_line(value: Any) -> str:
-    text = yaml.safe_dump(value, default_flow_style=True, width=float("inf"), allow_unicode=True)
-    return text.removesuffix("...\n").strip()

@@ -31,8 +31,8 @@ from densekit.run.folder import (
 from densekit.run.identity import identity
 from densekit.run.keeper import Keeper
 from densekit.run.phase import Material, Phase, make_ready
-from densekit.run.plan import check_classes, check_plan, check_saving
-from densekit.run.reading import how_many, read_aloud
+from densekit.run.plan import check_classes, check_plan, check_saving, section_of
+from densekit.run.reading import how_many, is_kept, read_aloud
 from densekit.run.remarks import Teller, remark_on_stderr, repeated
 from densekit.run.reports import forget_reports
 from densekit.training.checkpoint import read_notes, remove_checkpoints
@@ -160,7 +160,8 @@ class Session:
     def _ready(self, number: int, counters: Counters, begins: bool = True) -> Phase:
         total = how_many(self.config, number, len(self.train), len(self.val))
         stop = self.stop if begins and self.team.size == 1 else None  # later, there are weights to be kept
-        with read_aloud(total, counters, self.progress, self.on_event, stop) as count:
+        kept = is_kept(self.config, number)
+        with read_aloud(total, counters, self.progress, self.on_event, stop, kept) as count:
             material = Material(
                 self.config, self.network, self.compute, self.team, self.train, self.val, count
             )
@@ -170,8 +171,9 @@ class Session:
 
     def _one_phase(self, phase: Phase, state: TrainingState, keeper: Keeper, is_last: bool) -> Finished:
         settings = phase.config.training
+        where = section_of(self.config, state.counters.phase)
         events = fit(
-            phase.module, phase.train, phase.val, settings, state, phase.compute, self.team, self.stop
+            phase.module, phase.train, phase.val, settings, state, phase.compute, self.team, self.stop, where
         )
         begins = self._beginning_of(phase, state.counters)
         self.on_event(begins)
@@ -193,7 +195,8 @@ class Session:
         return event
 
     def _beginning_of(self, phase: Phase, counters: Counters) -> PhaseBegins:
-        settings, least = phase.config.training, least_in_batch(phase.module, self.team)
+        settings = phase.config.training
+        least = least_in_batch(phase.module, self.team, settings)
         batches = number_of_batches(len(phase.learned_from), settings.batch_size, least)
         last_epoch = counters.first_epoch + settings.epochs
         left = (last_epoch - counters.epoch) * batches - counters.batch

@@ -9,6 +9,7 @@ from typing import Any
 from densekit.config import RunConfig
 from densekit.errors import ConfigError, one_line
 from densekit.files import named, place_without_room, real_path, write_atomically
+from densekit.run.plan import section_of
 from densekit.run.remarks import remark_on_stderr
 from densekit.run.session import Session
 from densekit.run.trainer import resolve
@@ -55,8 +56,9 @@ def sweep_learning_rate(
         check_curve(curve, resolved.data.folder)
     phase = Session(resolved, ALONE, progress).first_phase()
     compute = replace(phase.compute, compile=False)  # so few steps don't earn back the minute that it takes
+    settings_of_it, section = phase.config.training, section_of(resolved, 0)
     sweep = find_learning_rate(
-        phase.module, phase.train, phase.config.training, lowest, highest, steps, compute
+        phase.module, phase.train, settings_of_it, lowest, highest, steps, compute, section
     )
     if len(resolved.plan) > 1:
         remark_on_stderr(

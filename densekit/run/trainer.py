@@ -8,13 +8,22 @@ from typing import Any
 from densekit.config import RunConfig, load_config, read_overrides
 from densekit.config.effects import check_effect, check_split, is_whole, named_in
 from densekit.config.loading import read_settings
-from densekit.data.layout import has_own_val
+from densekit.data.scan import has_own_val
+from densekit.devices import choose_compute
 from densekit.errors import ConfigError
-from densekit.files import expanded, is_folder, named, place_without_room, real_path, remove_leftovers
+from densekit.files import (
+    expanded,
+    is_file,
+    is_folder,
+    named,
+    place_without_room,
+    real_path,
+    remove_leftovers,
+)
 from densekit.model.architectures import ARCHITECTURES
 from densekit.model.weights import WEIGHTS
 from densekit.run.classifier import Run, load_run
-from densekit.run.folder import SPLIT, Split, claimed, locked, read_config
+from densekit.run.folder import CONFIG, SPLIT, Split, claimed, locked, read_config
 from densekit.run.metrics import is_done
 from densekit.run.remarks import Teller, remark_on_stderr
 from densekit.run.session import Listener, Session
@@ -146,6 +155,8 @@ def resume(
     A run whose epochs are all done is returned as it is. The arguments are explained at `train`.
 
     Raises:
+        StoppedError: somebody asked for the end while the pictures were read; the run is as it was.
+        ConfigError: this machine lacks the device that the run is to be computed on.
         RunError: the folder holds no run, another process is at work in it, or its images have changed since.
     """
     folder = named(folder)
@@ -161,9 +172,22 @@ def resume(
                     "training begin a new one, with --epochs"
                 )
         else:
+            _check_device(config, folder)
             split = Split.read(folder / SPLIT)
             Session(config, team, progress, on_event, stop, split, tell).carry_out(folder)
     return load_run(folder)
+
+
+def _check_device(config: RunConfig, folder: Path) -> None:
+    """Refuse to go on with a run on a device that is not there, and say where another one is named."""
+    device = config.compute.device
+    try:
+        choose_compute(device)
+    except ConfigError as error:
+        raise ConfigError(
+            f"the run {folder} is computed on '{device}', but this machine has none: set compute.device in "
+            f"{folder / CONFIG} to auto or cpu, and continue"
+        ) from error
 
 
 @contextmanager
@@ -208,6 +232,6 @@ def _with_absolute_paths(config: RunConfig) -> RunConfig:
         ("model.weights", config.model.weights, WEIGHTS),
         ("model.architecture", config.model.architecture, ARCHITECTURES),
     ):
-        if value not in known and expanded(value).is_file():
+        if value not in known and is_file(expanded(value)):
             absolute[key] = str(real_path(expanded(value)))
     return config.with_overrides(absolute)

@@ -126,12 +126,14 @@ class Saved(Event):
 
 @dataclass(frozen=True)
 class EpochDone(Event):
-    """Every training sample was seen once more.
+    """An epoch is done: every training sample was seen once more, or as many as there are were drawn.
+
+    The latter is what `class_balance: sampling` asks for.
 
     Args:
-        loss: mean cross-entropy over the epoch, while the weights were changing.
-        accuracy: share of the training samples that were classified rightly, while the weights were changing.
-        learning_rate: the rate of the epoch.
+        loss: mean over the epoch of what `BatchDone` calls the loss, while the weights were changing.
+        accuracy: share of what was seen that was classified rightly, while the weights were changing.
+        learning_rate: the rate of its last step.
         seconds: time the epoch took, validations included; over all sessions, if it was interrupted.
     """
 

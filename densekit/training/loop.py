@@ -21,7 +21,7 @@ from torch import nn
 from densekit.config import TrainingConfig
 from densekit.devices import Compute
 from densekit.features import Features
-from densekit.training.complaints import check_batch, check_not_empty, diverged, memory_told
+from densekit.training.complaints import SECTION, check_batch, check_not_empty, diverged, memory_told
 from densekit.training.events import BatchDone, EpochDone, Event, Finished, Stopping
 from densekit.training.randomness import order_of
 from densekit.training.schedule import learning_rate_at, set_learning_rate, validates_at
@@ -42,6 +42,7 @@ def fit(
     compute: Compute | None = None,
     team: Team = ALONE,
     stop: Stop | None = None,
+    section: str = SECTION,
 ) -> Iterator[Event]:
     """Train a module, yielding an event for everything that happens.
 
@@ -57,10 +58,11 @@ def fit(
         compute: how precisely; as the module is if not given.
         team: the processes that train together.
         stop: whoever has it can end the training; it is looked at after each step.
+        section: where the settings stand, for the advice in a message: 'phases.1.training' in a second phase.
 
     Raises:
         DataError: the training or the validation set is empty.
-        ConfigError: batches of one picture, and BatchNorm learns.
+        ConfigError: batches of one picture, and BatchNorm learns from their statistics.
         TrainingError: the loss is no longer a number, or the memory is full.
     """
     settings = settings or TrainingConfig()
@@ -69,18 +71,18 @@ def fit(
     train, val = as_source(train, compute.device), as_source(val, compute.device)
     check_not_empty(train, val)
     stepper = Stepper.of(state, train, settings, compute, team)
-    check_batch(settings.batch_size, stepper.least)
-    loop = _Loop(state, train, val, settings, compute, team, stop or Stop(), stepper)
+    check_batch(settings.batch_size, stepper.least, section)
+    loop = _Loop(state, train, val, settings, compute, team, stop or Stop(), stepper, section)
     last = state.counters.first_epoch + settings.epochs
     while state.epoch < last and not loop.is_to_stop():
-        with memory_told(settings.batch_size):
+        with memory_told(settings, section):
             yield from loop.one_epoch()
     stopped = state.epoch < last
     if stopped:
         yield Stopping(state.epoch, state.counters.step)
     if not state.best.weights:
-        with memory_told(settings.batch_size):
-            yield from validate(state, val, settings, compute, team)
+        with memory_told(settings, section):
+            yield from validate(state, val, settings, compute, team, section)
     module.load_state_dict(state.best.weights)
     best = state.best
     yield Finished(state.epoch, state.counters.step, best.epoch, best.step, best.accuracy, stopped)
@@ -96,6 +98,7 @@ class _Loop:
     team: Team
     stop: Stop
     stepper: Stepper
+    section: str
 
     def one_epoch(self) -> Iterator[Event]:
         """Go through what is left of an epoch."""
@@ -112,7 +115,9 @@ class _Loop:
                 set_learning_rate(self.state.optimizer, rate)
                 loss, right = self.stepper.take(batch, len(chosen))
                 if not math.isfinite(loss):
-                    raise diverged(counters.step + 1, epoch, loss, self.state.optimizer)
+                    raise diverged(
+                        counters.step + 1, epoch, loss, self.state.optimizer, settings, self.section
+                    )
                 counters.count_batch(loss, right, len(chosen))
                 counters.seconds = time.perf_counter() - began
                 yield BatchDone(epoch, counters.step, loss, rate)
@@ -130,7 +135,7 @@ class _Loop:
         epoch = counters.epoch + 1 - counters.first_epoch
         is_new = counters.batch > 0 and counters.validated_at != counters.step
         if is_new and validates_at(counters.batch, batches, epoch, self.settings):
-            yield from validate(self.state, self.val, self.settings, self.compute, self.team)
+            yield from validate(self.state, self.val, self.settings, self.compute, self.team, self.section)
 
     def is_to_stop(self) -> bool:
         """Say whether somebody asked for the end, or patience is lost; a team agrees on it."""

@@ -19,7 +19,7 @@ from densekit.config import TrainingConfig
 from densekit.devices import Compute
 from densekit.errors import ConfigError, DataError
 from densekit.features import Features
-from densekit.training.complaints import check_batch, memory_told
+from densekit.training.complaints import SECTION, check_batch, memory_told
 from densekit.training.randomness import order_of
 from densekit.training.schedule import set_learning_rate
 from densekit.training.source import Batch, Source, as_source
@@ -31,6 +31,7 @@ _SMOOTHING = 0.9  # what is kept of the average loss at each step
 _EXPLODED = 4.0  # times the lowest loss: there is nothing to be learned from going on
 _FEWEST = 10  # steps, below which no slope can be told from chance
 _LEAST_RANGE = 10  # times the lowest rate: below it, all of them do about the same
+_LOWEST = 1e-12  # below it, hardly a weight has digits enough to move
 _HIGHEST = 1e6  # which a training may have, too
 _LEAST_FALL = 0.05  # of the first loss: less is no learning
 
@@ -66,6 +67,7 @@ def find_learning_rate(
     highest: float = 1.0,
     steps: int = 100,
     compute: Compute | None = None,
+    section: str = SECTION,
 ) -> Sweep:
     """Train a copy of a module with a growing learning rate; the module itself stays as it is.
 
@@ -75,10 +77,11 @@ def find_learning_rate(
         module: from inputs, (N, ...), to logits, (N, classes).
         train: what to learn from.
         settings: of the training that a rate is sought for; its own rate and schedule don't matter.
-        lowest: the rate of the first step, above 0.
+        lowest: the rate of the first step, 1e-12 or more.
         highest: that of the last one, ten times `lowest` or more, and a million at most.
         steps: how many batches at most, 10 or more.
         compute: how precisely; as the module is if not given.
+        section: where the settings stand, for the advice in a message.
 
     Raises:
         ConfigError: the rates or the number of steps can't be used.
@@ -92,13 +95,13 @@ def find_learning_rate(
         raise DataError("there are no training images: nothing to learn from")
     state = start(copy.deepcopy(module), settings)
     stepper = Stepper.of(state, source, settings, compute, ALONE)
-    check_batch(settings.batch_size, stepper.least)
+    check_batch(settings.batch_size, stepper.least, section)
     growth = (highest / lowest) ** (1 / (steps - 1))
     rates: list[float] = []
     losses: list[float] = []
     smoothed: list[float] = []
     endless = closing(_endless(source, settings, stepper.least))
-    with memory_told(settings.batch_size), endless as batches:
+    with memory_told(settings, section), endless as batches:
         for step, batch in zip(range(steps), batches, strict=False):
             rate = lowest * growth**step
             set_learning_rate(state.optimizer, rate)
@@ -132,6 +135,8 @@ def check_range(lowest: float, highest: float, steps: int) -> None:
             f"rates from {lowest:g} to {highest:g}: expected 0 < lowest, and a highest of {_LEAST_RANGE} times "
             f"lowest or more, and of {_HIGHEST:g} at most"
         )
+    if lowest < _LOWEST:
+        raise ConfigError(f"lowest is {lowest:g}, which moves hardly a weight: expected {_LOWEST:g} or more")
     if steps < _FEWEST:
         raise ConfigError(f"steps is {steps}: expected {_FEWEST} or more, to tell a slope from chance")
 

@@ -69,7 +69,7 @@ class Objective:
         Args:
             batch: on the device.
             step: counted from 1.
-            at_most: into how many parts it may be cut, so that BatchNorm has enough pictures in each.
+            at_most: into how many parts it may be cut, so that each has pictures enough.
         """
         whole = self._mixed(batch, step)
         number = max(1, min(self.settings.accumulate, at_most))

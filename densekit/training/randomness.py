@@ -70,8 +70,26 @@ def number_of_batches(count: int, batch_size: int, least: int = 1) -> int:
 
 @contextmanager
 def drawn_for(step: int, seed: int, rank: int, device: torch.device) -> Iterator[None]:
-    """Let torch's generators draw what belongs to a step; afterwards they are as they were."""
-    devices = [device] if device.type == "cuda" else []
-    with ONE_DRAWS, torch.random.fork_rng(devices):
-        torch.manual_seed(((seed * 1_000_003 + step) * 1_009 + rank) % 2**63)
-        yield
+    """Let the generators of the CPU and of a device draw what belongs to a step; then they are as they were.
+
+    Those of other devices, which may be somebody else's, are left alone: `torch.manual_seed` would seed them all.
+    """
+    mixed = ((seed * 1_000_003 + step) * 1_009 + rank) % 2**63
+    with ONE_DRAWS:
+        before = [(one, one.get_state()) for one in _generators(device)]
+        try:
+            for one, _ in before:
+                one.manual_seed(mixed)
+            yield
+        finally:
+            for one, state in before:
+                one.set_state(state)
+
+
+def _generators(device: torch.device) -> list[torch.Generator]:
+    if device.type == "cuda":
+        number = torch.cuda.current_device() if device.index is None else device.index
+        return [torch.default_generator, torch.cuda.default_generators[number]]
+    if device.type == "mps":
+        return [torch.default_generator, torch.mps._get_default_mps_generator()]
+    return [torch.default_generator]

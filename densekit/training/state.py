@@ -43,7 +43,7 @@ class Counters:
         first_epoch: epochs that were done before the present phase.
         step: steps that are done, over all phases.
         batch: batches that are done in the epoch under way.
-        loss: sum of the cross-entropy over the pictures of the epoch under way.
+        loss: sum of the losses of the pictures of the epoch under way.
         right: how many of them were classified rightly.
         seconds: time spent on the epoch under way, over all sessions.
         validated_at: the step behind which the last validation was.

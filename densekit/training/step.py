@@ -29,7 +29,7 @@ class Stepper:
         forward: the module, or what a team and a compiler wrap around it.
         objective: the loss.
         draws: whether dropout is in the module.
-        least: pictures that a batch needs: BatchNorm two for each process.
+        least: pictures that a batch needs: BatchNorm two for each process, unless its statistics are kept.
     """
 
     state: TrainingState
@@ -47,7 +47,7 @@ class Stepper:
     ) -> "Stepper":
         """Make ready for the steps of a training on these pictures."""
         module, objective = state.module, Objective.of(settings, train.labels, team.rank)
-        draws, least = draws_random_numbers(module), least_in_batch(module, team)
+        draws, least = draws_random_numbers(module), least_in_batch(module, team, settings)
         forward = compute.compiled(team.wrap(module))
         return cls(state, settings, compute, team, forward, objective, draws, least)
 

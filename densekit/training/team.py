@@ -28,6 +28,7 @@ from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedExc
 from torch.nn.parallel import DistributedDataParallel
 
 from densekit import errors
+from densekit.config import TrainingConfig
 from densekit.devices import DeviceName
 from densekit.errors import DensekitError, TrainingError, one_line
 from densekit.model.cut import has_batch_norm
@@ -144,9 +145,10 @@ class Team:
             dist.barrier()
 
 
-def least_in_batch(module: nn.Module, team: Team) -> int:
-    """Return how many pictures a batch needs at least: BatchNorm needs two for each process."""
-    return 2 * team.size if has_batch_norm(module) else 1
+def least_in_batch(module: nn.Module, team: Team, settings: TrainingConfig) -> int:
+    """Return how many pictures a batch needs at least: BatchNorm that learns statistics two for each process."""
+    learns = has_batch_norm(module) and settings.norm_statistics == "batch"
+    return 2 * team.size if learns else 1
 
 
 ALONE = Team()

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from densekit.config import TrainingConfig
 from densekit.devices import Compute
 from densekit.training.averaging import WithWeights
-from densekit.training.complaints import diverged
+from densekit.training.complaints import SECTION, diverged
 from densekit.training.events import Checked, Event, Judging, Saved, Validated
 from densekit.training.randomness import shuffled
 from densekit.training.source import Source, TensorSource
@@ -20,9 +20,16 @@ from densekit.training.team import ALONE, Team
 
 
 def validate(
-    state: TrainingState, val: Source, settings: TrainingConfig, compute: Compute, team: Team = ALONE
+    state: TrainingState,
+    val: Source,
+    settings: TrainingConfig,
+    compute: Compute,
+    team: Team = ALONE,
+    section: str = SECTION,
 ) -> Iterator[Event]:
     """Judge a training by the validation set, and remember its weights if they are the best so far.
+
+    The arguments are explained at `fit`.
 
     Raises:
         TrainingError: the loss is no number.
@@ -36,7 +43,7 @@ def validate(
     yield from _checks(logits, labels, settings, epoch, counters.step)
     loss = F.cross_entropy(logits, labels).item()
     if not math.isfinite(loss):
-        raise diverged(counters.step, epoch, loss, state.optimizer)
+        raise diverged(counters.step, epoch, loss, state.optimizer, settings, section)
     accuracy = (logits.argmax(dim=1) == labels).float().mean().item()
     improved = state.best.is_beaten_by(accuracy, loss)
     if improved:

@@ -21,7 +21,7 @@ import ipywidgets as widgets
 import pandas as pd
 from IPython.display import display
 
-from densekit.config import RunConfig
+from densekit.config import RunConfig, read_overrides
 from densekit.errors import ConfigError, DensekitError, RunError
 from densekit.files import named
 from densekit.run.classifier import Run
@@ -96,8 +96,9 @@ class TrainingPanel:
             >>> panel.set(preset="full", epochs=2)
             >>> panel.set(**{"data.image_size": 64})
         """
-        self.controls.set(settings)
-        self._settings_changed()
+        with self._lock:
+            self.controls.set(settings)
+            self._settings_changed()
 
     def start(self) -> None:
         """Begin a training, and return at once.
@@ -204,9 +205,13 @@ class TrainingPanel:
             self.shown.say(error)
 
     def _settings_changed(self, error: DensekitError | None = None) -> None:
-        """Check the settings, and tell them in the form that the reader has chosen."""
-        found = self._tell_settings()
-        self.shown.say(error or found)
+        """Check the settings, and tell them in the form that the reader has chosen.
+
+        Nobody else does so meanwhile: at its end, the thread of a training would tell older ones over these.
+        """
+        with self._lock:
+            found = self._tell_settings()
+            self.shown.say(error or found)
 
     def _tell_settings(self) -> DensekitError | None:
         """Tell the settings for the next run; return what is wrong with them, if anything is."""
@@ -278,5 +283,5 @@ def training_panel(
     if out is not None and not str(out).strip():
         raise ConfigError("out is empty: name a folder for the runs, or leave it out")
     place = None if out is None else named(out)
-    request = Request(folder_text(data), preset).with_settings(settings)
+    request = Request(folder_text(data), preset).with_settings(read_overrides(settings))
     return TrainingPanel(request, place)

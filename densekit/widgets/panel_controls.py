@@ -7,7 +7,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from densekit.config import PRESETS, PhaseConfig
+from densekit.config import PRESETS, PhaseConfig, read_overrides
 from densekit.errors import ConfigError, DensekitError
 from densekit.run.request import Request, full_names
 from densekit.widgets.explorer import choice
@@ -88,7 +88,7 @@ class Controls:
         Raises:
             ConfigError: no such setting, or no such value; the controls stay as they are.
         """
-        rest = dict(values)
+        rest = read_overrides(values)
         request = self.request()
         if "preset" in rest or "phases" in rest:  # either says anew what the fields show
             request = Request(request.data, rest.pop("preset", request.preset), self._kept())

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from densekit.files import real_path
 from densekit.run.classifier import Run
 from densekit.run.differences import judged_by
 from densekit.run.folder import SPLIT, Split, new_folder
@@ -37,7 +38,7 @@ class Work:
     ) -> None:
         self.number, self.request, self.on_change = number, request, on_change
         self.config = request.config()
-        self.parent = parent.resolve()  # for another cell may change the present folder meanwhile
+        self.parent = real_path(parent)  # for another cell may change the present folder meanwhile
         self.progress = Progress()
         self.remarks: list[str] = []
         self.run: Run | None = None

@@ -152,6 +152,13 @@ def test_an_output_folder_that_is_a_file_is_told(course, tmp_path):
         run_course(folder=course, out=tmp_path / "out")
 
 
+def test_an_output_folder_that_is_a_link_to_itself_is_told(course, tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+
+    with pytest.raises(CourseError, match=r"can't make the output folder .*loop"):
+        run_course(folder=course, out=tmp_path / "loop")
+
+
 def test_a_course_without_notebooks_is_an_empty_table(tmp_path):
     report = run_course(folder=tmp_path, out=tmp_path / "out")
 

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from densekit.errors import ConfigError
 from densekit.features import cache as cache_module
 from densekit.features import store as store_module
-from densekit.features.cache import clear, limit_in_bytes, stores
+from densekit.features.cache import clear, limit_in_bytes, make_room, stores
 from densekit.features.extraction import extract_features
 from densekit.features.store import FeatureStore
 from densekit.model.zoo import build
@@ -201,6 +201,27 @@ class TestRoom:
         kept = {key: "a" in FeatureStore(key, tmp_path) for key in ("old", "newer", "third")}
         assert kept == {"old": True, "newer": False, "third": True}
 
+    def test_one_that_can_not_be_deleted_still_takes_its_room(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for number, key in enumerate(("held", "newer")):
+            folder = written(key, tmp_path, ["a"], torch.zeros(1, 1000)).folder  # 4 kB each
+            assert folder is not None
+            os.utime(folder / "about.json", (number, number))
+        held, newer = (info.folder for info in stores(tmp_path))
+        delete = cache_module._delete
+
+        def delete_but_one(folder: Path) -> None:
+            if folder == held:  # as Windows has it where another process reads a file
+                raise PermissionError
+            delete(folder)
+
+        monkeypatch.setattr(cache_module, "_delete", delete_but_one)
+        monkeypatch.setenv("DENSEKIT_CACHE_GB", "0.00001")  # 10 kB
+        assert make_room(tmp_path, 4000, keep=tmp_path / "third")
+        assert held.exists() and not newer.exists()
+        assert not make_room(tmp_path, 8000, keep=tmp_path / "third")
+
     def test_maps_for_which_there_is_no_room_are_not_kept_and_embeddings_in_memory_alone(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -265,7 +286,7 @@ class TestRoom:
         clear(tmp_path)
         assert not folder.exists()
 
-    @pytest.mark.parametrize("text", ["much", "-1", "nan", "inf"])
+    @pytest.mark.parametrize("text", ["much", "-1", "nan", "inf", "1e300"])
     def test_an_impossible_limit_is_refused(self, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("DENSEKIT_CACHE_GB", text)
         with pytest.raises(ConfigError, match="expected a number of gigabytes"):  # before the first picture

@@ -196,6 +196,36 @@ class TestEvaluating:
             run.evaluate(split="vall")
 
 
+class TestOnAnotherMachine:
+    def test_a_device_that_is_missing_there_is_not_missed(
+        self, run: Run, pictures: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+        path = run.folder / "config.yaml"
+        path.write_text(path.read_text().replace("device: auto", "device: cuda"))
+        moved = load_run(run.folder)
+        assert moved.config.compute.device == "cuda"
+        assert len(moved.predict(pictures / "red").made) == 12
+        assert moved.evaluate()[0].accuracy == run.metrics["val_accuracy"]
+
+
+class TestALostReport:
+    @pytest.mark.parametrize("name", ["confusion.csv", "metrics.json"])
+    def test_what_is_advised_brings_it_back(self, run: Run, name: str) -> None:
+        evaluation, expected = run.folder / "evaluation", run.report
+        (evaluation / name).unlink()
+        lost = load_run(run.folder)
+        told = (
+            rf"{name}: put it back\. `densekit evaluate RUN` makes .* in the run's evaluation/val, .* copied"
+        )
+        with pytest.raises(RunError, match=told):
+            _ = lost.report
+        lost.evaluate()  # as the command does
+        shutil.copy(evaluation / "val" / name, evaluation)
+        assert lost.report.confusion.tolist() == expected.confusion.tolist()
+        assert lost.report.loss == pytest.approx(expected.loss)
+
+
 class TestLoading:
     def test_it_is_the_same_classifier(self, run: Run, pictures: Path) -> None:
         again = load_run(run.folder)

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -196,6 +197,17 @@ def test_what_is_no_run_is_refused_by_name(trained: Trained, tmp_path: Path) -> 
         compare_runs([trained("one"), tmp_path])
     with pytest.raises(ConfigError, match="name one run folder or more"):
         compare_runs([])
+
+
+@pytest.mark.parametrize("what", [3, None, b"run"])
+def test_what_is_no_name_of_a_run_is_told(what: Any) -> None:
+    with pytest.raises(RunError, match=r"a run is given as \w+: expected the name of its folder"):
+        compare_runs(what)
+
+
+def test_what_is_no_name_of_an_order_is_told(trained: Trained) -> None:
+    with pytest.raises(ConfigError, match="no order is called 'None': known are 'given', 'accuracy'"):
+        compare_runs(trained("one"), order=None)  # type: ignore[arg-type]
 
 
 def test_names_are_escaped_in_a_notebook(trained: Trained) -> None:

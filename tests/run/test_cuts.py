@@ -460,3 +460,17 @@ class TestMistakes:
         with pytest.raises(ConfigError, match=r"batch_size is 1, with .* BatchNorm needs two"):
             trained(settings, tmp_path / "run", **one, **{"model.train_from": "all"})
         assert trained(settings, tmp_path / "head", **one).metrics["epochs"] == 2
+
+    def test_batches_of_one_will_do_where_batch_norm_keeps_its_statistics(
+        self, settings: Settings, tmp_path: Path
+    ) -> None:
+        one = {"model.train_from": "all", "training.batch_size": 1, "training.norm_statistics": "kept"}
+        assert trained(settings, tmp_path / "run", **one).metrics["epochs_done"] == 2
+
+    def test_advice_for_a_second_phase_names_the_settings_of_that_phase(
+        self, settings: Settings, tmp_path: Path
+    ) -> None:
+        far_off = {"optimizer": "sgd", "learning_rate": 1e6}
+        phases = [{"train_from": "classifier"}, {"train_from": "all", "training": far_off}]
+        with pytest.raises(TrainingError, match=r"try phases\.1\.training\.learning_rate=100000"):
+            trained(settings, tmp_path / "run", phases=phases)

@@ -128,6 +128,27 @@ def test_a_name_with_a_line_break_stays_in_its_comment(tmp_path):
     assert resolve(tmp_path / "settings.yaml").data.folder.name == "pictures"
 
 
+ODD_NAMES = [
+    *("0809", "08", "-0809", "010", "0x1F", "0b1", "1_000", "1:30", "1:30.5", "-1", "+1", "12", "1.5", "1."),
+    *(".5", "1\u0663.", "1e5", "1e-3", "1.e5", "1.5e+3", "-1E5", "+.5e1", ".inf", "-.INF", ".NaN", "2024"),
+    *("2020-01-01", "yes", "No", "on", "true", "null", "~", "=", "<<", "-", "- a", "? a", "a: b", "a #b"),
+    *("#a", "&a", "*a", "!a", "!!int 3", "%a", "@a", "`a", "[a", "a]", "{a", "'a", '"a', "a'b", "a,b", ","),
+    *("|", ">", "---", "...", "a  b", "a\\nb", "a\nb", "a\tb", "a\x85b", "a\u2028b", "\ufeffa", "사진 2"),
+    "a\udcffb",  # with a byte that is no UTF-8
+    "a rather long name of a folder that would be folded if it were a part of a text in several lines, 0809",
+]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_a_name_stays_a_name_whatever_it_looks_like(name, tmp_path):
+    request = Request(name).with_settings({"model.architecture": name, "data.image_size": 64})
+    (tmp_path / "settings.yaml").write_text(request.as_yaml(), encoding="utf-8")
+    assert resolve(tmp_path / "settings.yaml") == request.config()
+    words = shlex.split(request.as_command())
+    settings = [words[place + 1] for place, word in enumerate(words) if word == "--set"]
+    assert resolve(None, words[words.index("--data") + 1], "head", settings=settings) == request.config()
+
+
 def test_values_that_are_given_are_not_changed_by_what_is_made_of_them():
     phases = [{"train_from": "classifier"}]
     request = Request("pictures").with_settings({"phases": phases, "phases.0.training.epochs": 2})

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from torch import nn
 
-from densekit.errors import ConfigError
+from densekit.errors import ConfigError, TrainingError
 from densekit.run.sweep import sweep_learning_rate
 from densekit.training.lr_finder import find_learning_rate
 
@@ -47,6 +47,18 @@ def test_of_several_phases_it_says_which_one_the_rate_is_for(
     assert "has 2 phases, and the rate is for the first, which trains from 'classifier'" in (
         capsys.readouterr().err
     )
+
+
+def test_its_advice_names_the_settings_of_the_phase_that_it_sweeps(
+    tiny: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def greedy(*arguments: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("densekit.training.step.Stepper.take", greedy)
+    settings = {**tiny, "phases": [{"train_from": "classifier"}, {"train_from": "all"}]}
+    with pytest.raises(TrainingError, match=r"try phases\.0\.training\.batch_size=4"):
+        sweep_learning_rate(settings=settings, steps=10, progress=False)
 
 
 def test_a_mistake_in_the_settings_is_told() -> None:

@@ -3,8 +3,9 @@
 from itertools import pairwise
 
 import pytest
-from killing import PlugPulled, pull_at
+from killing import PlugPulled, contents, pull_at
 
+from densekit.errors import StoppedError
 from densekit.run.folder import CHECKPOINT
 from densekit.run.keeper import Keeper
 from densekit.run.trainer import resume, train
@@ -20,6 +21,48 @@ def test_reading_pictures_is_told_until_all_are_read(tiny, tmp_path):
     assert reading == told[: len(reading)]
     assert all(before.read < after.read for before, after in pairwise(reading))
     assert (reading[-1].read, reading[-1].pictures) == (36, 36)
+
+
+class TestStoppedWhileReading:
+    @staticmethod
+    def stopping_at(read):
+        stop = Stop()
+
+        def press(event):
+            if isinstance(event, Reading) and event.read >= read:
+                stop.stop()
+
+        return {"stop": stop, "on_event": press, "progress": False}
+
+    @pytest.mark.parametrize(
+        "more",
+        [{}, {"data.augmentation.flip": True, "data.stored_views": 2}, {"data.augmentation.flip": True}],
+    )
+    def test_what_is_in_a_store_is_said_to_be_kept(self, tiny, tmp_path, more):
+        told = r"after \d+ of \d+, before anything was learned from them: what was read is kept for the next"
+        with pytest.raises(StoppedError, match=told):
+            train(settings={**tiny, **more}, out=tmp_path / "run", **self.stopping_at(32))
+
+    @pytest.mark.parametrize(
+        "more",
+        [
+            {"data.cache_features": False},
+            {"data.augmentation.flip": True, "model.train_from": "denseblock4"},
+        ],
+    )
+    def test_what_is_not_is_not(self, tiny, tmp_path, more):
+        with pytest.raises(StoppedError, match=r"before anything was learned from them$"):
+            train(settings={**tiny, **more}, out=tmp_path / "run", **self.stopping_at(1))
+
+    def test_a_run_that_was_to_go_on_is_as_it_was(self, tiny, tmp_path, monkeypatch):
+        monkeypatch.setattr(Keeper, "_is_time", lambda keeper: True)
+        with pytest.raises(PlugPulled):
+            train(settings=tiny, out=tmp_path / "run", progress=False, on_event=pull_at(6))
+        before = contents(tmp_path / "run")
+        with pytest.raises(StoppedError, match="before the training went on, so that the run is as it was"):
+            resume(tmp_path / "run", **self.stopping_at(1))
+        assert contents(tmp_path / "run") == before
+        assert resume(tmp_path / "run", progress=False).metrics["epochs_done"] == 10
 
 
 def test_pictures_that_are_read_twice_are_counted_twice(tiny, tmp_path):
@@ -64,6 +107,15 @@ def test_each_phase_tells_where_it_begins_and_ends(tiny, tmp_path):
     assert first == PhaseBegins(epoch=0, step=0, last_epoch=2, last_step=8, epochs=3)
     assert second == PhaseBegins(epoch=2, step=8, last_epoch=3, last_step=11, epochs=3)
     assert [event.step for event in told if isinstance(event, BatchDone)][-1] == 11
+
+
+def test_where_norms_keep_their_statistics_a_last_picture_makes_a_step_of_its_own(tiny, tmp_path):
+    told = []
+    settings = {**tiny, "model.train_from": "denseblock4", "training.norm_statistics": "kept"}
+    settings |= {"training.batch_size": 29, "training.epochs": 2}  # of 30 pictures
+    train(settings=settings, out=tmp_path / "run", progress=False, on_event=told.append)
+    (begins,) = (event for event in told if isinstance(event, PhaseBegins))
+    assert begins.last_step == [event.step for event in told if isinstance(event, BatchDone)][-1] == 4
 
 
 def test_a_run_that_goes_on_tells_how_far_it_is_from_its_first_event_on(tiny, tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ from densekit.data.loading import open_image
 from densekit.errors import ConfigError, DataError, RunError, TrainingError, WeightsError
 from densekit.features import extract_features
 from densekit.run.classifier import load_run
-from densekit.run.trainer import resume, train
+from densekit.run.trainer import resolve, resume, train
 from densekit.training.events import BatchDone, EpochDone, Event, Saved, Validated
 from densekit.training.validation import predict_logits
 
@@ -199,6 +199,25 @@ class TestResuming:
         for name in ("head.safetensors", "split.json"):
             assert (tmp_path / "part" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
 
+    def test_where_its_device_is_missing_it_says_which_setting_to_change_and_then_goes_on(
+        self, pictures: Path, settings: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+        train(data=pictures, settings=settings, out=tmp_path / "whole", progress=False)
+        self.interrupted(pictures, settings, tmp_path / "part", epoch=2)
+        config = tmp_path / "part" / "config.yaml"
+        text = config.read_text(encoding="utf-8")
+        config.write_text(text.replace("device: auto", "device: cuda"), encoding="utf-8")
+        with pytest.raises(
+            ConfigError,
+            match=r"'cuda', but this machine has none: set compute.device in .*config\.yaml to auto",
+        ):
+            resume(tmp_path / "part", progress=False)
+        config.write_text(text.replace("device: auto", "device: cpu"), encoding="utf-8")
+        assert resume(tmp_path / "part", progress=False).metrics["epochs_done"] == 4
+        for name in ("history.csv", "head.safetensors"):
+            assert (tmp_path / "part" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+
     def test_a_run_without_a_first_checkpoint_starts_over(
         self, pictures: Path, settings: dict[str, object], tmp_path: Path
     ) -> None:
@@ -245,6 +264,14 @@ class TestResuming:
 
 
 class TestMistakes:
+    @pytest.mark.parametrize("key", ["model.weights", "model.architecture"])
+    def test_a_text_that_is_too_long_for_the_name_of_a_file_is_not_looked_for(
+        self, pictures: Path, key: str
+    ) -> None:
+        section, name = key.split(".")
+        resolved = resolve(data=pictures, settings={key: "x" * 5000})
+        assert getattr(getattr(resolved, section), name) == "x" * 5000
+
     def test_nothing_is_written_for_a_request_that_can_not_be_carried_out(
         self, pictures: Path, settings: dict[str, object], tmp_path: Path
     ) -> None:

@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -13,7 +14,7 @@ from densekit.training.checkpoint import load_checkpoint, save_checkpoint
 from densekit.training.events import BatchDone, EpochDone, Event, Finished, Saved, Stopping, Validated
 from densekit.training.loop import fit
 from densekit.training.lr_finder import find_learning_rate
-from densekit.training.randomness import shuffled
+from densekit.training.randomness import drawn_for, shuffled
 from densekit.training.source import TensorSource, as_source
 from densekit.training.state import Best, start
 from densekit.training.stop import Stop
@@ -251,22 +252,49 @@ class TestStopping:
 
 
 def test_a_single_picture_at_the_end_joins_the_batch_before_where_batch_norm_is_trained() -> None:
-    def sizes(module: nn.Module) -> list[int]:
+    def sizes(module: nn.Module, **how: object) -> list[int]:
         seen: list[int] = []
         module.register_forward_hook(
             lambda one, inputs, _: seen.append(len(inputs[0])) if one.training else None
         )
-        list(fit(module, blobs(17, 1), VAL, TrainingConfig(epochs=1, batch_size=8)))
+        settings = TrainingConfig.model_validate({"epochs": 1, "batch_size": 8, **how})
+        list(fit(module, blobs(17, 1), VAL, settings))
         return seen
 
     assert sizes(head()) == [8, 8, 1]
     assert sizes(Dropping()) == [8, 9]
+    assert sizes(Dropping(), norm_statistics="kept") == [8, 8, 1]  # which asks nothing of the batch
 
 
 def test_dropout_takes_nothing_from_the_generator_of_others() -> None:
     module = Dropping()
     before = torch.random.get_rng_state()
     list(fit(module, TRAIN, VAL, TrainingConfig(epochs=1)))
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_what_a_step_draws_follows_from_seed_step_and_process_to_the_bit() -> None:
+    with drawn_for(step=3, seed=2, rank=1, device=torch.device("cpu")):
+        drawn = torch.rand(5)
+    mixed = (2 * 1_000_003 + 3) * 1_009 + 1
+    assert torch.equal(drawn, torch.rand(5, generator=torch.Generator().manual_seed(mixed)))
+
+
+def test_a_step_on_the_cpu_leaves_the_generators_of_all_other_devices_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seeded: list[int] = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeded.append)
+    monkeypatch.setattr(torch.mps, "manual_seed", seeded.append)
+    with drawn_for(step=3, seed=2, rank=1, device=torch.device("cpu")):
+        torch.rand(1)
+    assert seeded == []
+
+
+def test_a_step_that_fails_leaves_the_generator_as_it_was() -> None:
+    before = torch.random.get_rng_state()
+    with pytest.raises(MemoryError), drawn_for(step=3, seed=2, rank=1, device=torch.device("cpu")):
+        raise MemoryError
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
@@ -292,8 +320,52 @@ def test_a_loss_that_is_no_number_stops_with_the_step_and_the_likely_cause() -> 
     module = nn.Linear(4, 3)
     settings = TrainingConfig(epochs=3, optimizer="sgd", learning_rate=1e6)
     huge = replace(TRAIN, inputs=1e30 * TRAIN.inputs)
-    with pytest.raises(TrainingError, match=r"at step \d+ \(epoch 1\).*learning rate that is too high"):
+    with pytest.raises(
+        TrainingError,
+        match=r"at step \d+ \(epoch 1\).*too high: it is 1e\+06, try training\.learning_rate=100000$",
+    ):
         list(fit(module, huge, VAL, settings))
+
+
+def test_a_rate_that_a_schedule_has_changed_is_not_taken_for_the_setting() -> None:
+    settings = TrainingConfig(epochs=3, optimizer="sgd", learning_rate=1e6, warm_up=0.9)
+    huge = replace(TRAIN, inputs=1e30 * TRAIN.inputs)
+    with pytest.raises(
+        TrainingError,
+        match=r"it is 1e\+06 \(the schedule had it at \S+ by then\), try training\.learning_rate=100000$",
+    ):
+        list(fit(nn.Linear(4, 3), huge, VAL, settings))
+
+
+class TestAdviceForAPhase:
+    """Of several phases each says its own settings, and advice names those that change something."""
+
+    section = "phases.1.training"
+
+    def test_on_a_rate_that_is_too_high(self) -> None:
+        settings = TrainingConfig(epochs=3, optimizer="sgd", learning_rate=1e6)
+        huge = replace(TRAIN, inputs=1e30 * TRAIN.inputs)
+        with pytest.raises(TrainingError, match=r"try phases\.1\.training\.learning_rate=100000"):
+            list(fit(nn.Linear(4, 3), huge, VAL, settings, section=self.section))
+
+    def test_on_a_weight_decay_that_is_too_high(self) -> None:
+        settings = TrainingConfig(epochs=8, optimizer="adamw", weight_decay=1e6)
+        with pytest.raises(TrainingError, match=r"try phases\.1\.training\.weight_decay=0\.05"):
+            list(fit(nn.Linear(4, 3), TRAIN, VAL, settings, section=self.section))
+
+    def test_on_a_full_memory(self) -> None:
+        told = r"try phases\.1\.training\.batch_size=4, .* phases\.1\.training\.accumulate=2"
+        for work in (
+            fit(Greedy(MemoryError()), TRAIN, VAL, section=self.section),
+            find_in_steps(Greedy(MemoryError()), section=self.section),
+        ):
+            with pytest.raises(TrainingError, match=told):
+                list(work)
+
+    def test_on_a_batch_that_is_too_small(self) -> None:
+        settings = TrainingConfig(epochs=1, batch_size=1)
+        with pytest.raises(ConfigError, match=r"^phases\.1\.training\.batch_size is 1"):
+            list(fit(Dropping(), TRAIN, VAL, settings, section=self.section))
 
 
 def test_a_weight_decay_that_is_too_high_is_named_as_the_cause() -> None:
@@ -318,6 +390,10 @@ def test_of_two_equally_right_validations_the_surer_one_is_better() -> None:
     assert best.is_beaten_by(0.9, 0.2)
     assert not best.is_beaten_by(0.9, 0.3)
     assert not best.is_beaten_by(0.8, 0.1)
+
+
+def find_in_steps(module: nn.Module, section: str) -> Iterator[float]:
+    yield from find_learning_rate(module, TRAIN, section=section).rates
 
 
 class Greedy(nn.Module):

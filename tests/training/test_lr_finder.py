@@ -123,6 +123,7 @@ def test_the_figure_marks_the_suggestion_and_says_it_in_words() -> None:
         ({"lowest": 1.0, "highest": 0.1}, "rates from 1 to 0.1: expected 0 < lowest"),
         ({"lowest": 0.0}, "expected 0 < lowest"),
         ({"lowest": -1.0}, "expected 0 < lowest"),
+        ({"lowest": 1e-310}, "lowest is 1e-310, which moves hardly a weight: expected 1e-12 or more"),
         ({"lowest": 0.1, "highest": 0.5}, "10 times lowest or more"),
         ({"lowest": 1e30, "highest": 1e308}, r"1e\+06 at most"),
         ({"highest": 1e38}, r"1e\+06 at most"),

@@ -175,6 +175,23 @@ class TestAccumulation:
         list(fit(module, points(19, 9), points(19, 9), settings_of(epochs=1, accumulate=4)))
         assert seen == [2, 2, 2, 2, 2, 2, 2, 2, 3]
 
+    def test_with_kept_statistics_the_parts_add_up_to_the_whole_batch_with_norms_too(self) -> None:
+        data = points(43, rare=9)  # so that the last batch is a single picture
+        kept = {"norm_statistics": "kept", "batch_size": 2, "epochs": 1}
+        whole, parts = (trained(data, accumulate=number, **kept) for number in (1, 2))
+        torch.testing.assert_close(weights_of(parts), weights_of(whole), rtol=1e-4, atol=1e-5)
+        assert not torch.equal(weights_of(whole), weights_of(network()))
+
+    def test_with_kept_statistics_a_part_may_be_one_picture(self) -> None:
+        seen: list[int] = []
+        module = network()
+        module.register_forward_pre_hook(
+            lambda one, inputs: seen.append(len(inputs[0])) if one.training else None
+        )
+        settings = settings_of(epochs=1, accumulate=2, batch_size=2, norm_statistics="kept")
+        list(fit(module, points(5, 2), points(5, 2), settings))
+        assert seen == [1, 1, 1, 1, 1]
+
 
 def test_gradients_are_never_longer_than_allowed() -> None:
     data = points(40, rare=20)
@@ -209,6 +226,12 @@ class TestKeptStatistics:
             F.cross_entropy(by_hand(data.inputs[chosen]), data.labels[chosen]).backward()
             optimizer.step()
         assert torch.allclose(weights_of(module), weights_of(by_hand), atol=1e-6)
+
+    def test_one_picture_at_a_time_is_enough(self) -> None:
+        settings = settings_of(norm_statistics="kept", batch_size=1, epochs=1)
+        module = network()
+        list(fit(module, points(9, 4), points(9, 4), settings))
+        assert not torch.equal(weights_of(module), weights_of(network()))
 
     def test_dropout_still_drops(self) -> None:
         data, seen = points(16, rare=4), []
@@ -292,7 +315,11 @@ class TestRefusals:
                 ["training.mixup=0.2", "training.batch_size=1"],
                 "mixup lays the pictures of a batch over each other",
             ),
-            (["training.accumulate=5"], "expected a batch_size of 10 or more"),
+            (["training.accumulate=5"], "BatchNorm needs two .* expected a batch_size of 10 or more"),
+            (
+                ["training.accumulate=9", "training.norm_statistics=kept"],
+                "into 9 parts, but batch_size is 8: expected a batch_size of 9 or more",
+            ),
             (["training.label_smoothing=1"], "training.label_smoothing is 1"),
             (["training.ema_decay=1"], "training.ema_decay is 1"),
             (["training.clip_gradients=0"], "training.clip_gradients is 0"),
@@ -302,3 +329,7 @@ class TestRefusals:
     def test_what_can_not_be_is_refused_with_the_reason(self, settings: list[str], reason: str) -> None:
         with pytest.raises(ConfigError, match=reason):
             load_config(overrides=["data.folder=x", "model.train_from=all", *settings])
+
+    def test_where_norms_keep_their_statistics_a_batch_may_have_as_many_parts_as_pictures(self) -> None:
+        each = ["training.accumulate=2", "training.batch_size=2", "training.norm_statistics=kept"]
+        load_config(overrides=["data.folder=x", "model.train_from=all", *each])

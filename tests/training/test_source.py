@@ -75,9 +75,15 @@ class TestPictures:
 
     def test_a_row_that_is_missing_or_damaged_is_computed(self, extractor: Extractor, pictures: Path) -> None:
         samples = open_folder(pictures).train
+        extract(extractor, [samples[0], samples[2], samples[5]], open_store(extractor))
         some = open_store(extractor)
-        extract(extractor, [samples[0], samples[2], samples[5]], some)
-        found = survey(samples)
+        assert some.folder is not None
+        (shard,) = some.folder.glob("*.safetensors")
+        content = bytearray(shard.read_bytes())
+        content[-1] ^= 1  # of the last row
+        shard.write_bytes(content)
+        some, found = open_store(extractor), survey(samples)
+        assert [found.hashes[number] in some for number in (0, 2, 5, 1)] == [True, True, False, False]
         assert equal(PictureSource(found, extractor, store=some), PictureSource(found, extractor))
 
     def test_kept_views_are_those_that_are_drawn(self, extractor: Extractor, pictures: Path) -> None:

@@ -28,12 +28,14 @@ VAL = Features(torch.randn(7, 4, generator=GENERATOR), torch.arange(7) % 3)
 SETTINGS = TrainingConfig(epochs=3, batch_size=5, learning_rate=0.05)
 
 
-def train_and_tell(team: Team, folder: str) -> None:
-    """Train a head; write down all that happened."""
+def train_and_tell(team: Team, folder: str, kept: bool) -> None:
+    """Train a head, or, with norms whose statistics are kept, more; write down all that happened."""
     torch.manual_seed(0)
-    module = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+    norm = [nn.BatchNorm1d(8)] if kept else []
+    module = nn.Sequential(nn.Linear(4, 8), *norm, nn.ReLU(), nn.Linear(8, 3))
+    settings = SETTINGS.model_copy(update={"norm_statistics": "kept"}) if kept else SETTINGS
     told = {"losses": [], "epochs": [], "logits": []}
-    for event in fit(module, TRAIN, VAL, SETTINGS, team=team):
+    for event in fit(module, TRAIN, VAL, settings, team=team):
         match event:
             case BatchDone():
                 told["losses"].append(event.loss)
@@ -45,9 +47,10 @@ def train_and_tell(team: Team, folder: str) -> None:
 
 
 @pytest.mark.slow
-def test_they_do_what_one_does(tmp_path: Path) -> None:
-    run_together(1, None, train_and_tell, str(tmp_path))
-    run_together(2, 1, train_and_tell, str(tmp_path))
+@pytest.mark.parametrize("kept", [False, True])
+def test_they_do_what_one_does(tmp_path: Path, kept: bool) -> None:
+    run_together(1, None, train_and_tell, str(tmp_path), kept)
+    run_together(2, 1, train_and_tell, str(tmp_path), kept)
     alone, first, second = (
         json.loads((tmp_path / f"{name}.json").read_text()) for name in ("1-0", "2-0", "2-1")
     )
@@ -145,8 +148,13 @@ def test_what_a_team_reports_is_what_its_network_says_also_with_batch_norm(
 
 def test_batch_norm_needs_two_pictures_for_each_process() -> None:
     network = nn.Sequential(nn.Conv2d(3, 2, 1), nn.BatchNorm2d(2))
-    assert [least_in_batch(network, Team(0, size)) for size in (1, 2, 3)] == [2, 4, 6]
-    assert least_in_batch(nn.Linear(3, 2), Team(0, 3)) == 1
+    assert [least_in_batch(network, Team(0, size), SETTINGS) for size in (1, 2, 3)] == [2, 4, 6]
+    assert least_in_batch(nn.Linear(3, 2), Team(0, 3), SETTINGS) == 1
+
+
+def test_batch_norm_that_keeps_its_statistics_asks_for_no_more_than_a_head() -> None:
+    network, kept = nn.BatchNorm2d(2), TrainingConfig(norm_statistics="kept")
+    assert [least_in_batch(network, Team(0, size), kept) for size in (1, 2, 3)] == [1, 1, 1]
 
 
 def train_until_the_second_stops(team: Team, settings: dict[str, object], out: str) -> None:

@@ -9,6 +9,7 @@ import threading
 
 import pytest
 
+from densekit.config import TrainingConfig
 from densekit.errors import ConfigError, DataError, RunError, StoppedError, TrainingError
 from densekit.run import load_run
 from densekit.training.events import PhaseBegins
@@ -43,6 +44,21 @@ def wait_until(panel: TrainingPanel, points: int) -> None:
     """Wait until the training has told something."""
     while panel.is_training and panel.works[-1].progress.points < points:
         panel.wait(0.01)
+
+
+class WatchedLock:
+    """A lock that says when somebody begins to wait for it."""
+
+    def __init__(self, lock: threading.RLock, somebody_waits: threading.Event) -> None:
+        self._lock, self._somebody_waits = lock, somebody_waits
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(blocking=False):
+            self._somebody_waits.set()
+            self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
 
 
 class TestTraining:
@@ -137,6 +153,37 @@ class TestTraining:
         assert "pictures-1" in panel._text.value
         panel.start(), panel.wait()
         assert "pictures-2" in panel._text.value and "pictures-1" not in panel._text.value
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda panel: setattr(panel.controls.fields["epochs"], "value", 7),
+            lambda panel: panel.set(epochs=7),
+        ],
+    )
+    def test_what_is_changed_while_the_end_of_a_training_is_told_is_shown(self, panel, monkeypatch, change):
+        panel._form.value = "command"
+        has_changed_or_waits = threading.Event()
+        tell = panel.as_command
+
+        def read() -> None:
+            change(panel)
+            has_changed_or_waits.set()
+
+        reader = threading.Thread(target=read)
+
+        def tell_slowly() -> str:
+            text = tell()
+            if reader.ident is None:
+                reader.start()
+                has_changed_or_waits.wait()
+            return text
+
+        monkeypatch.setattr(panel, "_lock", WatchedLock(panel._lock, has_changed_or_waits))
+        monkeypatch.setattr(panel, "as_command", tell_slowly)
+        panel._follow()  # as the thread of the training does at its end
+        reader.join()
+        assert "--epochs 7" in panel._text.value
 
     def test_the_present_folder_may_change_meanwhile(self, pictures, small, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
@@ -320,6 +367,11 @@ class TestMistakes:
             panel.wait()
         with pytest.raises(ConfigError, match="out is empty"):
             training_panel(pictures, out=" ", **small)
+        (tmp_path / "loop").symlink_to("loop")
+        panel = training_panel(pictures, out=tmp_path / "loop", **small)
+        press(panel, "Train")
+        with pytest.raises(RunError, match="loop"):
+            panel.wait()
         panel = training_panel(pictures, out=tmp_path / ("x" * 300), **small)
         panel.start()
         with pytest.raises(RunError, match="no folder for a run can be made"):
@@ -354,6 +406,12 @@ class TestMistakes:
     def test_a_panel_that_can_train_nothing_is_not_made(self, pictures, settings, told):
         with pytest.raises(ConfigError, match=told):
             training_panel(pictures, **settings)
+
+    def test_a_panel_may_begin_with_a_model_of_settings(self, pictures):
+        panel = training_panel(pictures, training=TrainingConfig(epochs=7, patience=2))
+        assert panel.controls.fields["epochs"].value == 7
+        panel.set(preset="full")
+        assert panel.settings().training.patience == 2
 
     def test_remarks_on_the_pictures_are_shown_and_escaped(self, panel, pictures):
         (pictures / "red" / "same.png").write_bytes((pictures / "blue" / "00.png").read_bytes())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from densekit.config import PRESETS, load_config
+from densekit.config import PRESETS, TrainingConfig, load_config
 from densekit.errors import ConfigError, DensekitError
 from densekit.run.request import Request
 from densekit.widgets.panel_controls import Controls
@@ -128,6 +128,15 @@ def test_a_section_may_be_set_as_a_whole(controls):
     controls.set({"training": {"epochs": 7}, "model": {"train_from": "all"}})
     assert controls.fields["epochs"].value == 7
     assert controls.fields["train_from"].value == "all"
+
+
+def test_a_section_may_be_set_as_a_model_of_what_changes(controls):
+    controls.set({"training": TrainingConfig(epochs=7, patience=2)})
+    assert controls.fields["epochs"].value == 7
+    assert controls.request().changes() == {"training.epochs": 7, "training.patience": 2}
+    controls.set({"preset": "head-then-full", "data": "others"})
+    with pytest.raises(ConfigError, match="each of the phases says it itself"):
+        controls.set({"training": TrainingConfig(epochs=7)})
 
 
 def test_a_value_that_would_be_refused_without_effect_is_not_sent(controls):
