@@ -76,13 +76,17 @@ def expect_letter(value: Any, right: str, wrong: Mapping[str, str]) -> None:
         wrong: for each of the other letters, why it is not right.
     """
     text = value.lower().strip() if isinstance(value, str) else ""
-    written = re.fullmatch(r"\W*(?:\w+[_ ])?\W*([a-z])\W*", text) or re.match(r"\W*([a-z])[).:]", text)
+    written = _A_LETTER.fullmatch(text) or re.match(r"\W*([a-z])[).:]", text)
     letter = written[1] if written else ""
     *others, last = (f"'{each}'" for each in sorted([right, *wrong]))
     expect(
         letter in (right, *wrong), f"your answer is {quoted(value)}, expected {', '.join(others)} or {last}"
     )
     expect(letter == right, f"your answer is {letter!r}, expected another one: {wrong.get(letter)}")
+
+
+_A_LETTER = re.compile(r"\W*(?:(?:answer|case|choice|option|pipeline|verdict)[_: ]+)?\W*([a-z])\W*")
+"""A letter, brackets around it, and a word that says no more than that it is an answer."""
 
 
 def _expect_something(value: Any, name: str) -> None:

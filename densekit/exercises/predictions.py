@@ -64,6 +64,8 @@ def reveal(question: str, answer: Any, *, close: float = 0.1, quiet: bool = Fals
         A context for whatever else gives the answer away: what is printed and drawn in it is shown if there is a
         guess, and held back if there is none.
     """
+    if getattr(answer, "ndim", None) == 0:
+        answer = answer.item()  # an array or tensor of one number, or of one True or False, is that
     made = _guesses.setdefault(question, _Guess(..., ""))
     missing = made.value is ...
     unreadable = not missing and _is_number(answer) and number_in(made.value) is None
@@ -139,7 +141,7 @@ def _compared(mine: Any, answer: Any, close: float, unit: str) -> tuple[bool, st
         good = same_answer(mine, answer)
         return (
             good,
-            f"yes, it is {_plain(answer)}" if good else f"you said {quoted(mine)}, it is {_plain(answer)}",
+            f"right: {_plain(answer)}" if good else f"you said {quoted(mine)}, it is {_plain(answer)}",
         )
     said = float(number_in(mine) or 0)
     if _is_share(mine, unit) and right > 1:

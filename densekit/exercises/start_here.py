@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from densekit.exercises.expectations import expect, expect_close, expect_equal
 from densekit.exercises.framework import Hint, exercise
+from densekit.model.weights import seeded
 
 
 @exercise(
@@ -129,8 +130,8 @@ def exercise_4(classify: Callable[[nn.Module, Tensor], Tensor]) -> str:
 
 
 def _small_network() -> nn.Module:
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 5))
+    with seeded(0):
+        return nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 5))
 
 
 def _outputs(new_head: Callable[[int, list[str]], nn.Linear], num_features: int, classes: list[str]) -> int:

@@ -25,7 +25,7 @@
 # ## Is everything here?
 #
 # In JupyterLab nothing has to be installed now. In Colab, write the address that you install densekit
-# from into `install_from` in the next cell, such as `git+https://…`, and run that cell and the one behind it.
+# from into `install_from` in the next cell, such as `git+https://…`, and run that cell and the one below it.
 
 # %% tags=["parameters"]
 data: str = ""  # a folder of your own, with a subfolder of pictures for each class; empty for the samples
@@ -46,8 +46,8 @@ import densekit
 print(f"densekit {densekit.__version__} is here")
 
 # %% [markdown]
-# This is the whole way from a picture to its class. The drawing comes back at the start of each section. It marks where
-# you are.
+# This is the whole way from a picture to its class. The drawing comes back at the start of most sections. It marks
+# where you are.
 
 # %%
 from densekit.plots import show, you_are_here
@@ -98,8 +98,8 @@ pictures = [open_image(sample.path) for sample in one_of_each]
 show(image_grid(pictures, folder.classes, title="One training picture of each class"))
 
 # %% [markdown]
-# From some sides, two of the objects look the same. A grainy picture hides the rest. There the network will make its
-# mistakes.
+# From some sides a mug looks like a tumbler, and a bowl like a ring. A grainy picture hides the small differences. There
+# the network will make its mistakes.
 
 # %% [markdown]
 # ## The network: a frozen part and a head
@@ -328,7 +328,7 @@ show(
 
 # %% [markdown]
 # Before training, the probability is shared out among several classes, by chance. After training most of it is on one class, and
-# for most pictures nearly all. Would you have been as sure?
+# for some pictures nearly all. Where is it shared between two classes, and do those two look alike? Would you have been as sure?
 
 # %% [markdown]
 # ## Reading a prediction
@@ -372,8 +372,9 @@ check.exercise_2(named, sure, right)
 
 # %% [markdown]
 # ### Exercise 3: the wrong number of classes (5 min, easy)
-# The head below is for ImageNet's thousand classes. With our pictures it does not even fail: it trains, slowly, and
-# names classes that are not there. Repair `new_head` so that it fits any list of classes.
+# The head below is for ImageNet's thousand classes. With our pictures it does not even fail: it trains, and after a
+# few epochs it is as good as the right one. But it has a hundred times the weights that it needs, and before training it names
+# classes that have no name here. Repair `new_head` so that it fits any list of classes.
 
 
 # %%
@@ -389,9 +390,17 @@ check.exercise_3(new_head)
 
 # %% [markdown]
 # ### Exercise 4: data here, network there (8 min, medium)
-# With a GPU, the network may be on one device and the pictures on another, and PyTorch stops with a long message. You
-# need no GPU to see it: torch has a device called `meta`, on which tensors have a shape and no content. Repair
-# `classify` so that it works wherever the network is: ask the network where it is, and send the images there.
+# With a GPU, the network may be on one device and the pictures on another, and PyTorch stops. You need no GPU to see
+# the message: torch has a device called `meta`, on which tensors have a shape and no content. Here it is:
+
+# %%
+try:
+    nn.Linear(3, 2)(torch.zeros(1, 3, device="meta"))
+except RuntimeError as error:
+    print(error)
+
+# %% [markdown]
+# Repair `classify` so that it works wherever the network is: ask the network where it is, and send the images there.
 
 
 # %%
@@ -414,8 +423,8 @@ check.exercise_4(classify)
 show(you_are_here("picture", "class"))
 
 # %% [markdown]
-# Now ask the network about pictures of your own. Set `my_pictures` at the top to a folder, or use the button below; both work
-# in JupyterLab and in Colab. Without a folder, these are test pictures. The network knows ten classes and nothing else: show
+# Now ask the network about pictures of your own. Set `my_pictures` at the top to a folder, run that cell again and then the
+# next one; or use the button below. Both work in JupyterLab and in Colab. Without a folder, these are test pictures. The network knows ten classes and nothing else: show
 # it your cat, and it still names one of the ten.
 
 # %% tags=["nbval-ignore-output"]
@@ -434,7 +443,8 @@ show(
 picture_upload(run)
 
 # %% [markdown]
-# To train on pictures of your own, put them into one folder for each class, and set `data` at the top of this notebook. First
+# To train on pictures of your own, put them into one folder for each class, set `data` at the top of this notebook, and run it
+# again from there. First
 # let the doctor look at the folder: `densekit doctor FOLDER` in a terminal, or in a cell:
 
 # %%

@@ -12,7 +12,7 @@
 # few lines, next to a plain network of the same depth, and measures what the difference is good for, and what it isn't.
 #
 # **You will be able to**
-# - write plain, residual and dense layers, and say what of the input is left behind each of them,
+# - write plain, residual and dense layers, and say how much of the input is left after each of them,
 # - count the connections and the channels of a dense block,
 # - judge the four strengths that the DenseNet paper claims: which of them you have seen yourself, and which not.
 #
@@ -89,7 +89,7 @@ def residual(x, layers):
 
 def dense(x, layers):
     for one in layers:
-        x = torch.cat([x, one(x)], dim=1)  # what was there stays, and the new maps stand behind it
+        x = torch.cat([x, one(x)], dim=1)  # what was there stays, and the new maps are appended
     return x
 
 
@@ -158,8 +158,8 @@ def connections(layers: int) -> int:
 check.exercise_1(connections)
 
 # %% [markdown]
-# DenseNet-121 has four dense blocks, with 6, 12, 24 and 16 layers. How many connections have they together? A rough guess
-# will do.
+# DenseNet-121 has four dense blocks, with 6, 12, 24 and 16 layers. How many connections do they have in total? A rough
+# guess will do.
 
 # %%
 ### BEGIN SOLUTION
@@ -285,7 +285,7 @@ show(you_are_here("stem", "block 1", way="network"))
 
 # %% [markdown]
 # To learn, the first layer needs to be told how the loss changes with what it puts out: the gradient, which comes back
-# through all layers behind it. We measure it for the three kinds at equal depth and with about as many parameters. 16
+# through all layers after it. We measure it for the three kinds at equal depth and with about as many parameters. 16
 # channels enter; a plain or residual layer keeps them, a dense layer adds 4.
 
 
@@ -347,7 +347,7 @@ with reveal("power of ten of the plain network's gradients", power, close=0.3):
 
 # %% [markdown]
 # Now all of them: without normalisation on the left, with a BatchNorm in front of each ReLU on the right, as ResNets and
-# DenseNets have it. Look for the line that leaves the picture.
+# DenseNets have it. Look for the line that is far from flat, and at which way it goes in each panel.
 
 # %%
 from densekit.plots import gradient_by_depth
@@ -470,8 +470,8 @@ show(zoo_scatter(zoo))
 # On the left, the DenseNets lie clearly to the left of the ResNets: the same accuracy for fewer parameters. On the right the gap is
 # small. A weight works once at every position of its map, and a DenseNet has more of its weights on large maps: each is used some
 # 350 times in DenseNet-121, and 160 times in ResNet-50. DenseNet-161, which stands beside the line because
-# its layers add more channels than those of the others, is no better than a ResNet-101 for the same work. And the green networks
-# show that neither is the last word where a phone has to do the work.
+# its layers add more channels than those of the others, is no better than a ResNet-101 for the same work. And the triangles
+# (networks made for phones) show that neither is the last word where a phone has to do the work.
 
 # %% [markdown]
 # ### Exercise 8: smaller and better (6 min, medium)
@@ -502,7 +502,7 @@ for name in ("resnet50", "densenet121"):
 # Somebody compares the higher number of ResNet-50 with that of DenseNet-121. What do the two numbers show?
 #
 # - (a) Residual connections are better than dense ones.
-# - (b) Not that: the networks and the way in which they were trained differ both.
+# - (b) Not that: both the networks and the ways they were trained differ.
 # - (c) Nothing: such numbers differ by chance.
 
 # %%
@@ -624,8 +624,8 @@ with reveal("right when looking back 3 layers", in_percent[3], quiet=True):
 
 # %% [markdown]
 # With few pictures, each number may be off by ten points, but the fall is far larger: a trained DenseNet does read features
-# that are more than three layers old. What the test can't say is how good a network would have become that had to do without
-# them from the beginning.
+# that are more than three layers old. What the test can't say is how good a network would become if it had to do without
+# them from the start.
 
 # %% [markdown]
 # ## Why DenseNet: four claims, examined
@@ -636,7 +636,7 @@ with reveal("right when looking back 3 layers", in_percent[3], quiet=True):
 # |---|---|---|
 # | alleviates the vanishing gradient (그레디언트 소멸, 기울기 소실 완화) | over 24 dense layers the gradient stays within a small factor, the plain one vanishes or grows | that this decides the accuracy; residual layers do it as well, and BatchNorm alone already stops the vanishing |
 # | strengthens feature propagation (강력한 특징 전파) | the input of a block is in its output, unchanged | that a later layer makes good use of it in every case |
-# | encourages feature reuse (특징 재사용 활성화) | old features keep a part of the weights, and without them a trained network fails | whether a network trained without them would be worse |
+# | encourages feature reuse (특징 재사용 활성화) | old features keep a part of the weights, and without those older than three layers a trained network gets far fewer right | whether a network trained without them would be worse |
 # | substantially fewer parameters (파라미터 수 감소) | at equal published accuracy, fewer parameters than the ResNets of the same table | fewer multiply-adds or less time: work is nearly that of the ResNets, and storing all features costs memory |
 #
 # For this course DenseNet-121 was chosen since its features propagate unharmed, which suits transfer learning (전이학습), since

@@ -128,7 +128,7 @@ check.exercise_1(output_side)
 # Four parts: `conv0`, as above; `norm0`, a `BatchNorm2d`; `relu0`; and `pool0`, a `MaxPool2d` with kernel 3, stride 2
 # and padding 1. An `OrderedDict` gives each its name. Keep the names: trained weights are found by them.
 #
-# The convolution has no bias, since the norm behind it subtracts the mean anyway.
+# The convolution has no bias, since the norm after it subtracts the mean anyway.
 
 # %%
 from collections import OrderedDict
@@ -238,6 +238,8 @@ def weights_of(seen: int) -> dict[str, int]:
 
 with reveal("fewer weights in an early layer", min(weights_of(64), key=weights_of(64).get)):
     print("64 channels seen: ", weights_of(64))
+
+# %%
 with reveal("fewer weights in a late layer", min(weights_of(992), key=weights_of(992).get)):
     print("992 channels seen:", weights_of(992))
 
@@ -445,7 +447,8 @@ print("dense layers:", sum(config.block_config), " layers with weights:", config
 
 # %% [markdown]
 # ### Exercise 8: DenseNet (15 min, hard)
-# In the loop, add `denseblock1`, `transition1`, `denseblock2` and so on to `self.features`, and keep account of `channels`. In
+# In the loop, add `denseblock1`, `transition1`, `denseblock2` and so on to `self.features`, and keep account of `channels`.
+# Use `Block(num_layers, channels, growth_rate, bn_size)` and `Between(in_channels, out_channels)`: they are yours if they passed. In
 # `forward`: features, a last ReLU, the average over all positions, the classifier. The result has the shape (N, classes).
 
 
@@ -580,14 +583,14 @@ for hook in hooks:
 print(f"{len(multiply_adds)} convolutions, {sum(multiply_adds):,} multiply-adds")
 
 # %% [markdown]
-# Which of the four blocks has most of the parameters, and which does most of the work? They are not the same.
+# Which of the four blocks has the most parameters, and which does most of the work? They are not the same.
 
 # %%
 ### BEGIN SOLUTION
 large, slow = 3, 1
 ### END SOLUTION
-guess("number of the block with most parameters", large)
-guess("number of the block with most multiply-adds", slow)
+guess("number of the block with the most parameters", large)
+guess("number of the block with the most multiply-adds", slow)
 
 # %% [markdown]
 # All of that follows from the four settings of the config, without building anything. densekit's `make_ledger` works it out,
@@ -599,8 +602,8 @@ from densekit.model.proof.ledger import make_ledger
 ledger = make_ledger(config, image_size, num_classes=0)
 most_parameters = max(range(1, 5), key=lambda n: ledger[f"denseblock{n}"].parameters)
 most_work = max(range(1, 5), key=lambda n: ledger[f"denseblock{n}"].multiply_adds)
-reveal("number of the block with most parameters", most_parameters, close=0)
-with reveal("number of the block with most multiply-adds", most_work, close=0):
+reveal("number of the block with the most parameters", most_parameters, close=0)
+with reveal("number of the block with the most multiply-adds", most_work, close=0):
     print(ledger)
 
 # %%
@@ -615,7 +618,7 @@ print("parameters of block 2:   ", ledger["denseblock2"].parameters == by_hand)
 # %%
 from densekit.plots import channel_strip, cost_bars
 
-with reveal("number of the block with most multiply-adds", most_work, quiet=True):
+with reveal("number of the block with the most multiply-adds", most_work, quiet=True):
     show(cost_bars(config, image_size))
 
 # %% [markdown]
@@ -652,7 +655,7 @@ explorer = LedgerExplorer(image_size=image_size)
 explorer
 
 # %% [markdown]
-# Without a running kernel you see no sliders. The function behind them says the same:
+# Without a running kernel you see no sliders. The function that they call says the same:
 
 # %%
 ledgers = {
@@ -663,8 +666,13 @@ half, whole, work = ledgers["growth rate"].parameters, ledger.parameters, ledger
 alone = [name for name, each in ledgers.items() if each.parameters == whole and each.multiply_adds != work]
 with reveal("factor of the parameters at twice the growth rate", whole / half):
     print(f"growth rate 16: {half:,} parameters, 32: {whole:,}")
-with reveal("changes the multiply-adds alone", alone):
-    print(f"{work:,} at {image_size} px, {ledgers['image size'].multiply_adds:,} at twice that")
+
+# %%
+with reveal("changes the multiply-adds alone", " and ".join(alone)):
+    twice = ledgers["image size"].multiply_adds
+    print(f"{work:,} multiply-adds at {image_size} px, {twice:,} at twice that")
+
+# %%
 dropping = reference.DenseNet(DenseNetConfig(), num_classes=0, drop_rate=0.5)
 with reveal(
     "does drop_rate change the parameters?", sum(one.numel() for one in dropping.parameters()) != whole
@@ -680,8 +688,8 @@ figure, table = ledger_view(DenseNetConfig(growth_rate=16), image_size)
 show(figure)
 
 # %% [markdown]
-# This is a network with half the growth rate. Compare its strips with those of DenseNet-121: the stem is the same, and
-# everything behind it is thinner.
+# This is a network with half the growth rate. Compare its strips with those of DenseNet-121: the stem still has 64 channels,
+# and every later strip is about half as long. (Mind the axis: it ends at about half of the other one's.)
 
 # %% [markdown]
 # ### Exercise 9: one picture, two answers (5 min, easy)
@@ -720,7 +728,8 @@ check.exercise_10(small)
 #   halves channels, height and width.
 # - Channels at the end of a block: what entered + layers × growth rate. All else follows from that.
 # - Late layers hold the parameters, early layers do the work.
-# - That a network has the right shapes and the right parameter count does not mean that it is right. Random norms and float64 do.
+# - That a network has the right shapes and the right parameter count does not mean that it is right. A comparison with
+#   the reference, in float64 and with random norms, shows that.
 #
 # **Three questions.** (1) Why can a transition stand between blocks, but not inside one? (2) Your block returns the right shape, yet
 # trained weights give nonsense: which two lines do you look at first? (3) You may spend twice the multiply-adds: would you rather

@@ -214,7 +214,7 @@ print(lines[1][:112], "…")
 # %% [markdown]
 # ### Exercise 2: Missing keys, unexpected keys (8 min, medium)
 # Write the translation of one key: `…denselayer1.norm.1.weight` becomes `…denselayer1.norm1.weight`, and so on for
-# `norm.2`, `conv.1`, `conv.2`. All other keys stay as they are: a transition's norm has no number behind it. (With the
+# `norm.2`, `conv.1`, `conv.2`. All other keys stay as they are: a transition's norm has no number after it. (With the
 # module `re` it is one line; with `replace` it is four.)
 
 # %%
@@ -251,7 +251,8 @@ for theirs, ours in list(zip(elsewhere, own.state_dict()))[::7]:
 # ### Exercise 3: Translate the names (12 min, medium)
 # Write the translation from their names, on the left, to those of your network, on the right. They count blocks, layers and
 # transitions from 0. What they call `blocks.0.1.squeeze_norm.weight` is
-# `features.denseblock1.denselayer2.norm1.weight` here; `squeeze`, `grow_norm` and `grow` are `conv1`, `norm2` and `conv2`.
+# `features.denseblock1.denselayer2.norm1.weight` here; `squeeze`, `grow_norm` and `grow` are `conv1`, `norm2` and `conv2`;
+# `stem.norm` is `features.norm0`, and `head` is `classifier`.
 # It should work for networks of any depth.
 
 
@@ -292,7 +293,7 @@ print(own.load_state_dict({right_names[key]: tensor for key, tensor in elsewhere
 def outputs(network: nn.Module, images: torch.Tensor) -> dict[str, torch.Tensor]:
     found = {}
     hooks = [
-        # name=name keeps the name of this module; clone() keeps the numbers, which a ReLU behind it may overwrite.
+        # name=name keeps the name of this module; clone() keeps the numbers, which a ReLU after it may overwrite.
         module.register_forward_hook(lambda _, __, out, name=name: found.update({name: out.clone()}))
         for name, module in network.named_modules()
     ]
@@ -310,8 +311,8 @@ def ladder(ours: nn.Module, theirs: nn.Module, images: torch.Tensor) -> dict[str
 
 
 # %% [markdown]
-# One more thing before we look, and the section after the next will say why: freshly made BatchNorms are too simple to
-# prove anything, so `randomise` gives them random values in the reference, and our network gets the same.
+# One more thing before we look: `randomise` gives the BatchNorms random values in the reference, and our network gets the
+# same. The section after the next will say why.
 
 # %%
 from densekit.model.proof.parity import randomise
@@ -329,7 +330,7 @@ show(difference_ladder(rungs_of_own, "Our own network against torchvision's"))
 
 # %% [markdown]
 # One rung for each module with weights, from the image down to the logits; all of them are left of the dotted line at 1e-9. Our network
-# **is** torchvision's. How much would a small mistake be? In the next cell one norm has another `eps`.
+# **is** torchvision's. How large a difference would a small mistake make? In the next cell one norm has another `eps`.
 
 # %%
 own.features.norm0.eps = 1e-4
@@ -383,17 +384,15 @@ show(
 
 # %% [markdown]
 # Not one cell is red in the first strip. This is the network of the paper, as torchvision has it, down to the gradients: what
-# you train here is what it says it is. In the second strip everything behind the bug is red, and nothing before it.
+# you train here is what it says it is. In the second strip everything after the bug is red, and nothing before it.
 #
 # Such bugs stand in textbooks. In an early edition of *Dive into Deep Learning*, the PyTorch version of DenseNet ended in a *max*
 # pooling, where the text and the versions for other libraries took the mean.
 
 # %% [markdown]
-# ## Why fresh weights hide bugs
+# ## A serious mistake in a fresh network
 #
-# A fresh BatchNorm has gain 1 and bias 0, mean 0 and variance 1: in evaluation mode it does next to nothing. And densekit begins
-# with a bias of 0 in the classifier, as torchvision's DenseNet does. Here is a network in which ReLU and norm have changed places
-# in every dense layer. It is a serious mistake.
+# Here is a network in which ReLU and norm have changed places in every dense layer. It is a serious mistake.
 
 # %%
 from densekit.model.proof.planted import PLANTED, specimen
@@ -422,7 +421,9 @@ with reveal("does the bug change the logits of a fresh network?", apart["freshly
         print(f"norms {norms}: the logits {'differ' if difference > 1e-9 else 'are the same'}")
 
 # %% [markdown]
-# With gain 1, bias 0 and mean 0, a norm keeps every sign, so the ReLU may stand on either side of it. Whoever tests a network just
+# A fresh BatchNorm has gain 1 and bias 0, mean 0 and variance 1: in evaluation mode it does next to nothing. It keeps every sign,
+# so the ReLU may stand on either side of it. (And densekit begins with a bias of 0 in the classifier, as torchvision's DenseNet
+# does.) Whoever tests a network just
 # made gets all green, loads trained weights, and wonders. (In training mode a norm takes off the mean of its batch, and the
 # mistake would show.)
 
@@ -500,10 +501,10 @@ else:
     print("first the five predictions of exercise 5")
 
 # %% [markdown]
-# Green down to the mistake, red behind it. The size of the difference says little: the wrong `eps` moves the third
+# Green down to the mistake, red after it. The size of the difference says little: the wrong `eps` moves the third
 # digit of the logits only, and it is a mistake all the same.
 #
-# One thing more. The first red rung is where a mistake *shows*. It is made either there or on the way there: in the
+# One more thing. The first red rung is where a mistake *shows*. It is made either there or on the way there: in the
 # forward of the module around it. The report compares inputs, too, and says which.
 
 # %%
@@ -649,7 +650,7 @@ check.exercise_7(load_features)
 # ## The official weights
 #
 # torchvision's ImageNet weights are not part of this package. If they are on this machine, the next cell classifies a picture
-# with them; the network is asked for nothing. `densekit weights fetch`, in a terminal with a connection, brings them.
+# with them; nothing is downloaded. `densekit weights fetch`, in a terminal with a connection, brings them.
 
 # %% tags=["nbval-ignore-output"]
 from densekit import sample_folder

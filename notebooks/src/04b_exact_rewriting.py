@@ -61,7 +61,7 @@ show(you_are_here("transition 1", "transition 2", "transition 3", way="network")
 # %% [markdown]
 # A transition convolves and then pools. Let us exchange the two in a small network, and compare it with the original, module
 # by module, in float64. The maps *inside* the transition then have another shape, so two rungs of the ladder are red. What
-# of the numbers *behind* the transition? Are they the same to the last bit, or up to rounding (about 1e-15)? Answer `"bits"` or
+# about the numbers *after* the transition? Are they the same to the last bit, or up to rounding (about 1e-15)? Answer `"bits"` or
 # `"rounding"`.
 
 # %%
@@ -70,7 +70,7 @@ from densekit.exercises.predictions import guess, reveal, show_guesses
 ### BEGIN SOLUTION
 my_guess = "rounding"
 ### END SOLUTION
-guess("how equal the numbers behind the transition are", my_guess)
+guess("how equal the numbers after the transition are", my_guess)
 
 # %%
 from densekit.model.proof.parity import compare_networks
@@ -84,11 +84,11 @@ good = specimen("randomised")
 swapped = rungs(compare_networks(PLANTED["pool before convolution"](good), good, images))
 logits_apart = list(swapped.values())[-1]
 how_equal = "bits" if logits_apart == 0 else "rounding" if logits_apart < 1e-9 else "not at all"
-with reveal("how equal the numbers behind the transition are", how_equal):
+with reveal("how equal the numbers after the transition are", how_equal):
     show(difference_ladder(swapped, "Pool before convolution, in the transition"))
 
 # %% [markdown]
-# Look at the rungs behind the two red ones. Sums in another order are rounded in another way.
+# Look at the rungs after the two red ones. Sums in another order are rounded in another way.
 #
 # A 1×1 convolution adds up channels, at each spatial position on its own. An average pool adds up four positions, in each
 # channel on its own. These are two sums over different things. The order can't matter, so the cheaper one may come first.
@@ -139,9 +139,9 @@ for pool in (nn.AvgPool2d(2), nn.MaxPool2d(2)):
 show(you_are_here("norm1", "conv1", way="dense layer"))
 
 # %% [markdown]
-# A BatchNorm with fixed statistics computes s·x + b in each channel, and a ReLU follows. That line has one bend, at
+# A BatchNorm with fixed statistics computes s·x + b in each channel: a line. With the ReLU after it, the line gets one bend, at
 # t = −b/s. So norm and ReLU together are a *clamp* of x at t, and something linear after it. What is linear can move into the
-# convolution behind.
+# convolution that follows.
 
 # %% [markdown]
 # ### Exercise 2: A ReLU becomes a clamp (15 min, hard)
@@ -227,7 +227,7 @@ show(
 )
 
 # %% [markdown]
-# `frozen(network)` does this to all of a network. Norms behind a convolution disappear into it: the stem's, and each `norm2`. Norms
+# `frozen(network)` does this to all of a network. Norms after a convolution disappear into it: the stem's, and each `norm2`. Norms
 # that read the growing maps become clamps: each `norm1`, and the transitions'. The transitions pool first, and nothing is
 # concatenated. Its embeddings are the network's. In float64, and as it is used, in float32:
 
@@ -249,7 +249,7 @@ print("float32, within 1e-4:", largest_share(backbone, pictures[:4]) < 1e-4)
 print("float64, within 1e-12:", largest_share(densenet121().double().eval(), pictures[:2].double()) < 1e-12)
 
 # %% [markdown]
-# And the time, for sixteen images of 96 × 96 pixels, the best of three? Guess how many percent of it are left.
+# And the time, for sixteen images of 96 × 96 pixels, the best of three? What percentage of it is left?
 
 # %%
 ### BEGIN SOLUTION
@@ -283,8 +283,8 @@ with reveal("percent of the time that is left", round(100 * fast / plain), close
 # %% [markdown]
 # ## What to keep
 #
-# - What is linear may move and change places. With a proof, that is not daring.
-# - A BatchNorm with fixed statistics is a line; with a ReLU behind it, a line with one bend.
+# - What is linear may move and change places. With a proof, it is safe to do so.
+# - A BatchNorm with fixed statistics is a line; with a ReLU after it, a line with one bend.
 # - Prove it in **float64**: exact algebra leaves a difference of about 1e-15, a mistake leaves far more.
 #
 # **Three questions.** (1) May the average pool before the classifier change places with the classifier? With the ReLU before

@@ -136,7 +136,8 @@ with reveal("validation pictures right, for a perfect network", right):
     print(f"{right} of {len(plain['val'])}")
 
 # %% [markdown]
-# Every label is off by one, so whatever the network has learned, it is wrong. No error is raised.
+# Every label is off by one, so every right answer counts as wrong: the better the network, the worse its number. No error is
+# raised.
 #
 # And the picture that was cut off? Nothing happens when the folder is opened, since no picture is read then. It waits in the
 # middle of an epoch.
@@ -156,7 +157,7 @@ except OSError as error:
     print(f"after {seen} of {len(data)} pictures, {type(error).__name__}: {str(error).split('(')[0]}")
 
 # %% [markdown]
-# On a training that runs over night, this is what you find in the morning.
+# If a training runs overnight, this is what you find in the morning.
 #
 # ### Exercise 1: which of these are classes? (8 min, medium)
 # Write the function that `ImageFolder` should have had. It gets the folder of a split and returns the names of its classes: folders,
@@ -236,8 +237,9 @@ found = diagnose("messy")
 show(class_bars(found.counts))
 
 # %% [markdown]
-# In `train`, 39 of 74 pictures are apples, in `val` 3 of 11. So whoever always answers *apple* is right about 53 % of those
-# in `train` and 27 % of those in `val`: what chance can do is counted where one judges. Two classes have nearly the same name, and two have a single picture.
+# In `train`, 39 of 74 pictures are apples, in `val` 3 of 11. Whoever always answers *apple* gets 53 % of `train` right, and
+# 27 % of `val`. So work out the chance level on the pictures that you judge by. Two classes have nearly the same name, and two have a single picture.
+# (*goyangi* is 고양이, "cat": where no Korean font is installed, the figure spells it in Latin letters.)
 #
 # Second look: sizes. Each dot is one size of pictures. Which dots stand apart? (This reads every folder, also `val/brid`, which
 # `train` has not: its picture is not among the bars above.)
@@ -298,7 +300,7 @@ with reveal("kinds of errors in messy", len(kinds), quiet=True):
 # `densekit doctor my_pictures`; with `--html report.html` it writes a page with the pictures.
 #
 # Below is the same as thumbnails. Choose a kind, and tick what you would use all the same. Nothing on the disk is touched;
-# `view.write_clean_copy("my_copy")` would copy what is ticked, and everything that nothing is wrong with.
+# `view.write_clean_copy("my_copy")` would copy what is ticked, and every file without a finding.
 
 # %% tags=["volatile"]
 from densekit.widgets.doctor_view import doctor_view
@@ -307,7 +309,7 @@ view = doctor_view(found)
 view
 
 # %% [markdown]
-# Without a front end, the same as a list: what a clean copy would do without.
+# Without a front end, a list: the first eight files that a clean copy would do without.
 
 # %%
 reasons = {path: problem.kind for problem in found.problems for path in (problem.other, problem.path)}
@@ -344,7 +346,8 @@ show(you_are_here("picture", "class"))
 
 # %% [markdown]
 # A picture that is in `train` *and* in `val` is learned by heart and then asked for. The doctor finds such pairs, also when the copy
-# was mirrored, resized or cropped. Here is what it found in `messy`, each picture beside its copy:
+# was mirrored, resized or cropped. Here are the first four pairs that it found in `messy`, each picture beside its
+# copy:
 
 # %%
 from densekit.plots import image_grid
@@ -360,7 +363,7 @@ show(image_grid(pictures, captions, "Pictures that are there twice", columns=4))
 
 # %% [markdown]
 # How much does a leak lift the accuracy? Measure it. From five pictures of each tabletop class a head learns; it is judged by
-# validation pictures of which 0, 10 or 30 % were learned, too. A *nearest neighbour* is used as the head: it answers with the class of the most
+# validation pictures of which 0, 15 or 30 % were learned, too. A *nearest neighbour* is used as the head: it answers with the class of the most
 # similar picture it knows, so it knows by heart what it has seen.
 
 # %%
@@ -411,7 +414,8 @@ lie = float((table[:, 2, 0] - table[:, 2, 1]).mean())
 answer = "far more" if lie >= 0.05 else "a little more" if lie >= 0.02 else "h"
 
 # %% [markdown]
-# Five seeds, each with other pictures to learn from. Look at where the two lines begin, and at what becomes of each.
+# Five seeds, each with other pictures to learn from. The bars are 95 % intervals over
+# the seeds. Look at where the two lines begin, and at what becomes of each.
 
 # %% tags=["nbval-ignore-output"]
 from densekit.plots import accuracy_lines
@@ -428,8 +432,9 @@ with reveal("what a leak of 30 % reports", answer, quiet=True):
     print("with 30 % the report is five points too high or more:", lie > 0.05)
 
 # %% [markdown]
-# The two lines begin at one point and part. Both judge the same head. The lower one counts the pictures that it has never seen: so good
-# it would be on new ones. In the end it rises a little, since the leaked pictures are also more pictures to learn from. All that the upper line has
+# The two lines begin at one point and part. Both judge the same head. The lower one counts the pictures that it has never seen: that is
+# how good it would be on new ones. It is nearly flat: its ups and downs are within the bars. (The leaked pictures are also more
+# pictures to learn from, which may lift it a little at the end.) All that the upper line has
 # above it was learned by heart.
 #
 # ### Exercise 4: what the leak reports (6 min, easy)
@@ -466,36 +471,39 @@ def hash_of(picture):
 check.exercise_5(hash_of)
 
 # %% [markdown]
-# Two pictures are called copies if few of their bits differ: a hash with a *radius*. The doctor's hashes have 256 bits, and it
+# Two pictures count as copies if at most a few bits of their hashes differ. That number is the *radius*. The doctor's hashes have 256 bits, and it
 # tries the mirrored picture and some cut-outs, too.
 #
 # ## Changes that help
 #
-# If few pictures are all there is, show each of them changed a little, and differently each time. What does the network get to see? Five
-# views of one picture, mirrored or not, cut out, in other light:
+# If few pictures are all there is, show each of them changed a little, and differently each time. What does the network get to see? A
+# picture, and five views of it, mirrored or not, cut out, in other light:
 
 # %%
 from densekit.config import AugmentationConfig
 from densekit.data.views import draw_view, show_view
 from densekit.widgets.explorer import Explorer, slider, switch
 
-original = open_image(tabletop.train[0].path)
-
 
 def views(crop: float = 0.5, colour: float = 0.3, flip: bool = True, picture: int = 0):
-    """Five views of a picture, as a training would see it in five epochs."""
+    """A picture, and five views of it, as a training would see it in five epochs."""
     path = tabletop.train[picture].path
     how = AugmentationConfig(resized_crop=crop, colour=colour, flip=flip)
     drawn = [draw_view(how, seed=0, epoch=epoch, content_hash=path.name) for epoch in range(1, 6)]
     shown = [show_view(view, open_image(path), preprocessing).permute(1, 2, 0).numpy() for view in drawn]
-    captions = ["mirrored" if view.mirrored else "as it is" for view in drawn]
-    return image_grid(shown, captions, f"Five views: at least {crop:.0%} of the area, colours ± {colour:.0%}")
+    captions = ["mirrored" if view.mirrored else "not mirrored" for view in drawn]
+    whole = preprocessing.cut(open_image(path)).permute(1, 2, 0).numpy()
+    return image_grid(
+        [whole, *shown],
+        ["the picture itself", *captions],
+        f"Five views: at least {crop:.0%} of the area, colours ± {colour:.0%}",
+    )
 
 
 show(views())
 
 # %% [markdown]
-# Every view is still the same object. Push the sliders until it is not: that is where a setting goes too far.
+# Every view still shows the same object. Push the sliders until it is not: that is where a setting goes too far.
 
 # %% tags=["volatile"]
 Explorer(

@@ -81,7 +81,7 @@ print(tuple(images.shape), "images,", len(folder.classes), "classes")
 
 # %% [markdown]
 # Many tutorials and courses freeze like this, PyTorch's own *Transfer Learning for Computer Vision* among them:
-# no parameter wants a gradient, but those of the head do. Then the training loop says `train()` at the start of
+# no parameter requires a gradient except those of the head. Then the training loop says `train()` at the start of
 # each epoch, as loops do.
 
 # %%
@@ -196,8 +196,8 @@ show(
 # One step moves each norm a little, as a batch counts for a tenth. Two epochs move them all, since our pictures are not
 # those that the statistics were made of: the means most of all where block 4 begins, the spreads in the very first norm
 # of all. (The dots of a block
-# take turns: `norm1` sees all maps so far, `norm2` stands behind it. Which of the two drifts more differs from block to block.) A tenth of a standard
-# deviation sounds harmless. But what 121 norms do adds up.
+# take turns: `norm1` sees all maps so far, `norm2` comes after it. Which of the two drifts more differs from block to block.) For most norms it is a tenth of a standard
+# deviation or less, and that sounds harmless. But what 121 norms do adds up.
 
 # %% [markdown]
 # ## What it costs
@@ -207,8 +207,8 @@ show(you_are_here("embedding", "head"))
 
 # %% [markdown]
 # The head has learned from the drifting network. Now a colleague takes that head, and the network as everybody
-# has it. Why not? Their *parameters* are equal to the last bit. On its own network the head is right about three
-# validation pictures in four. What percentage is it right about on the original one?
+# has it. Why not? Their *parameters* are equal to the last bit. On its own network the head gets three validation
+# pictures in four right. What percentage does it get right on the original one?
 
 # %%
 ### BEGIN SOLUTION
@@ -276,8 +276,8 @@ def train_step(network, images, labels, optimizer) -> float:
 check.exercise_2(train_step)
 
 # %% [markdown]
-# The order of the two lines is the point. Who calls `eval()` once, before the loop, is thawed by the next
-# `train()`.
+# The order of the two lines is the point. If you call `eval()` only once, before the loop, the next `train()`
+# undoes it.
 
 # %% [markdown]
 # ### Exercise 3: A guard (8 min, medium)
@@ -734,12 +734,12 @@ show(
 
 # %% [markdown]
 # One line covers the other. Every batch has a loss of its own, so look at the dots: they still fall in the last
-# epoch. Is the training done? Behind which steps did `fit` look?
+# epoch. Is the training done? After which steps did `fit` validate?
 
 # %%
 looks = [event.step for event in events if isinstance(event, Validated)]
 mine = check.yours_or_ours(check.exercise_7, steps_to_validate, check.steps_to_validate)
-print("fit looked behind the steps", looks)
+print("fit validated after the steps", looks)
 print("as by hand:", looks == list(mine(len(order), epochs, original.save_step, original.min_epoch_to_save)))
 
 # %% [markdown]
@@ -777,12 +777,11 @@ show(you_are_here("head"))
 
 # %% [markdown]
 # A weight moves by about the rate at most in each step. So we can say how far it can get in the whole training,
-# before we begin. The head's weights start between −1/32 and 1/32, as torch makes them for 1024 features. (1/32
-# is 0.031.)
+# before we begin.
 #
 # ### Exercise 8: The longest way (7 min, medium)
 # Add up the rates of all steps: ten epochs of 75 steps, a rate of 5e-5 that falls to 85 % every three epochs.
-# Write a number, or code that computes it.
+# Write code that computes it.
 
 # %%
 ### BEGIN SOLUTION
@@ -791,7 +790,8 @@ longest_way = sum(75 * 5e-5 * 0.85 ** ((epoch - 1) // 3) for epoch in range(1, 1
 check.exercise_8(longest_way)
 
 # %% [markdown]
-# How far did they get, in the training that we have just seen?
+# The head's weights start between −1/32 and 1/32, as torch makes them for 1024 features: 0.031. How far did they get, in the
+# training that we have just seen?
 
 # %%
 begun, ended = network.classifier.weight.detach(), fitted.weight.detach()
@@ -945,7 +945,7 @@ first, second = (made.metrics["val_accuracy"] for made in panel.runs[-2:])
 print("two more runs; the second one is better by 10 points or more:", second > first + 0.1)
 
 # %% [markdown]
-# The panel tells its settings as YAML and as a command, so that a run can be repeated without it:
+# The next cell, once it has run, shows the panel's settings as YAML and as a command. So a run can be repeated without it:
 
 # %% tags=["volatile"]
 print(panel.as_yaml())
@@ -962,8 +962,8 @@ print(panel.as_command())
 # - The order follows from seed and epoch. So a training written twice gives the same numbers, to the last bit.
 #
 # **Three questions.** (1) A colleague freezes with `requires_grad`, trains with batches of two pictures, and
-# keeps head and network in one file. What will be good about it, and what not? (2) You change the pictures by
-# chance in each epoch, as augmentation does. What becomes of "once"? (3) A set has 60 000 pictures and batches of
+# keeps head and network in one file. What will be good about it, and what not? (2) You change the pictures at
+# random in each epoch, as augmentation does. What becomes of "once"? (3) A set has 60 000 pictures and batches of
 # eight. How far can a weight get in ten epochs at 5e-5?
 #
 # **Next**: notebook 07 trains what lies before the head, too, without wrecking it.

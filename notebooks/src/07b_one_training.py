@@ -20,7 +20,7 @@
 
 # %% tags=["parameters"]
 preset: str = "head"  # the settings to start from: head, full, head-then-full
-train_from: str = "classifier"  # what is trained: this part and all behind it
+train_from: str = "classifier"  # what is trained: this part and all after it
 weights: str = "embedded"  # what training begins with; none for random weights
 a_class: int = 10  # training pictures of each class
 image_size: int = 64  # pixels of a side
@@ -105,7 +105,8 @@ seconds, megabytes = perf_counter() - began, (peak_memory() - before) / 1e6
 print(f"{run.metrics['val_accuracy']:.1%} of the validation pictures, {seconds:.1f} s, {megabytes:.0f} MB")
 
 # %% [markdown]
-# Whatever is trained, that line says the same kind of thing. One question comes before all others: a training that is no better
+# The line above, once the cell has run, tells accuracy, seconds and megabytes, whatever is trained. One question comes before all
+# others: a training that is no better
 # than guessing needs no curve.
 
 # %%
@@ -118,7 +119,7 @@ curve = run.history["val_accuracy"].dropna()
 show(training_curves(run.history))
 
 # %% [markdown]
-# The dashed line is the training, while its weights change; the other one is the validation behind each epoch.
+# The dashed line is the training, while its weights change; the other one is the validation after each epoch.
 #
 # ## In batch
 #

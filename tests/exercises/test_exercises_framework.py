@@ -373,13 +373,15 @@ def test_a_hint_may_be_asked_for_by_any_number(capsys, step):
     assert "Nothing is lost." in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("written", ["b", "B", "(b)", "option b", " b. ", "(b) Not that: both.", "B: both"])
+@pytest.mark.parametrize(
+    "written", ["b", "B", "(b)", "option b", "Answer: b", " b. ", "(b) Not that: both.", "B: both"]
+)
 def test_a_letter_may_be_written_in_any_usual_way(written):
     expect_letter(written, "b", {"a": "no"})
 
 
 @pytest.mark.parametrize(
-    "written", ["(a) Not b: both differ.", "a or b", "both differ (b)", "be", "", None, 2]
+    "written", ["(a) Not b: both differ.", "a or b", "both differ (b)", "not b", "a b", "be", "", None, 2]
 )
 def test_another_letter_or_none_is_not_taken_for_the_right_one(written):
     with pytest.raises(NotYet):

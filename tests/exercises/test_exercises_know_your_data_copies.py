@@ -67,13 +67,13 @@ def test_exercise_6_wants_the_changes_that_leave_the_name_right():
         check.exercise_6,
         right=[
             (FRUIT, ARROWS, RIPENESS),
-            (["Flip", "crop", "colour "], ("colour", "crop"), frozenset(RIPENESS)),
+            (["Flip", "crop", "colour "], ("color", "crop"), frozenset(RIPENESS)),
         ],
         wrong=[
             ((FRUIT, FRUIT, RIPENESS), "the mirror turns left into right"),
             ((FRUIT, ARROWS, FRUIT), "what tells ripe from unripe"),
             (({"crop"}, ARROWS, RIPENESS), "a mirrored banana is a banana"),
-            ((FRUIT, {"crop", "color"}, RIPENESS), "expected changes among"),
+            ((FRUIT, {"crop", "light"}, RIPENESS), "expected changes among"),
             (("flip", ARROWS, RIPENESS), "expected a set of changes"),
         ],
     )

@@ -26,6 +26,11 @@ def test_exercise_1_wants_folders_that_are_not_hidden_in_sorted_order():
                 "order of chance",
             ),
             (lambda root: sorted(p.name for p in root.glob("[!.]*")), "it is a file"),
+            (lambda root: sorted(p.name for p in root.iterdir() if "." not in p.name), "it is a file"),
+            (
+                lambda root: sorted(p.name for p in root.iterdir() if p.is_dir() and "." not in p.name),
+                "is missing among your classes",
+            ),
             (lambda root: ["apple"], "is missing among your classes"),
             (lambda root: "apple", "expected a list of names"),
             (lambda root: [p.name for p in root.glob("[!.]*") if p.is_dir()], "order of chance"),

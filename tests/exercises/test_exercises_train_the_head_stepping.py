@@ -35,7 +35,7 @@ def test_exercise_5_wants_torchs_adam():
         wrong=[
             (partial(stepping.adam_step, corrected=False), "the corrections are missing"),
             (partial(stepping.adam_step, root=False), "the root of the square is missing"),
-            (partial(stepping.adam_step, inside=True), "epsilon stands below the root"),
+            (partial(stepping.adam_step, inside=True), "epsilon stands inside the square root"),
             (partial(stepping.adam_step, squared=False), "the gradient is not squared"),
             (_against, "with a minus"),
             (_forgets, "Step 1 was right: what do you hand over"),
@@ -105,7 +105,7 @@ def test_exercise_7_wants_every_look_and_one_at_the_end():
         wrong=[
             (partial(_steps, end=False), "the end of the training is missing"),
             (end_twice, "a step is in it twice"),
-            (partial(_steps, first=1), "behind the last batch of an epoch, that epoch is done"),
+            (partial(_steps, first=1), "after the last batch of an epoch, that epoch is done"),
             (lambda batches, epochs, every, least: _steps(batches, epochs, every, 0), "before enough epochs"),
             (lambda *given: _steps(*given)[::-1], "their order is not"),
             (lambda *given: [*_steps(*given)[:-1], "the end"], "not all of them are numbers"),

@@ -124,6 +124,8 @@ def test_exercise_9_wants_the_head_first_and_then_more():
             ([HEAD, {**MORE, "train_from": "block3"}], "no such cut"),
             ([HEAD, {"train_from": "denseblock3", "epochs": 3}], "epochs"),
             ([HEAD, {**MORE, "training": {"epochs": 3}}], "the rate of phases[1]"),
+            ([{**HEAD, "training": {"epochs": 5, "learning_rate": 1e-4}}, MORE], "the rate of phases[0]"),
+            ([{**HEAD, "training": {"epochs": 5, "optimizer": "sgd"}}, MORE], "the optimizer of phases[0]"),
             ([HEAD, {**MORE, "training": {"epochs": 3, "lr": 1e-4}}], "lr"),
             (["classifier", "denseblock3"], "a dictionary for each"),
         ],

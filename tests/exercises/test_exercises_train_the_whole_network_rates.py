@@ -16,11 +16,11 @@ def test_exercise_5_wants_a_rate_where_the_loss_falls_fastest():
         right=[
             steepest,
             lambda rates, losses: rates[int(np.diff(losses).argmin())],
-            lambda rates, losses: rates[int(np.argmin(losses))] / 10,
         ],
         wrong=[
             (lambda rates, losses: rates[int(np.argmin(losses))], "where the loss is lowest"),
             (lambda rates, losses: rates[-1], "on its way up"),
+            (lambda rates, losses: steepest(rates, losses) / 3, "hardly falls yet"),
             (lambda rates, losses: rates[0], "hardly falls yet"),
             (lambda rates, losses: rates[int(np.argmin(np.gradient(losses, rates)))], "hardly falls yet"),
             (lambda rates, losses: rates[int(np.argmin(losses)) - 4], "where the loss is lowest"),
@@ -54,14 +54,14 @@ def by_going_back(highest, decay, stages):
     return found
 
 
-def test_exercise_7_wants_each_stage_slower_than_the_one_behind_it():
+def test_exercise_7_wants_each_stage_slower_than_the_one_after_it():
     assert_checker(
         check.exercise_7,
         right=[rates_of(), by_going_back],
         wrong=[
-            (rates_of(reverse=True), "0 stages behind it"),
-            (rates_of(first=1), "0 stages behind it"),
-            (rates_of(linear=True), "2 stages behind it"),
+            (rates_of(reverse=True), "0 stages after it"),
+            (rates_of(first=1), "0 stages after it"),
+            (rates_of(linear=True), "2 stages after it"),
             (rates_of(as_list=True), "expected a dictionary"),
             (lambda highest, decay, stages: {stages[0]: highest}, "has no rate for 'classifier'"),
         ],

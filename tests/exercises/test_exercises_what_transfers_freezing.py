@@ -51,6 +51,12 @@ def test_exercise_6_wants_one_cut_through_the_network():
             on = on or name == stage
             part.requires_grad = on
 
+    def freezes_one_tensor_of_each(network, stage):
+        trained = stage == "all"
+        for name, part in _in_order(network):
+            trained = trained or name == stage
+            next(part.parameters()).requires_grad = trained
+
     def freezes_all_for_all(network, stage):
         trained = False
         for name, part in _in_order(network):

@@ -1,4 +1,4 @@
-"""Rewritings that change nothing: a pool before its convolution, and a norm taken into the layer behind it."""
+"""Rewritings that change nothing: a pool before its convolution, and a norm taken into the layer after it."""
 
 from collections.abc import Callable, Sequence
 from itertools import permutations

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from densekit.exercises.expectations import expect, expect_equal, quoted
 from densekit.exercises.framework import Hint, exercise
+from densekit.model.weights import seeded
 
 Layer = Callable[[Tensor], Tensor]
 
@@ -35,11 +36,11 @@ PAIR = (torch.tensor([1.0, 2.0]), torch.tensor([3.0, 1.0]))
 )
 def exercise_3(residual_layer: Callable[[Tensor, Layer, Layer], Tensor]) -> str:
     """Check a residual layer whose shortcut changes the shape."""
-    torch.manual_seed(0)
     for in_channels, out_channels, stride in ((3, 3, 1), (3, 5, 1), (4, 8, 2)):
-        layer = nn.Conv2d(in_channels, out_channels, 3, stride, padding=1)
-        shortcut = nn.Conv2d(in_channels, out_channels, 1, stride)
-        x = torch.randn(2, in_channels, 6, 6)
+        with seeded(0):
+            layer = nn.Conv2d(in_channels, out_channels, 3, stride, padding=1)
+            shortcut = nn.Conv2d(in_channels, out_channels, 1, stride)
+            x = torch.randn(2, in_channels, 6, 6)
         with torch.no_grad():
             expected, found = layer(x) + shortcut(x), residual_layer(x, layer, shortcut)
         case = f"with {in_channels} channels in, {out_channels} out and stride {stride},"
@@ -65,7 +66,9 @@ def exercise_3(residual_layer: Callable[[Tensor, Layer, Layer], Tensor]) -> str:
     difficulty="easy",
     hints=(
         Hint("I don't see what is asked", "4 is 1 + 3. It is 2 + 2 as well."),
-        Hint("my sum is another", "Add number by number: the first two give 4, the second two give 3."),
+        Hint(
+            "my sum is another", "Add number by number: the first of each give 4, the second of each give 3."
+        ),
         Hint("my pair is refused as the same", "Move something from one tensor to the other."),
     ),
 )
@@ -141,7 +144,7 @@ def exercise_5(added_by: Callable[[int, Tensor, int, int], Tensor]) -> str:
 )  # fmt: skip
 def exercise_6(adding_weights: Callable[[int], Tensor]) -> str:
     """Check weights with which a 1×1 convolution of a concatenation is the sum."""
-    torch.manual_seed(0)
+    generator = torch.Generator().manual_seed(0)
     for channels in (2, 5):
         weights = torch.as_tensor(adding_weights(channels), dtype=torch.float64)
         if weights.ndim == 4 and weights.shape[2:] == (1, 1):
@@ -152,7 +155,7 @@ def exercise_6(adding_weights: Callable[[int], Tensor]) -> str:
             because=f"{2 * channels} channels go in and {channels} come out",
             name=f"the shape of adding_weights({channels})",
         )
-        x, new = torch.randn(2, channels, dtype=torch.float64)
+        x, new = torch.randn(2, channels, generator=generator, dtype=torch.float64)
         found, expected = weights @ torch.cat([x, new]), x + new
         worst = int((found - expected).abs().argmax())
         expect(

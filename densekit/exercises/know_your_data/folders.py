@@ -32,7 +32,7 @@ from densekit.words import counted
 )
 def exercise_1(class_names: Callable[[Path], Sequence[str]]) -> str:
     """Check that hidden folders and stray files are no classes, and that the order is always the same."""
-    with _folder(_MANY_CLASSES, files=(".DS_Store", "notes.txt", "pear.jpg")) as root:
+    with _folder(_MANY_CLASSES, files=(".DS_Store", "README", "notes.txt", "pear.jpg")) as root:
         for name in (".ipynb_checkpoints", ".git"):
             (root / name).mkdir()
             _picture(root / name / "0-checkpoint.png", 0)
@@ -48,7 +48,8 @@ def exercise_1(class_names: Callable[[Path], Sequence[str]]) -> str:
             f"you returned {quoted(names)}, expected names, which are texts: path.name is the name of a folder",
         )
         expect(
-            name != ".DS_Store" and name != "notes.txt", f"'{name}' is among your classes, but it is a file"
+            name not in (".DS_Store", "README", "notes.txt"),
+            f"'{name}' is among your classes, but it is a file",
         )
         expect(
             name != "pear.jpg", "'pear.jpg' is among your classes: a picture outside the folders is no class"
@@ -167,7 +168,16 @@ def exercise_3(mend: Callable[[Path], Any]) -> str:
 
 
 _CLASSES = ("apple", "pear", "plum")
-_MANY_CLASSES = ("plum", "apple", "kiwi", "pear", "fig", "quince", "banana", "cherry")  # sorted neither way
+_MANY_CLASSES = (
+    "plum",
+    "apple",
+    "kiwi",
+    "pear",
+    "fig",
+    "quince",
+    "banana",
+    "pear no. 2",
+)  # sorted neither way
 
 
 @contextmanager

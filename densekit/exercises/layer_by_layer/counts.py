@@ -30,7 +30,7 @@ from densekit.model.proof.ledger import dense_layer_parameters, make_ledger
     ),
 )
 def exercise_1(output_side: Callable[[int, int, int, int], int]) -> str:
-    """Check the side of the maps behind a convolution or a pool."""
+    """Check the side of the maps after a convolution or a pool."""
     for side, kernel_size, stride, padding in (
         (8, 3, 1, 0),
         (224, 7, 2, 3),

@@ -66,7 +66,7 @@ def exercise_6(block: Callable[[int, int, int, int], nn.Module]) -> str:
         ),
         Hint(
             "there is a transition too many",
-            "Transitions stand between blocks: behind the last one there is none.",
+            "Transitions stand between blocks: after the last one there is none.",
         ),
         Hint(
             "the parameter count is right, the values are not",

@@ -88,7 +88,7 @@ def exercise_4(randomise_norms: Callable[[nn.Module], object]) -> str:
         ),
         Hint(
             "last ReLU: there is no rung for it",
-            "It is a function call, not a module. Name the first module behind it that computes.",
+            "It is a function call, not a module. Name the first module after it that computes.",
         ),
     ),
 )

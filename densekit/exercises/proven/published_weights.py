@@ -46,7 +46,10 @@ def foreign_name(key: str) -> str:
         Hint(
             "I don't know where to begin", "Start at 64, add 32 for each layer of a block, halve between two."
         ),
-        Hint("my features are too many", "Each of the three transitions halves what it gets, by 3 in all."),
+        Hint(
+            "my features are too many",
+            "There are three transitions, and each halves the channels that it gets.",
+        ),
         Hint("my depth is about half", "A dense layer has two convolutions: count it twice."),
         Hint(
             "my depth is 2, 3 or 5 short",
@@ -90,7 +93,7 @@ def exercise_1(channels_into_block_4: int, num_features: int, depth: int) -> str
         ),
         Hint(
             "the layers are right, but a transition's norm is not",
-            "A transition has a norm, too, but no number behind it: change keys of dense layers alone.",
+            "A transition has a norm, too, but no number after it: change keys of dense layers alone.",
         ),
         Hint(
             "everything runs together, without dots",

@@ -49,14 +49,14 @@ def exercise_6(rate_of: Callable[[int, float, int, float], Any]) -> str:
     minutes=8,
     difficulty="medium",
     hints=(
-        Hint("my list begins too early", "A step counts if the epochs that are done behind it are enough."),
+        Hint("my list begins too early", "A step counts if enough epochs are done after it."),
         Hint("the last step is missing", "Once more at the end, whatever the number of the last step."),
         Hint("the last step is there twice", "If it is due anyway, once is enough."),
         Hint("my list begins an epoch too late", "Behind the last batch of epoch 3, three epochs are done."),
     ),
 )
 def exercise_7(steps_of: Callable[[int, int, int, int], Any]) -> str:
-    """Check behind which steps a training is judged, for several lengths of an epoch."""
+    """Check after which steps a training is judged, for several lengths of an epoch."""
     for given in ((75, 10, 100, 3), (100, 5, 100, 3), (7, 4, 5, 0), (19, 10, 25, 2), (10, 2, 100, 1)):
         found = steps_of(*given)
         expected = steps_to_validate(*given)
@@ -74,7 +74,7 @@ def exercise_7(steps_of: Callable[[int, int, int, int], Any]) -> str:
 
 
 def steps_to_validate(batches: int, epochs: int, every: int, min_epochs: int) -> list[int]:
-    """Return the steps, counted from 1 over all epochs, behind which a training is judged."""
+    """Return the steps, counted from 1 over all epochs, after which a training is judged."""
     settings = TrainingConfig(epochs=epochs, save_step=every, min_epoch_to_save=min_epochs)
     return [
         (epoch - 1) * batches + batch
@@ -98,7 +98,7 @@ def _slip(found: list[float | None], expected: list[int]) -> str:
     if expected[-1] not in steps:
         return "the end of the training is missing"
     if expected[0] not in steps:
-        return "the first one is missing: behind the last batch of an epoch, that epoch is done"
+        return "the first one is missing: after the last batch of an epoch, that epoch is done"
     return "count steps on from 1, over all epochs"
 
 

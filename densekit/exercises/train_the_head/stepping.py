@@ -54,7 +54,7 @@ _MISTAKES: Mapping[str, dict[str, Any]] = {
         "corrected": False
     },
     "the root of the square is missing": {"root": False},
-    "epsilon stands below the root: it is added behind it": {"inside": True},
+    "epsilon stands inside the square root: it is added after it": {"inside": True},
     "the gradient is not squared in the second mean": {"squared": False},
 }
 
@@ -71,7 +71,9 @@ _MISTAKES: Mapping[str, dict[str, Any]] = {
             "Both means begin at 0, so both are corrected: each by 1 minus its own number to the power of t.",
         ),
         Hint("it is right at first, and then drifts away", "Return the means as they are, not corrected."),
-        Hint("it is wrong where gradients are tiny", "Epsilon is added behind the root, not below it."),
+        Hint(
+            "it is wrong where gradients are tiny", "Epsilon is added after the square root, not inside it."
+        ),
     ),
 )
 def exercise_5(step_of_adam: Callable[[Tensor, Tensor, Tensor, Tensor, int, float], Any]) -> str:

@@ -139,6 +139,19 @@ def exercise_9(phases: Sequence[Mapping[str, Any]]) -> str:
         expect_equal(
             plan[number].training.epochs, epochs, because="so it was asked for", name=f"the epochs of {where}"
         )
+    preset = load_config(overrides={"data.folder": "."}).plan[0].training
+    expect_equal(
+        plan[0].training.learning_rate,
+        preset.learning_rate,
+        because="only the second part is slower; what a phase does not name is as in the preset",
+        name="the rate of phases[0]",
+    )
+    expect_equal(
+        plan[0].training.optimizer,
+        preset.optimizer,
+        because="what a phase does not name is as in the preset",
+        name="the optimizer of phases[0]",
+    )
     expect_close(
         plan[1].training.learning_rate,
         1e-4,

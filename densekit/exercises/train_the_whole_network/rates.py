@@ -8,14 +8,15 @@ from numpy.typing import NDArray
 
 from densekit.exercises.expectations import expect, expect_close, quoted
 from densekit.exercises.framework import Hint, exercise
+from densekit.words import counted
 
 _WELL_BEFORE = 3.0  # times below the rate of the lowest loss: as the kit's own finder has it
-_NEAR = 4.0  # times more or less than the rate where the loss falls fastest: as good as another
+_NEAR = 2.0  # times more or less than the rate where the loss falls fastest: as good as another
 
 
 @exercise(
     number=5,
-    title="A rate to begin with",
+    title="Where the loss falls fastest",
     minutes=10,
     difficulty="medium",
     hints=(
@@ -31,11 +32,11 @@ _NEAR = 4.0  # times more or less than the rate where the loss falls fastest: as
         Hint("I have a position, not a rate", "rates[position] is the rate."),
     ),
 )
-def exercise_5(rate_to_begin_with: Callable[[Sequence[float], Sequence[float]], float]) -> str:
+def exercise_5(steepest_rate: Callable[[Sequence[float], Sequence[float]], float]) -> str:
     """Check the rate that is chosen from a sweep on four curves."""
     for centre in (3e-5, 1e-3, 1e-2, 0.05):
         rates, losses = _sweep(centre)
-        found = _number(rate_to_begin_with(rates.tolist(), losses.tolist()))
+        found = _number(steepest_rate(rates.tolist(), losses.tolist()))
         lowest = float(rates[losses.argmin()])
         where = f"of the curve that falls around {centre:g}, you chose"
         expect(
@@ -44,7 +45,7 @@ def exercise_5(rate_to_begin_with: Callable[[Sequence[float], Sequence[float]], 
         )
         expect(
             not lowest / _WELL_BEFORE < found < 1.35 * lowest,
-            f"{where} {found:g}, at or shortly before {lowest:g}, where the loss is lowest: right behind it the "
+            f"{where} {found:g}, at or shortly before {lowest:g}, where the loss is lowest: right after it the "
             "loss explodes. Expected a rate where it is still falling fast",
         )
         expect(found < lowest, f"{where} {found:g}: there the loss is on its way up. Expected a lower rate")
@@ -66,11 +67,11 @@ def exercise_5(rate_to_begin_with: Callable[[Sequence[float], Sequence[float]], 
             "my rates grow the wrong way",
             "The stages come from the picture to the class. Which is the last one?",
         ),
-        Hint("the classifier's rate is too low", "It has no stage behind it, so nothing is taken off."),
+        Hint("the classifier's rate is too low", "It has no stage after it, so nothing is taken off."),
     ),
 )
 def exercise_7(stage_rates: Callable[[float, float, list[str]], Mapping[str, float]]) -> str:
-    """Check that each stage learns at a share of the rate of the stage behind it."""
+    """Check that each stage learns at a share of the rate of the stage after it."""
     stages = ["stem", "denseblock1", "denseblock2", "denseblock3", "denseblock4", "classifier"]
     for highest, decay, names in ((0.01, 0.5, stages), (1.0, 0.7, stages[3:]), (0.1, 1.0, stages[-1:])):
         found = stage_rates(highest, decay, list(names))
@@ -79,16 +80,16 @@ def exercise_7(stage_rates: Callable[[float, float, list[str]], Mapping[str, flo
             isinstance(found, Mapping),
             f"{where} is {quoted(found)}, expected a dictionary from the names of the stages to their rates",
         )
-        for behind, name in enumerate(reversed(names)):
+        for after, name in enumerate(reversed(names)):
             expect(name in found, f"{where} has no rate for '{name}'")
             expect_close(
                 found[name],
-                highest * decay**behind,
+                highest * decay**after,
                 1e-9,
-                because=f"it has {behind} stages behind it",
+                because=f"it has {counted(after, 'stage')} after it",
                 name=f"{where}['{name}']",
             )
-    return "the last stage learns at the full rate, each stage before it at a share of the one behind"
+    return "the last stage learns at the full rate, each stage before it at a share of the one after it"
 
 
 def _sweep(centre: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

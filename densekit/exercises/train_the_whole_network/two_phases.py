@@ -107,7 +107,8 @@ def exercise_2(remember: Callable[[nn.Module], Mapping[str, Tensor]]) -> str:
             "Each is over all pictures so far, not over the last batches alone.",
         ),
         Hint(
-            "my list is too long", "Only what is above the floor, and above all before it, is written down."
+            "my list is too long",
+            "Only an accuracy above the floor and higher than each one written down before counts.",
         ),
         Hint(
             "my list is one too long",

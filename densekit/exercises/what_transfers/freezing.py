@@ -31,7 +31,7 @@ ADVICE = ("head", "earlier", "whole", "scratch")
     untouched=lambda freeze_before: _trains_all(freeze_before),
 )
 def exercise_6(freeze_before: Callable[[DenseNet, str], Any]) -> str:
-    """Check that everything before a stage is frozen, and that the stage and all behind it is trained."""
+    """Check that everything before a stage is frozen, and that the stage and everything after it are trained."""
     network = _small_densenet()
     for stage in (*STAGES, "classifier"):
         freeze_before(network, stage)
@@ -41,6 +41,12 @@ def exercise_6(freeze_before: Callable[[DenseNet, str], Any]) -> str:
             "parameters stay as they were. Expected the method `part.requires_grad_(…)`, with the underscore",
         )
         trained = _trained_parts(network)
+        partly = _partly_trained(network)
+        expect(
+            not partly,
+            f"for '{stage}', some parameters of {', '.join(partly)} are trained and some are frozen: "
+            "expected a part to be one or the other. part.requires_grad_(…) sets all that it holds",
+        )
         parts = [name for name, _ in _parts(network)]
         expected = parts if stage == "all" else parts[parts.index(stage) :]
         expect_equal(
@@ -48,10 +54,10 @@ def exercise_6(freeze_before: Callable[[DenseNet, str], Any]) -> str:
             expected,
             because=f"'{stage}' trains all parts"
             if stage == "all"
-            else f"'{stage}' is the first part that is trained, and all behind it are",
+            else f"'{stage}' is the first part that is trained, and all after it are",
             name=f"for '{stage}', the list of trained parts",
         )
-    return "one cut through the network: frozen before it, trained behind it"
+    return "one cut through the network: frozen before it, trained after it"
 
 
 _REASONS = {
@@ -106,6 +112,12 @@ def _parts(network: DenseNet) -> list[tuple[str, nn.Module]]:
 
 def _trained_parts(network: DenseNet) -> list[str]:
     return [name for name, part in _parts(network) if all(one.requires_grad for one in part.parameters())]
+
+
+def _partly_trained(network: DenseNet) -> list[str]:
+    return [
+        name for name, part in _parts(network) if len({one.requires_grad for one in part.parameters()}) > 1
+    ]
 
 
 def _has_an_attribute_of_its_own(network: DenseNet) -> bool:

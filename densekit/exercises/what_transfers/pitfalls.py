@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from densekit.exercises.expectations import expect, expect_close, expect_equal, expect_letter, quoted
 from densekit.exercises.framework import Hint, exercise
+from densekit.model.weights import seeded
 
 _PIPELINES = {
     "a": "its numbers are those of the weights' own preprocessing: the steps are only written out",
@@ -32,7 +33,7 @@ _PIPELINES = {
         ),
         Hint(
             "where is the edge in it?",
-            "Nowhere: shuffle the pixels of the picture. Does the mean colour change? So does the result?",
+            "Nowhere: shuffle the pixels of the picture. The mean colour stays the same, and so does the result.",
         ),
     ),
 )
@@ -114,10 +115,10 @@ def exercise_9(embed: Callable[[nn.Module, Tensor], Tensor]) -> str:
 
 
 def _small_network() -> nn.Module:
-    torch.manual_seed(0)
-    return nn.Sequential(
-        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
-    )
+    with seeded(0):
+        return nn.Sequential(
+            nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+        )
 
 
 def _depends_on_neighbours(embed: Callable[[nn.Module, Tensor], Tensor]) -> bool:
