@@ -317,11 +317,22 @@ class TestRunFolders:
         tried("checkpoints", work)
 
 
+@st.composite
+def damage_at_an_end(draw: Any) -> Callable[[bytes], bytes]:
+    """Draw damage to the first or the last kilobyte, where it stands what is in a file of weights, and where."""
+    harm, at_the_beginning = draw(damage()), draw(st.booleans())
+
+    def apply(data: bytes) -> bytes:
+        return harm(data[:1024]) + data[1024:] if at_the_beginning else data[:-1024] + harm(data[-1024:])
+
+    return apply
+
+
 class TestWeights:
     @bounded
     @given(
-        st.sampled_from([".pth", ".safetensors"]),
-        st.lists(damage(), max_size=2),
+        st.sampled_from(["zipped .pth", "older .pth", ".safetensors"]),
+        st.lists(st.one_of(damage(), damage_at_an_end()), max_size=2),
         st.sampled_from(["", "module.", "model.", "x.y."]),
         st.sampled_from(["as it is", "half", "nan", "integer", "transposed", "missing"]),
     )
@@ -329,7 +340,7 @@ class TestWeights:
     def test_any_file_is_weights_or_one_message(
         self,
         tiny_architecture: Path,
-        suffix: str,
+        kind: str,
         damages: list[Callable[[bytes], bytes]],
         prefix: str,
         change: str,
@@ -352,9 +363,9 @@ class TestWeights:
                     del state[key]
             state = {prefix + name: tensor for name, tensor in state.items()}
             with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder, f"a{suffix}")
-                if suffix == ".pth":
-                    torch.save(state, path)
+                path = Path(folder, f"a{kind.split()[-1]}")
+                if kind.endswith(".pth"):
+                    torch.save(state, path, _use_new_zipfile_serialization=kind == "zipped .pth")
                 else:
                     from safetensors.torch import save_file
 

@@ -12,6 +12,12 @@ from pathlib import Path
 from densekit.errors import ConfigError, nearest
 from densekit.files import is_file, read_json
 
+# More than ten times what published DenseNets have at most (a growth rate of 48, 64 layers in a block, 96 initial
+# features, a bn_size of 4, 4 blocks): a slip of the keyboard ends in a message, and not where memory does.
+_LARGEST = {"growth_rate": 1000, "block_config": 1000, "num_init_features": 1000, "bn_size": 100}
+_MOST_BLOCKS = 50
+_MOST_PARAMETERS = 10**10  # 40 GB in float32; the largest published has 7 · 10⁷
+
 _CONFIGS = Path(__file__).parent / "configs"
 
 ARCHITECTURES: tuple[str, ...] = tuple(sorted(path.stem for path in _CONFIGS.glob("*.json")))
@@ -46,6 +52,9 @@ class DenseNetConfig:
         block_config: number of dense layers in each dense block.
         num_init_features: channels that the stem hands to the first block.
         bn_size: a dense layer's 1×1 convolution makes `bn_size * growth_rate` channels (the bottleneck).
+
+    Raises:
+        ConfigError: a number that is none, is below one, or is beyond any network.
     """
 
     growth_rate: int = 32
@@ -57,11 +66,25 @@ class DenseNetConfig:
         if isinstance(self.block_config, list):  # JSON has no tuples
             object.__setattr__(self, "block_config", tuple(self.block_config))
         for key, value in asdict(self).items():
-            if key == "block_config":
-                if not isinstance(value, tuple) or not value or not all(map(_is_count, value)):
-                    raise ConfigError(f"{key} is {value!r}: expected a list of whole numbers above zero")
-            elif not _is_count(value):
-                raise ConfigError(f"{key} is {value!r}: expected a whole number above zero")
+            _check_numbers(key, value)
+        self._check_size()
+
+    def _check_size(self) -> None:
+        """Refuse what no memory holds: numbers that are possible each, and not together."""
+        if len(self.block_config) > _MOST_BLOCKS:
+            raise ConfigError(
+                f"block_config has {len(self.block_config)} blocks: expected {_MOST_BLOCKS} or fewer"
+            )
+        bottleneck = self.bn_size * self.growth_rate
+        about = sum(  # on the average, a layer reads what enters its block and half of what the block adds
+            one.num_layers * bottleneck * ((one.in_channels + one.out_channels) // 2 + 9 * self.growth_rate)
+            for one in self.stages
+        )
+        if about > _MOST_PARAMETERS:
+            raise ConfigError(
+                f"the network would have about {about:,} parameters: expected {_MOST_PARAMETERS:,} or fewer; "
+                "make growth_rate, block_config or bn_size smaller"
+            )
 
     @cached_property
     def stages(self) -> tuple[Stage, ...]:
@@ -126,5 +149,14 @@ def _from_mapping(values: object, where: Path) -> DenseNetConfig:
         raise ConfigError(f"{where}: {error}") from error
 
 
-def _is_count(value: object) -> bool:
-    return type(value) is int and value > 0
+def _check_numbers(key: str, value: object) -> None:
+    most = _LARGEST[key]
+    if key != "block_config":
+        if not _is_count(value, most):
+            raise ConfigError(f"{key} is {value!r}: expected a whole number from 1 to {most:,}")
+    elif not isinstance(value, tuple) or not value or not all(_is_count(one, most) for one in value):
+        raise ConfigError(f"{key} is {value!r}: expected a list of whole numbers from 1 to {most:,}")
+
+
+def _is_count(value: object, most: int) -> bool:
+    return type(value) is int and 0 < value <= most

@@ -60,8 +60,8 @@ def unwrap(loaded: Any, path: Path) -> tuple[dict[str, Tensor], list[str]]:
         WeightsError: there is none.
     """
     told: list[str] = []
-    while isinstance(loaded, Mapping) and not _is_state_dict(loaded):
-        inner = next((key for key in _WRAPPERS if isinstance(loaded.get(key), Mapping)), None)
+    for _ in _WRAPPERS:  # nobody wraps more often; and a dictionary may contain itself
+        inner = _wrapper_in(loaded)
         if inner is None:
             break
         told.append(f"taken out of '{inner}'")
@@ -74,10 +74,7 @@ def unwrap(loaded: Any, path: Path) -> tuple[dict[str, Tensor], list[str]]:
                 f"'{key}' in {path} is of type {type(value).__name__}: expected a state dict, which is "
                 "tensors by name; save network.state_dict() alone"
             )
-        if value.layout != torch.strided or value.is_quantized or value.is_complex():
-            raise WeightsError(
-                f"'{key}' in {path} is sparse, quantized or complex: expected ordinary tensors of real numbers"
-            )
+        _check_ordinary(key, value, path)
     return dict(loaded), told
 
 
@@ -103,15 +100,41 @@ def renamed(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]
     return features | rest, told
 
 
+def entries(data: bytes) -> list[zipfile.ZipInfo]:
+    """Return what a zip file, as torch.save writes it, says is in it; nothing for any other file."""
+    try:
+        if not zipfile.is_zipfile(io.BytesIO(data)):
+            return []
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return archive.infolist()
+    except Exception:  # its list is damaged: BadZipFile, UnicodeDecodeError, NotImplementedError and others
+        return []
+
+
+def _wrapper_in(loaded: Any) -> str | None:
+    """Return under which name a dictionary has another one in it that may be, or hold, the state dict."""
+    if not isinstance(loaded, Mapping) or _is_state_dict(loaded):
+        return None
+    return next((key for key in _WRAPPERS if isinstance(loaded.get(key), Mapping)), None)
+
+
 def _is_state_dict(loaded: Mapping[Any, Any]) -> bool:
     return bool(loaded) and all(isinstance(value, Tensor) for value in loaded.values())
 
 
+def _check_ordinary(key: str, tensor: Tensor, path: Path) -> None:
+    if tensor.is_meta:
+        raise WeightsError(
+            f"'{key}' in {path} is on the device 'meta': it has a shape and no numbers. Save the state dict "
+            "of a network whose weights are in memory"
+        )
+    if tensor.layout != torch.strided or tensor.is_nested or tensor.is_quantized or tensor.is_complex():
+        raise WeightsError(
+            f"'{key}' in {path} is sparse, nested, quantized or complex: expected ordinary tensors of real "
+            "numbers"
+        )
+
+
 def _is_torchscript(data: bytes) -> bool:
-    if not zipfile.is_zipfile(io.BytesIO(data)):
-        return False
-    try:
-        names = zipfile.ZipFile(io.BytesIO(data)).namelist()
-    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError):  # its list of names is damaged
-        return False
+    names = [entry.filename for entry in entries(data)]
     return any("/code/" in name or name.endswith("constants.pkl") for name in names)

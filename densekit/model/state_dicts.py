@@ -10,9 +10,7 @@ import json
 import pickle
 import re
 import warnings
-import zipfile
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -26,7 +24,7 @@ from densekit.errors import WeightsError, listed, nearest
 from densekit.files import is_folder, read_bytes
 from densekit.model.architectures import ARCHITECTURES, DenseNetConfig, read_architecture
 from densekit.model.densenet import DenseNet
-from densekit.model.foreign import refuse_what_is_no_checkpoint, renamed, unwrap
+from densekit.model.foreign import entries, refuse_what_is_no_checkpoint, renamed, unwrap
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".tar")
 
@@ -114,7 +112,7 @@ def read_weights_file(path: Path) -> WeightsFile:
         (tensors, told), metadata = _parse_pickle(data, path), {}
     tensors, taken_off = renamed(tensors)
     _check_sizes(tensors, path)
-    modern = {_modern(key): _to_float32(tensor) for key, tensor in tensors.items()}
+    modern = {_modern(key): _to_float32(key, tensor, path) for key, tensor in tensors.items()}
     _check_numbers(modern, path)
     sha256 = hashlib.sha256(data).hexdigest()
     return WeightsFile(modern, metadata, sha256, (*told, *taken_off))
@@ -145,9 +143,9 @@ def fits_architecture(state: Mapping[str, Tensor], architecture: str) -> bool:
 def _misfits(state: Mapping[str, Tensor], config: DenseNetConfig) -> list[str]:
     """Say what keeps tensors from fitting a network: nothing, or a few phrases."""
     expected = dict(_feature_shapes(config))
-    shapes = {key: tuple(tensor.shape) for key, tensor in state.items() if not _is_optional(key)}
+    shapes = {key: tuple(tensor.shape) for key, tensor in state.items()}
     if "classifier.weight" in shapes or "classifier.bias" in shapes:
-        classes = shapes.get("classifier.weight", (0,))[0]
+        classes = (shapes.get("classifier.weight") or (0,))[0]  # there may be no dimension, too
         expected |= {"classifier.weight": (classes, config.num_features), "classifier.bias": (classes,)}
     reshaped = [
         f"{key} is {shapes[key]} instead of {shape}"
@@ -155,7 +153,7 @@ def _misfits(state: Mapping[str, Tensor], config: DenseNetConfig) -> list[str]:
         if key in shapes and shapes[key] != shape
     ]
     return [
-        *_first_few("missing", (key for key in expected if key not in shapes)),
+        *_first_few("missing", (key for key in expected if key not in shapes and not _is_optional(key))),
         *_first_few("not expected", (key for key in shapes if key not in expected)),
         *_first_few("of another shape", reshaped),
     ]
@@ -173,7 +171,7 @@ def _first_few(what: str, items: Iterable[str], shown: int = 3) -> list[str]:
 def _feature_shapes(config: DenseNetConfig) -> dict[str, tuple[int, ...]]:
     with torch.device("meta"):  # shapes only, no memory
         network = DenseNet(config, num_classes=0)
-    return {key: tuple(tensor.shape) for key, tensor in network.state_dict().items() if not _is_optional(key)}
+    return {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
 
 
 def _is_optional(key: str) -> bool:
@@ -184,8 +182,13 @@ def _modern(key: str) -> str:
     return _LEGACY_KEY.sub(r"\1\2", key)
 
 
-def _to_float32(tensor: Tensor) -> Tensor:
-    return tensor.float() if tensor.is_floating_point() else tensor
+def _to_float32(key: str, tensor: Tensor, path: Path) -> Tensor:
+    if not tensor.is_floating_point():
+        return tensor
+    try:
+        return tensor.float()
+    except NotImplementedError:  # torch stores numbers of four bits, but can't compute with them
+        raise _not_read(path, str(tensor.dtype).removeprefix("torch."), f"'{key}'") from None
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -214,6 +217,8 @@ def _neighbour(path: Path) -> str:
 def _parse_safetensors(data: bytes, path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
         tensors = dict(sorted(safetensors.torch.load(data).items()))  # it brings them in any order
+    except KeyError as error:  # of a type that safetensors knows, but does not hand to torch
+        raise _not_read(path, str(error.args[0]), "a tensor") from None
     except (safetensors.SafetensorError, ValueError) as error:
         raise WeightsError(f"{path} is damaged or not a safetensors file: {error}") from error
     length = int.from_bytes(
@@ -222,14 +227,20 @@ def _parse_safetensors(data: bytes, path: Path) -> tuple[dict[str, Tensor], dict
     return tensors, json.loads(data[8 : 8 + length]).get("__metadata__", {})
 
 
+def _not_read(path: Path, kind: str, what: str) -> WeightsError:
+    return WeightsError(
+        f"{path}: {what} holds numbers of type {kind}: expected real numbers (float32 or float16); save the "
+        "weights in one of these types"
+    )
+
+
 def _check_unpacked(data: bytes, path: Path) -> None:
     """Refuse a zip file, as torch.save writes it, that unpacks to more than any network has."""
-    with suppress(zipfile.BadZipFile), zipfile.ZipFile(io.BytesIO(data)) as archive:
-        unpacked = sum(entry.file_size for entry in archive.infolist())
-        if unpacked > _LARGEST_FILE:
-            raise WeightsError(
-                f"{path} would unpack to {unpacked:,} bytes, and more than {_LARGEST_FILE:,} are not read"
-            )
+    unpacked = sum(entry.file_size for entry in entries(data))
+    if unpacked > _LARGEST_FILE:
+        raise WeightsError(
+            f"{path} would unpack to {unpacked:,} bytes, and more than {_LARGEST_FILE:,} are not read"
+        )
 
 
 def _check_sizes(tensors: Mapping[str, Tensor], path: Path) -> None:
@@ -254,6 +265,6 @@ def _parse_pickle(data: bytes, path: Path) -> tuple[dict[str, Tensor], list[str]
             f"{path} is damaged, or holds more than tensors, which is not read because it could run "
             "any code: save network.state_dict() instead"
         ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+    except Exception as error:  # any at all: damaged bytes become struct.error, AssertionError, IndexError …
         raise WeightsError(f"{path} is damaged or not a file that torch.save wrote") from error
     return unwrap(loaded, path)

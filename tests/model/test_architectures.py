@@ -1,12 +1,14 @@
 """Which DenseNet: the JSON files and what is refused in them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from densekit.errors import ConfigError
 from densekit.model.architectures import ARCHITECTURES, DenseNetConfig, read_architecture
+from densekit.model.zoo import build
 
 
 def written(folder: Path, text: str) -> Path:
@@ -97,3 +99,44 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match=r"mine\.json can't be read as JSON"):
         read_architecture(path)
+
+
+# The largest number of each kind that a published DenseNet has: 161 and 264, on ImageNet; and 190, on CIFAR.
+PUBLISHED = [
+    DenseNetConfig(48, (6, 12, 36, 24), 96),
+    DenseNetConfig(48, (6, 12, 64, 48), 96),
+    DenseNetConfig(40, (31, 31, 31), 80),
+]
+
+
+@pytest.mark.parametrize("config", PUBLISHED)
+@pytest.mark.parametrize("key", ["growth_rate", "block_config", "num_init_features", "bn_size"])
+def test_ten_times_what_is_published_is_still_a_network(config: DenseNetConfig, key: str) -> None:
+    value = getattr(config, key)
+    larger = tuple(10 * one for one in value) if isinstance(value, tuple) else 10 * value
+    assert getattr(replace(config, **{key: larger}), key) == larger
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("growth_rate", 10**9, "growth_rate is 1000000000: expected a whole number from 1 to 1,000"),
+        ("num_init_features", 1001, "num_init_features is 1001: expected a whole number from 1 to 1,000"),
+        ("bn_size", 101, "bn_size is 101: expected a whole number from 1 to 100"),
+        ("block_config", [6, 10**6], "block_config is .*: expected a list of whole numbers from 1 to 1,000"),
+        ("block_config", [1] * 51, "block_config has 51 blocks: expected 50 or fewer"),
+    ],
+)
+def test_a_number_beyond_all_networks_is_refused_before_any_memory_is_asked_for(
+    tmp_path: Path, key: str, value: object, told: str
+) -> None:
+    with pytest.raises(ConfigError, match=rf"mine\.json: {told}"):
+        build(str(written(tmp_path, json.dumps({key: value}))), "none")
+
+
+def test_numbers_that_are_too_large_together_are_refused_with_what_they_come_to(tmp_path: Path) -> None:
+    path = written(tmp_path, '{"growth_rate": 1000, "bn_size": 100}')
+    with pytest.raises(
+        ConfigError, match=r"mine\.json: the network would have about [\d,]+ parameters: expected"
+    ):
+        build(str(path), "none")

@@ -122,10 +122,14 @@ def test_torchscript_is_named(tmp_path: Path) -> None:
     [
         ({1: torch.zeros(2)}, "'1' in .* is of type Tensor: expected a state dict"),
         ({("a", 1): torch.zeros(2)}, "expected a state dict"),
-        ({"a": torch.zeros(2, 2).to_sparse()}, "is sparse, quantized or complex"),
-        ({"a": torch.zeros(2, dtype=torch.complex64)}, "is sparse, quantized or complex"),
+        ({"a": torch.zeros(2, 2).to_sparse()}, "is sparse, nested, quantized or complex"),
+        ({"a": torch.zeros(2, dtype=torch.complex64)}, "is sparse, nested, quantized or complex"),
         ({"a": torch.ones(2, dtype=torch.int8)}, "'a' holds numbers of type int8: expected real numbers"),
         ({"a": torch.ones(2, dtype=torch.bool)}, "'a' holds numbers of type bool"),
+        (
+            {"a": torch.zeros(2, device="meta")},
+            "'a' in .* on the device 'meta': it has a shape and no numbers",
+        ),
         ({"state_dict": [1, 2]}, "is of type list"),
         ({}, "missing: features.conv0.weight"),
     ],
@@ -133,6 +137,20 @@ def test_torchscript_is_named(tmp_path: Path) -> None:
 def test_other_contents_are_one_message(tmp_path: Path, tiny_json: str, content: Any, told: str) -> None:
     with pytest.raises(WeightsError, match=told):
         loaded(tiny_json, tmp_path / "a.pth", content)
+
+
+@pytest.mark.filterwarnings("ignore")  # torch says that nested tensors may change
+def test_nested_tensors_are_one_message(tmp_path: Path, tiny_json: str) -> None:
+    nested = torch.nested.nested_tensor([torch.zeros(2), torch.zeros(3)])
+    with pytest.raises(WeightsError, match=r"'a' in .* is sparse, nested, quantized or complex"):
+        loaded(tiny_json, tmp_path / "a.pth", {"a": nested})
+
+
+def test_a_wrapping_that_contains_itself_is_one_message(tmp_path: Path, tiny_json: str) -> None:
+    endless: dict[str, Any] = {}
+    endless["model"] = endless
+    with pytest.raises(WeightsError, match=r"'model' in .* is of type dict: expected a state dict"):
+        loaded(tiny_json, tmp_path / "a.pth", endless)
 
 
 def test_an_archive_whose_list_of_names_is_damaged_is_one_message(

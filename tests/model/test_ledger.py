@@ -109,6 +109,19 @@ def test_a_stage_is_found_by_its_name():
     assert make_ledger()["denseblock3"].channels_out == 1024
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("denseblok1", r"did you mean 'denseblock1'\?"),
+        ("head", "known are 'conv0'"),
+        (3, "known are 'conv0'"),
+    ],
+)
+def test_a_stage_that_is_not_there_is_refused_with_the_nearest(name, hint):
+    with pytest.raises(ConfigError, match=f"the ledger has no stage '{name}': {hint}"):
+        make_ledger()[name]
+
+
 @pytest.mark.parametrize("blocks", [(1,), (1, 1), (1, 1, 1, 1), (1, 1, 1, 1, 1)])
 def test_the_smallest_image_runs_and_one_pixel_less_is_refused(blocks):
     config = DenseNetConfig(4, blocks, 8)

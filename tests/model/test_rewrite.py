@@ -270,6 +270,20 @@ class TestWhatIsNoNumber:
         assert bool(found[1].isnan().all())
         assert torch.equal(found[[0, 2]], expected[[0, 2]])
 
+    def test_a_bright_image_in_half_precision_has_the_features_of_its_numbers(self) -> None:
+        rewritten = frozen(specimen().float())
+        bright = torch.full((1, 3, 224, 224), 2.0)  # which add up to more than half precision has numbers for
+        found = rewritten(bright.half())
+        assert bool(found.isfinite().all())
+        assert torch.equal(found, rewritten(bright))
+
+    @pytest.mark.parametrize("value", [torch.nan, torch.inf])
+    def test_an_image_in_half_precision_that_holds_no_number_has_nan_features(self, value: float) -> None:
+        images = torch.zeros(2, 3, 32, 32, dtype=torch.half)
+        images[1, 0, 5, 5] = value
+        found = frozen(specimen().float())(images)
+        assert bool(found[0].isfinite().all()) and bool(found[1].isnan().all())
+
     @pytest.mark.parametrize("value", [torch.nan, torch.inf])
     @pytest.mark.parametrize(
         "name",

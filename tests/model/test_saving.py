@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from densekit.model.architectures import ARCHITECTURES, DenseNetConfig, read_architecture
 from densekit.model.cut import behind, keep_norm_statistics
 from densekit.model.densenet import DenseBlock, DenseNet
+from densekit.model.proof import mistakes
 from densekit.model.saving.block import SavingBlock, save_memory
 from densekit.vision import torchvision
 
@@ -284,6 +285,17 @@ class TestUse:
         plain, saving = pair()
         for network in (plain, saving):
             setattr(network.features.denseblock1.denselayer1, name, copy.deepcopy(other).double())
+        assert furthest(one_step(plain, images()), one_step(saving, images())) < 1e-10
+
+    @pytest.mark.parametrize(
+        "change",
+        [mistakes.newest_first, mistakes.BLOCK["when the output is joined in the opposite order"].change],
+    )
+    def test_layers_and_blocks_of_a_subclass_compute_as_they_are(self, change: mistakes.Change) -> None:
+        plain, _ = pair()
+        change(plain)
+        saving = copy.deepcopy(plain)
+        save_memory(saving)
         assert furthest(one_step(plain, images()), one_step(saving, images())) < 1e-10
 
     def test_evaluation_under_autocast_computes_as_before(self) -> None:

@@ -260,11 +260,70 @@ def test_a_truncated_file_is_refused(tmp_path: Path, tiny_json: str, ending: str
     assert "is damaged" in refusal(cut, tiny_json)
 
 
+def altered(data: bytes, at: int) -> bytes:
+    """Return the data with all bits of one byte turned."""
+    at %= len(data)
+    return data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :]
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+class TestDamage:
+    """In the first and the last kilobyte of a file of torch's it is told what and where everything is."""
+
+    @pytest.fixture
+    def whole(self, tmp_path: Path, zipped: bool) -> bytes:
+        torch.save({"a": torch.zeros(3)}, tmp_path / "whole", _use_new_zipfile_serialization=zipped)
+        return (tmp_path / "whole").read_bytes()
+
+    def test_a_file_that_was_cut_is_refused_wherever(
+        self, tmp_path: Path, tiny_json: str, whole: bytes
+    ) -> None:
+        path = tmp_path / "cut.pth"
+        for left in range(0, len(whole), 5):
+            path.write_bytes(whole[:left])
+            assert "is damaged" in refusal(path, tiny_json)
+
+    def test_a_file_with_another_byte_is_refused_wherever(
+        self, tmp_path: Path, tiny_json: str, whole: bytes
+    ) -> None:
+        path = tmp_path / "altered.pth"
+        for at in range(-min(len(whole), 1024), min(len(whole), 1024), 3):
+            path.write_bytes(altered(whole, at))
+            assert refusal(path, tiny_json)  # perhaps for what is in it: a byte of a name is no damage to see
+
+
 @pytest.mark.parametrize("ending", [".safetensors", ".pth"])
 def test_a_text_file_is_refused(tmp_path: Path, tiny_json: str, ending: str) -> None:
     path = tmp_path / f"page{ending}"
     path.write_text("404 Not Found", encoding="utf-8")
     assert "is damaged" in refusal(path, tiny_json)
+
+
+@pytest.mark.parametrize("kind", ["F4", "F6_E2M3", "F6_E3M2", "F8_E8M0"])
+def test_numbers_that_are_not_read_are_refused_with_their_type(
+    tmp_path: Path, tiny_json: str, kind: str
+) -> None:
+    size = {"F4": 4, "F8": 8}.get(kind[:2], 6)  # bytes of eight numbers
+    entry = {"dtype": kind, "shape": [8], "data_offsets": [0, size]}
+    header = json.dumps({"features.conv0.weight": entry}).encode()
+    path = tmp_path / "small.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(size))
+    told = refusal(path, tiny_json)
+    # An older safetensors knows nothing of such numbers, and takes the file for damaged.
+    assert f"numbers of type {kind}: expected real numbers" in told or "is damaged" in told
+
+
+@pytest.mark.skipif(not hasattr(torch, "float4_e2m1fn_x2"), reason="this torch has no numbers of four bits")
+def test_numbers_of_four_bits_in_a_file_of_torchs_are_refused_too(tmp_path: Path, tiny_json: str) -> None:
+    numbers = torch.zeros(4, dtype=torch.uint8).view(torch.float4_e2m1fn_x2)
+    torch.save({"features.conv0.weight": numbers}, tmp_path / "small.pth")
+    assert "numbers of type float4_e2m1fn_x2: expected" in refusal(tmp_path / "small.pth", tiny_json)
+
+
+def test_a_classifier_without_dimensions_is_refused(tmp_path: Path, tiny_json: str) -> None:
+    state = tiny().state_dict() | {"classifier.weight": torch.tensor(1.0)}
+    torch.save(state, tmp_path / "odd.pth")
+    assert "of another shape: classifier.weight is ()" in refusal(tmp_path / "odd.pth", tiny_json)
 
 
 class Harmful:
@@ -323,6 +382,19 @@ def test_keys_that_fit_no_variant_are_named(tmp_path: Path, tiny_json: str) -> N
     assert "not expected: module.extra" in text
     assert "of another shape: features.norm5.bias is (2,) instead of (14,)" in text
     assert "they fit none of densenet121" in text
+
+
+def test_counts_of_batches_may_be_missing_and_are_none_of_their_own(tmp_path: Path, tiny_json: str) -> None:
+    state = tiny().state_dict()
+    del state["features.norm0.num_batches_tracked"]
+    torch.save(state, tmp_path / "some.pth")
+    assert fingerprint(load_weights(tmp_path / "some.pth", tiny_json).state_dict) == fingerprint(tiny())
+    state["features.norm5.num_batches_tracked"] = torch.zeros(2)
+    state["features.norm6.num_batches_tracked"] = torch.tensor(3)
+    torch.save(state, tmp_path / "odd.pth")
+    text = refusal(tmp_path / "odd.pth", tiny_json)
+    assert "not expected: features.norm6.num_batches_tracked" in text
+    assert "of another shape: features.norm5.num_batches_tracked is (2,) instead of ()" in text
 
 
 def test_only_the_first_few_keys_are_named(tmp_path: Path, tiny_json: str) -> None:

@@ -25,6 +25,7 @@ from torch.nn import functional as F
 from densekit.errors import ConfigError
 from densekit.model.cut import CLASSIFIER, frozen_modules
 from densekit.model.densenet import DenseBlock, DenseLayer, DenseNet, Transition
+from densekit.model.frozen.as_built import check_as_built
 from densekit.model.frozen.convolution import Convolution
 from densekit.model.frozen.folding import Squeeze, double, origin_of, scale_and_shift
 
@@ -50,7 +51,8 @@ def frozen(network: DenseNet, dtype: torch.dtype | None = None, cut: str = CLASS
         The rewrite, on the network's device.
 
     Raises:
-        ConfigError: another dtype, or a cut that the network doesn't have, or before which nothing stands.
+        ConfigError: another dtype, or a cut that the network doesn't have, or before which nothing stands; or a
+            network that was changed there, so that it is not what densekit builds (`as_built`).
     """
     example = next(network.parameters())
     return FrozenDenseNet(network, dtype or example.dtype, cut).to(example.device)
@@ -77,6 +79,7 @@ class FrozenDenseNet(nn.Module):
         before = frozen_modules(network, cut)
         if not before:
             raise ConfigError(f"nothing stands before the cut '{cut}', so there is nothing to rewrite")
+        check_as_built(network, cut)
         blocks = [stage for stage in before.values() if isinstance(stage, DenseBlock)]
         transitions = [stage for stage in before.values() if isinstance(stage, Transition)]
         readers: list[Any] = [transition.norm for transition in transitions]  # one behind each block
@@ -129,7 +132,8 @@ class FrozenDenseNet(nn.Module):
         """
         if not self._is_sound:
             return torch.full_like(maps, torch.nan)
-        unknown = ~images.flatten(start_dim=1).sum(dim=1).isfinite()  # (N,)
+        wide = torch.promote_types(images.dtype, torch.float32)  # a bright image's sum overflows float16
+        unknown = ~images.flatten(start_dim=1).sum(dim=1, dtype=wide).isfinite()  # (N,)
         if bool(unknown.any()):
             maps[unknown] = torch.nan
         return maps

@@ -12,7 +12,7 @@ norms, ReLUs and pools between them cost time, too, but are not in that number.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from densekit.errors import ConfigError
+from densekit.errors import ConfigError, nearest
 from densekit.model import architectures
 from densekit.model.architectures import DenseNetConfig
 from densekit.tables import text_table
@@ -68,8 +68,15 @@ class Ledger:
         return sum(stage.multiply_adds for stage in self.stages)
 
     def __getitem__(self, name: str) -> Stage:
-        """Return a stage by its name."""
-        return next(stage for stage in self.stages if stage.name == name)
+        """Return a stage by its name.
+
+        Raises:
+            ConfigError: there is none; with the nearest that there is.
+        """
+        named = {stage.name: stage for stage in self.stages}
+        if name not in named:
+            raise ConfigError(f"the ledger has no stage '{name}': {nearest(str(name), named)}")
+        return named[name]
 
     def rows(self) -> list[tuple[str, ...]]:
         """Return the heading, a line for each stage and the sum, all as text."""

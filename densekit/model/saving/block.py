@@ -21,7 +21,7 @@ the rest is the same. Gradients and running statistics are those of the plain bl
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -58,12 +58,12 @@ def save_memory(network: nn.Module) -> None:
 
     The weights stay the very same tensors under the same names. In evaluation mode, on another kind of device,
     where a norm in a block is something else than a `BatchNorm2d` in float32 or more, where some norms of it take
-    the batch's statistics and others keep theirs, and where any other module in it was replaced, a block computes
-    as before. While it trains, the modules inside are not called one by one, nor are hooks on them, and the
-    transforms of `torch.func` are refused.
+    the batch's statistics and others keep theirs, and where any other module in it was replaced, or is of a
+    subclass, a block computes as before. While it trains, the modules inside are not called one by one, nor are
+    hooks on them, and the transforms of `torch.func` are refused.
     """
     for name, child in list(network.named_children()):
-        if isinstance(child, DenseBlock):
+        if type(child) is DenseBlock:  # a subclass may compute something else
             setattr(network, name, SavingBlock(child))
         else:
             save_memory(child)
@@ -75,6 +75,8 @@ class SavingBlock(DenseBlock):
     Args:
         block: its layers are shared, not copied.
     """
+
+    stands_for: ClassVar = DenseBlock  # it computes the same, for `densekit.model.frozen.as_built`
 
     def __init__(self, block: DenseBlock) -> None:
         nn.ModuleDict.__init__(self, dict(block.items()))

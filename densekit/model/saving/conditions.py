@@ -9,7 +9,8 @@ from densekit.model.densenet import DenseLayer
 def is_as_built(layer: DenseLayer) -> bool:
     """Say whether a layer computes what is rewritten here: no module in it was replaced or switched."""
     return (
-        (layer.training or layer.drop_rate == 0)
+        type(layer) is DenseLayer
+        and (layer.training or layer.drop_rate == 0)
         and type(layer.relu1) is type(layer.relu2) is nn.ReLU
         and _is_plain(layer.conv1, kernel_size=1)
         and _is_plain(layer.conv2, kernel_size=3)
