@@ -121,7 +121,7 @@ def read_architecture(name_or_file: str | Path) -> DenseNetConfig:
         ConfigError: no such variant or file, not JSON, or a key that a DenseNet does not have.
     """
     path = _CONFIGS / f"{name_or_file}.json"
-    if not path.is_file():
+    if not is_file(path):
         path = Path(name_or_file)
     if path.suffix == ".json" and not is_file(path):
         raise ConfigError(

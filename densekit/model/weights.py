@@ -22,7 +22,7 @@ from torch import Tensor
 
 from densekit.data.transforms import Preprocessing
 from densekit.errors import FingerprintError, WeightsError, nearest
-from densekit.files import expanded, parse_json, read_json, write_atomically
+from densekit.files import expanded, is_file, is_folder, parse_json, read_json, write_atomically
 from densekit.model.architectures import DenseNetConfig, read_architecture
 from densekit.model.densenet import DenseNet
 from densekit.model.downloads import fetch_imagenet, official_release
@@ -171,7 +171,7 @@ def _from_file(path: Path, architecture: str, config: DenseNetConfig) -> Weights
 
 def _file_named(name_or_file: str | Path) -> Path:
     path = expanded(name_or_file)
-    looks_like_a_file = path.suffix in SUFFIXES or len(path.parts) > 1 or path.exists()
+    looks_like_a_file = path.suffix in SUFFIXES or len(path.parts) > 1 or is_file(path) or is_folder(path)
     if isinstance(name_or_file, str) and not looks_like_a_file:
         raise WeightsError(
             f"neither weights nor a file (.safetensors, .pth) are called '{name_or_file}': "

@@ -46,7 +46,7 @@ def test_what_a_file_leaves_out_is_densenet121s(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("densenet12", "did you mean 'densenet121'"), ("resnet", "known are")],
+    [("densenet12", "did you mean 'densenet121'"), ("resnet", "known are"), ("x" * 5000, "known are")],
 )
 def test_an_unknown_name_is_refused_with_the_nearest(name: str, hint: str) -> None:
     with pytest.raises(ConfigError, match=rf"no architecture '{name}': .*{hint}"):

@@ -146,7 +146,14 @@ def test_random_weights_take_the_preprocessing_of_the_embedded_ones() -> None:
     assert load_weights("none").info.preprocessing == load_weights("embedded").info.preprocessing
 
 
-@pytest.mark.parametrize(("name", "hint"), [("embeded", "did you mean 'embedded'"), ("resnet", "known are")])
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("embeded", "did you mean 'embedded'"),
+        ("resnet", "known are"),
+        ("x" * 5000, "known are"),  # too long for the name of a file
+    ],
+)
 def test_an_unknown_name_is_refused_with_the_nearest(name: str, hint: str) -> None:
     with pytest.raises(WeightsError, match=rf"called '{name}': {hint}"):
         load_weights(name)
