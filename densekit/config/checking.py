@@ -18,8 +18,8 @@ _FORMS = "expected {'training.epochs': 3} or ['training.epochs=3']"
 def read_overrides(overrides: Mapping[str, Any] | Iterable[str]) -> dict[str, Any]:
     """Return overrides by their key paths; values in texts (`"training.epochs=3"`) are read as YAML.
 
-    A section or a phase may be given as a model, too. It stands for what was named when it was made, and for no
-    default: `{"training": TrainingConfig(epochs=3)}` is `{"training": {"epochs": 3}}`.
+    A section, or phases in their list, may be given as a model, too. It stands for what was named when it was
+    made, and for no default: `{"training": TrainingConfig(epochs=3)}` is `{"training": {"epochs": 3}}`.
 
     Raises:
         ConfigError: a text is not of the form key.path=value, or a name is no text.

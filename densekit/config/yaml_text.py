@@ -121,7 +121,7 @@ def write_yaml(value: Any, on_one_line: bool = False) -> str:
     if not on_one_line:
         return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
     text = yaml.dump(value, Dumper=_Dumper, default_flow_style=True, width=float("inf"), allow_unicode=True)
-    return text.removesuffix("...\n").strip()
+    return text.removesuffix("...\n").rstrip("\n")
 
 
 def parse_yaml(text: str) -> Any:

@@ -134,6 +134,11 @@ def list_folder(folder: Path) -> tuple[list[Path], list[Path]]:
     return folders, files
 
 
+def holds_an_image(folder: Path, root: Path | None = None) -> bool:
+    """Say whether `find_images` finds any, and stop at the first."""
+    return any(judge(path) is None for path in _walk(folder, root, []))
+
+
 def visible_folders(folder: Path) -> list[Path]:
     """Return the subfolders that are not hidden, sorted by name; none if the folder may not be opened."""
     try:

@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 
 from densekit.data.image_files import (
     find_images,
+    holds_an_image,
     is_hidden_folder,
     judge_beside_classes,
     list_folder,
@@ -102,7 +103,7 @@ def has_own_val(root: Path) -> bool:
         val = find_layout(root).splits.get("val")
     except DataError:
         return False
-    return val is not None and any(_scan_split(val, []).values())
+    return val is not None and any(holds_an_image(folder, val) for folder in visible_folders(val))
 
 
 def _scan_split(folder: Path, problems: list[Problem]) -> dict[str, tuple[Path, ...]]:

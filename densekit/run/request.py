@@ -4,6 +4,7 @@ Each tells no more than what the preset does not say already.
 """
 
 import copy
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -41,6 +42,9 @@ def full_name(name: str) -> str:
     return known[name]
 
 
+_OF_A_PHASE = re.compile(r"phases\.\d+\.training")
+
+
 def full_names(settings: Mapping[str, Any]) -> Settings:
     """Return settings by their key paths, those of a section that is given whole, `training={…}`, one by one.
 
@@ -50,7 +54,7 @@ def full_names(settings: Mapping[str, Any]) -> Settings:
     found: Settings = {}
     for name, value in settings.items():
         key = full_name(name)
-        if isinstance(value, Mapping) and key in RunConfig.model_fields:
+        if isinstance(value, Mapping) and (key in RunConfig.model_fields or _OF_A_PHASE.fullmatch(key)):
             found |= {f"{key}.{own}": copy.deepcopy(each) for own, each in value.items()}
         else:
             found[key] = copy.deepcopy(value)

@@ -89,13 +89,16 @@ def memory_told(settings: TrainingConfig, section: str = SECTION) -> Iterator[No
     except (RuntimeError, MemoryError) as error:
         if not _is_out_of_memory(error):
             raise
-        batch_size = settings.batch_size
-        smaller = f"{section}.batch_size={batch_size // 2}, " if batch_size > 1 else ""
-        can_be_cut = batch_size >= 2 * settings.least_in_part
-        parts = f"{section}.accumulate=2, which keeps the steps as they are, or " if can_be_cut else ""
+        batch_size, parts, least = settings.batch_size, settings.accumulate, settings.least_in_part
+        can_shrink = batch_size // 2 >= (parts * least if parts > 1 else 1)
+        smaller = f"{section}.batch_size={batch_size // 2}, " if can_shrink else ""
+        can_be_cut = batch_size >= 2 * parts * least
+        more = (
+            f"{section}.accumulate={2 * parts}, which keeps the steps as they are, or " if can_be_cut else ""
+        )
         raise TrainingError(
             f"no memory is left, with {counted(batch_size, 'picture')} in a batch: try {smaller}a smaller "
-            f"data.image_size, or, where more than the head is trained, {parts}compute.save_memory=true"
+            f"data.image_size, or, where more than the head is trained, {more}compute.save_memory=true"
         ) from error
 
 

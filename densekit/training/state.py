@@ -46,7 +46,7 @@ class Counters:
         loss: sum of the losses of the pictures of the epoch under way.
         right: how many of them were classified rightly.
         seconds: time spent on the epoch under way, over all sessions.
-        validated_at: the step behind which the last validation was.
+        validated_at: the step after which the last validation was.
         not_better: validations since the best one.
     """
 

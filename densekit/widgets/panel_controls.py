@@ -92,7 +92,9 @@ class Controls:
         request = self.request()
         if "preset" in rest or "phases" in rest:  # either says anew what the fields show
             request = Request(request.data, rest.pop("preset", request.preset), self._kept())
-        if "data" in rest:
+        if "data" in rest and not isinstance(
+            rest["data"], Mapping
+        ):  # else it is the section, with all its keys
             rest["data.folder"] = rest.pop("data")
         if self._is_phased and not {"preset", "phases"} & set(values):
             _check_phase_is_named(full_names(rest))

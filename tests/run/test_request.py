@@ -133,7 +133,22 @@ ODD_NAMES = [
     *(".5", "1\u0663.", "1e5", "1e-3", "1.e5", "1.5e+3", "-1E5", "+.5e1", ".inf", "-.INF", ".NaN", "2024"),
     *("2020-01-01", "yes", "No", "on", "true", "null", "~", "=", "<<", "-", "- a", "? a", "a: b", "a #b"),
     *("#a", "&a", "*a", "!a", "!!int 3", "%a", "@a", "`a", "[a", "a]", "{a", "'a", '"a', "a'b", "a,b", ","),
-    *("|", ">", "---", "...", "a  b", "a\\nb", "a\nb", "a\tb", "a\x85b", "a\u2028b", "\ufeffa", "사진 2"),
+    *(
+        "|",
+        ">",
+        "---",
+        "...",
+        "a  b",
+        "a\\nb",
+        "a\nb",
+        "a\tb",
+        "a\x85b",
+        "a\u2028b",
+        "\ufeffa",
+        "사진 2",
+        "a\xa0",
+        "\xa0]",
+    ),
     "a\udcffb",  # with a byte that is no UTF-8
     "a rather long name of a folder that would be folded if it were a part of a text in several lines, 0809",
 ]

@@ -362,6 +362,21 @@ class TestAdviceForAPhase:
             with pytest.raises(TrainingError, match=told):
                 list(work)
 
+    @pytest.mark.parametrize(
+        ("batch_size", "accumulate", "told"),
+        [
+            (16, 2, r"try phases\.1\.training\.batch_size=8, .* phases\.1\.training\.accumulate=4, which"),
+            (8, 2, r"try phases\.1\.training\.batch_size=4, .* phases\.1\.training\.accumulate=4, which"),
+            (8, 4, r"try a smaller data\.image_size, or, .* is trained, compute\.save_memory=true"),
+        ],
+    )
+    def test_on_a_full_memory_where_a_batch_is_cut_already(
+        self, batch_size: int, accumulate: int, told: str
+    ) -> None:
+        settings = TrainingConfig(batch_size=batch_size, accumulate=accumulate)
+        with pytest.raises(TrainingError, match=told):
+            list(fit(Greedy(MemoryError()), TRAIN, VAL, settings, section=self.section))
+
     def test_on_a_batch_that_is_too_small(self) -> None:
         settings = TrainingConfig(epochs=1, batch_size=1)
         with pytest.raises(ConfigError, match=r"^phases\.1\.training\.batch_size is 1"):

@@ -170,6 +170,11 @@ class TestPhases:
         assert controls.fields["epochs"].value == 10
         assert controls.request().changes() == {"phases.1.training.epochs": 2}
 
+    def test_a_whole_section_of_a_phase_is_told_as_what_differs(self, controls):
+        controls.set({"preset": "head-then-full"})
+        controls.set({"phases.1.training": {"epochs": 2}})
+        assert controls.request().changes() == {"phases.1.training.epochs": 2}
+
     def test_back_to_a_preset_of_one_phase(self, controls):
         controls.preset.value = "head-then-full"
         controls.phase.value = 1
@@ -286,3 +291,9 @@ def test_what_is_no_number_is_shown_in_each_phase_and_refused(name, controls):
     controls.phase.value = 1
     with pytest.raises(ConfigError, match=f"phases.1.training.{name}"):
         controls.request().config()
+
+
+def test_the_section_of_the_data_may_be_set_whole(controls):
+    controls.set({"data": {"folder": "others", "image_size": 64}})
+    assert controls.request().config().data.folder.name == "others"
+    assert controls.request().config().data.image_size == 64

@@ -52,7 +52,7 @@ def exercise_6(rate_of: Callable[[int, float, int, float], Any]) -> str:
         Hint("my list begins too early", "A step counts if enough epochs are done after it."),
         Hint("the last step is missing", "Once more at the end, whatever the number of the last step."),
         Hint("the last step is there twice", "If it is due anyway, once is enough."),
-        Hint("my list begins an epoch too late", "Behind the last batch of epoch 3, three epochs are done."),
+        Hint("my list begins an epoch too late", "After the last batch of epoch 3, three epochs are done."),
     ),
 )
 def exercise_7(steps_of: Callable[[int, int, int, int], Any]) -> str:

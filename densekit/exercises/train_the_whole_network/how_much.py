@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from densekit.config import load_config
+from densekit.config import TrainingConfig, load_config
 from densekit.errors import ConfigError
 from densekit.exercises.expectations import expect, expect_close, expect_equal, quoted
 from densekit.exercises.framework import Hint, exercise
@@ -139,27 +139,19 @@ def exercise_9(phases: Sequence[Mapping[str, Any]]) -> str:
         expect_equal(
             plan[number].training.epochs, epochs, because="so it was asked for", name=f"the epochs of {where}"
         )
-    preset = load_config(overrides={"data.folder": "."}).plan[0].training
-    expect_equal(
-        plan[0].training.learning_rate,
-        preset.learning_rate,
-        because="only the second part is slower; what a phase does not name is as in the preset",
-        name="the rate of phases[0]",
-    )
-    expect_equal(
-        plan[0].training.optimizer,
-        preset.optimizer,
-        because="what a phase does not name is as in the preset",
-        name="the optimizer of phases[0]",
-    )
-    expect_close(
-        plan[1].training.learning_rate,
-        1e-4,
-        1e-9,
-        because="so it was asked for",
-        name="the rate of phases[1]",
-    )
+    _expect_rates([phase.training for phase in plan])
     return "the same list stands in a YAML file, or goes to train(settings={'phases': ...})"
+
+
+def _expect_rates(trainings: Sequence[TrainingConfig]) -> None:
+    first, second = trainings
+    preset = load_config(overrides={"data.folder": "."}).training
+    why = "only the second part is slower: what a phase does not name is as in the preset"
+    expect_equal(first.learning_rate, preset.learning_rate, because=why, name="the rate of phases[0]")
+    expect_equal(first.optimizer, preset.optimizer, because=why, name="the optimizer of phases[0]")
+    expect_close(
+        second.learning_rate, 1e-4, 1e-9, because="so it was asked for", name="the rate of phases[1]"
+    )
 
 
 def _holds_a_placeholder(value: Any) -> bool:
