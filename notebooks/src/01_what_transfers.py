@@ -191,7 +191,7 @@ with reveal("pretrained features, 2 pictures a class", round(100 * pretrained[0]
 
 # %% [markdown]
 # This is half of an answer to the engineers: learned features beat features that nobody has learned, by far. Somebody has paid
-# for them already. A larger network, the *teacher*, learned from a million labelled photographs (ImageNet). Ours learned to see
+# for them already. Another network, the *teacher*, learned from a million labelled photographs (ImageNet). Ours learned to see
 # what the teacher sees, on thousands of other pictures, cut into tens of thousands of crops. That those were other pictures
 # matters little as long as their edges, textures and parts are of use to us.
 

@@ -471,7 +471,7 @@ show(zoo_scatter(zoo))
 # small. A weight works once at every position of its map, and a DenseNet has more of its weights on large maps: each is used some
 # 350 times in DenseNet-121, and 160 times in ResNet-50. DenseNet-161, which stands beside the line because
 # its layers add more channels than those of the others, is no better than a ResNet-101 for the same work. And the triangles
-# (networks made for phones) show that neither is the last word where a phone has to do the work.
+# that point up (networks made for phones) show that neither is the last word where a phone has to do the work.
 
 # %% [markdown]
 # ### Exercise 8: smaller and better (6 min, medium)

@@ -497,6 +497,7 @@ def views(crop: float = 0.5, colour: float = 0.3, flip: bool = True, picture: in
         [whole, *shown],
         ["the picture itself", *captions],
         f"Five views: at least {crop:.0%} of the area, colours ± {colour:.0%}",
+        columns=3,
     )
 
 

@@ -462,9 +462,10 @@ with reveal("from random weights, after ten epochs", round(100 * scratch), quiet
 
 # %% [markdown]
 # Same network, same pictures, same loop: the lines differ only in where they begin. With more pictures and more epochs the lower
-# one rises. That is what transfer saves: pictures and time. (Where an interval is larger than the panel, as after the first epoch, the
+# one rises. That is what transfer saves: pictures and time. (Where an interval is larger than the panel, as after the first epochs, the
 # three seeds differ widely: so few steps depend on chance.)
-#
+
+# %% [markdown]
 # ## How far did it go?
 #
 # Early features are edges and colours, late ones answer to objects. So does fine-tuning change the late ones most? We can ask the weights: how far is
@@ -529,7 +530,8 @@ with reveal("the block that moved farthest", farthest, quiet=True):
 # Two things are worth a second look. Nothing went far from where it began. (These are the weights of the best epoch: 7 steps, or 14.)
 # And the part that should have stayed moved most. Edges and colours need no change. But SGD moves each weight in proportion to its
 # gradient, so the stem's gradient must be large compared with its weights: everything else depends on the stem.
-#
+
+# %% [markdown]
 # So let early blocks learn at a lower rate: each at a share of the rate of the block after it, nearer the class (Howard and Ruder, 2018, call it
 # *discriminative fine-tuning*). The kit's setting is `layer_decay`.
 #
@@ -610,7 +612,8 @@ with reveal("whether the best stop stands clear", stands):
 # which stops can't be told apart? (The seconds are those of one
 # thread on a machine that others used, too: compare them, and don't quote them. The megabytes are the most that the process held,
 # with all that is kept of the pictures at the stop: so an early stop may need more than `all`.)
-#
+
+# %% [markdown]
 # ### Exercise 8: the cheapest stop that will do (6 min, easy)
 # `stops` is a list of dictionaries with `stop`, `accuracy`, `half` (what stands behind ±) and `seconds`. Here a simple rule
 # decides: a stop will do if its interval reaches up to the lower end of that of the most accurate one. Of those that will do, return the
