@@ -152,7 +152,7 @@ def _compared(mine: Any, answer: Any, close: float, unit: str) -> tuple[bool, st
     good = off <= close * abs(right)
     direction = "too high" if said > right else "too low"
     shown, expected = _with_unit(said, unit), _with_unit(right, unit)
-    apart = _with_unit(off, ("point" if off == 1 else "points") if unit == "%" else unit)
+    apart = _with_unit(off, {"%": "point" if off == 1 else "points", "×": ""}.get(unit, unit))
     told = f"you said {shown}, it is {expected}: {apart} {direction}"
     return good, f"close: {told}" if good else told
 

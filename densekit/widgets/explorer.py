@@ -23,6 +23,7 @@ from densekit.errors import DensekitError, nearest
 from densekit.plots.described import alt_text, img
 
 _MARGIN = "2px 24px 2px 2px"  # room before the next control
+_TRACK, _LETTER = 250, 7  # pixels of a slider with its number, and of a letter before it
 _LABEL = {"description_width": "initial"}  # a label is never cut off, however long
 
 
@@ -57,7 +58,7 @@ def slider(
         description=label,
         continuous_update=False,
         style=_LABEL,
-        layout=widgets.Layout(width="320px"),
+        layout=widgets.Layout(width=f"{_TRACK + _LETTER * len(label)}px"),
     )
 
 

@@ -178,6 +178,7 @@ class Controls:
         for widget in (self.folder, self.preset, self.phase, *self.fields.values()):
             widget.style.description_width = "150px"
             widget.layout.width = _WIDTH
+            widget.layout.margin = "2px"  # a wider one would not fit into a group, and it would scroll
         self.folder.layout.width = "675px"
         for name, widget in self.fields.items():
             tooltip = (

@@ -1,5 +1,6 @@
 """What the panel shows of its trainings: a sentence, a table that compares them, and what went wrong."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
@@ -14,6 +15,7 @@ from densekit.words import counted, from_here, percent, shown
 _ALWAYS = ("preset", "train_from", "learning_rate", "epochs")
 _LINE = "border-bottom: 1px solid rgba(128, 128, 128, 0.35)"
 _CELL = f"padding: 2px 10px; text-align: left; white-space: nowrap; {_LINE}"
+_SCROLLED = "overflow-x: auto; width: 0; min-width: 100%"
 _VERMILLION = "border-left: 4px solid rgb(213, 94, 0); background: rgba(213, 94, 0, 0.10); padding: 6px 10px"
 
 Row = dict[str, str]
@@ -89,7 +91,8 @@ def table(works: Sequence[Work]) -> str:
     caption = '<caption style="text-align: left; font-weight: bold">The runs made here</caption>'
     style = "border-collapse: collapse; margin: 4px 0"
     parts = f"{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
-    scrolled = f'<div style="overflow-x: auto"><table style="{style}">{parts}</table></div>'
+    # As wide as its place, however wide the table: else the whole panel would scroll with it.
+    scrolled = f'<div style="{_SCROLLED}"><table style="{style}">{parts}</table></div>'
     return scrolled + _below(works)
 
 
@@ -202,7 +205,11 @@ def pre(text: str) -> str:
     return f'<pre style="{style}">{escape(text)}</pre>'
 
 
+_COMMAND = re.compile("`([^`]+)`")
+_AS_CODE = r"<code>\1</code>"
+
+
 def remarks(work: Work | None) -> str:
     """Return what a training had to say besides its numbers."""
-    told = work.remarks if work is not None else []
-    return "".join(f"<div>{escape(shown(one))}</div>" for one in told)
+    told = [escape(shown(one)) for one in work.remarks] if work is not None else []
+    return "".join(f"<div>{_COMMAND.sub(_AS_CODE, one)}</div>" for one in told)

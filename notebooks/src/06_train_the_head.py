@@ -488,7 +488,7 @@ ways = {
 # %% tags=["nbval-ignore-output"]
 slow, once, fastest = (way.seconds[-1] for way in ways.values())
 with reveal("times faster", round(slow / once, 1), close=1.0):
-    print(f"once, by hand: {slow / once:.0f} times faster; with extract_features: {slow / fastest:.0f} times")
+    print(f"once, by hand: {slow / once:.1f} times faster; with extract_features: {slow / fastest:.1f} times")
     show(
         time_and_accuracy(ways, f"{len(few)} pictures, {epochs} epochs: three ways to one head", chance=0.1),
         alt="Seconds and accuracy over the epochs, for three ways to the same head.",
@@ -934,9 +934,12 @@ panel
 
 # %% [markdown]
 # Every button is a function, too. So the next cell does the same where there is no front end: two trainings of
-# three epochs, one with each preset.
+# three epochs, one with each preset. (A training that you have begun above is stopped first.)
 
 # %%
+if panel.is_training:
+    panel.stop()
+    panel.wait()
 for name in ("head-original", "head"):
     panel.set(preset=name, epochs=3, save_step=None, min_epoch_to_save=0, image_size=image_size)
     panel.start()

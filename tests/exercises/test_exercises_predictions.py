@@ -20,6 +20,7 @@ def no_guesses_yet(monkeypatch):
         (80, 50, "%", "you said 80%, it is 50%: 30 points too high"),
         (51, 50, "%", "close: you said 51%, it is 50%: 1 point too high"),
         (22, 23, "", "close: you said 22, it is 23: 1 too low"),
+        (10, 11.5, "×", "you said 10×, it is 11.5×: 1.5 too low"),  # and not by a factor of 1.5
         (20, torch.tensor(23), "", "you said 20, it is 23: 3 too low"),
         ("10,250", 10_250, "", "exactly: it is 10,250"),
         ("94 %", 94, "%", "exactly: it is 94%"),

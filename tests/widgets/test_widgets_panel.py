@@ -147,6 +147,7 @@ class TestTraining:
         captured = capfd.readouterr()
         assert (captured.out, captured.err) == ("", "")
         assert "stopped after" in panel.shown.remarks.value
+        assert "<code>densekit train --resume " in panel.shown.remarks.value
 
     def test_the_command_that_is_shown_names_the_folder_of_the_next_run(self, panel):
         panel._form.value = "command"

@@ -35,6 +35,14 @@ def output_below(page: Any, code: str) -> str:
     return str(output.inner_text())
 
 
+def wider_than_their_place(page: Any) -> list[str]:
+    """Return the texts of what would scroll sideways: a group of controls, or the whole panel with its table."""
+    boxes = "[...document.querySelectorAll('.widget-vbox')]"
+    return list(
+        page.evaluate(f"{boxes}.filter(one => one.scrollWidth > one.clientWidth).map(one => one.innerText)")
+    )
+
+
 def test_train_train_again_stop_and_change_the_preset(
     pictures: Path, tiny_architecture: Path, tmp_path: Path
 ) -> None:
@@ -83,6 +91,7 @@ def test_train_train_again_stop_and_change_the_preset(
         panel.button("Train").click()
         panel.until("Run 4 has failed")
         assert "<b>nowhere" in panel.area.locator("[role=alert]").inner_text()
+        assert not wider_than_their_place(page)
 
     metrics = [
         json.loads((tmp_path / "runs" / f"pictures-{n}" / "metrics.json").read_text()) for n in (1, 2, 3)
