@@ -21,6 +21,7 @@ from densekit.cli.output import group, note, say_in_any_terminal, what_the_syste
 from densekit.cli.runs import compare, lr_find
 from densekit.cli.weights import weights
 from densekit.errors import DensekitError
+from densekit.processes import end_at_once
 
 _PACKAGE = Path(__file__).parents[1]
 _warn_as_python_does = warnings.showwarning
@@ -59,11 +60,7 @@ def main() -> NoReturn:
     warnings.showwarning = _say_plainly
     status = _status()
     if os.environ.get("WORLD_SIZE", "1") not in ("", "1"):
-        # One of several processes, whose threads for talking to each other don't always survive an orderly end of
-        # Python: then torch aborts, and `torchrun` stops the others, although all is done.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
+        end_at_once(status)
     sys.exit(status)
 
 

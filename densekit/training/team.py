@@ -12,6 +12,7 @@ On a machine that others use too, threads that wait for each other waste most of
 one thread each, which meet once a step, are the steadiest way to train on a CPU.
 """
 
+import gc
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -32,7 +33,10 @@ from densekit.config import TrainingConfig
 from densekit.devices import DeviceName
 from densekit.errors import DensekitError, TrainingError, one_line
 from densekit.model.cut import has_batch_norm
-from densekit.processes import end_with_parent
+from densekit.processes import end_at_once, end_with_parent
+
+if dist.is_available():
+    import torch.distributed.nn.functional  # before there is a group: see `_dismiss`
 
 Value = TypeVar("Value")
 
@@ -186,7 +190,19 @@ def called_team(device: DeviceName = "auto") -> Iterator[Team]:
     try:
         yield Team(dist.get_rank(), dist.get_world_size())
     finally:
-        dist.destroy_process_group()
+        _dismiss()
+
+
+def _dismiss() -> None:
+    """Let this process leave its team, and end the threads that gloo had for it.
+
+    They end with the group of processes, and the group with its last owner. Two would keep it until Python itself
+    ends, where a thread that still wants to say something to Python makes torch abort: a DistributedDataParallel
+    in a ring of references, and functions of `torch.distributed.nn` that are loaded while there is a group, as
+    DistributedDataParallel does, and have it as their default from then on.
+    """
+    gc.collect()
+    dist.destroy_process_group()
 
 
 def _take_own_gpu(number: int, there_are: int) -> None:
@@ -225,9 +241,13 @@ def run_together(size: int, threads: int | None, work: Callable[..., None], *arg
             if isinstance(error, ProcessRaisedException):
                 raise TrainingError(f"a process failed: {error}") from error
             raise TrainingError(
-                f"process {error.error_index} of {size} was ended from outside: the same command goes on from "
-                "the last checkpoint"
+                f"process {error.error_index} of {size} ended before its time ({_how(error)}): the same command "
+                "goes on from the last checkpoint"
             ) from error
+
+
+def _how(error: ProcessExitedException) -> str:
+    return error.signal_name or f"exit status {error.exit_code}"
 
 
 def _raise_told(folder: Path, cause: Exception) -> None:
@@ -252,4 +272,5 @@ def _member(
         (folder / f"{rank}.error").write_text(f"{type(error).__name__}\n{error}", encoding="utf-8")
         raise
     finally:
-        dist.destroy_process_group()
+        _dismiss()
+    end_at_once(0)

@@ -1,6 +1,7 @@
 """Two processes that train together take the steps that one takes with the joined batch."""
 
 import json
+import multiprocessing.util
 import os
 import subprocess
 import sys
@@ -144,6 +145,56 @@ def test_what_a_team_reports_is_what_its_network_says_also_with_batch_norm(
     best = run.history.query(f"step == {run.metrics['best_step']}").val_loss.iloc[-1]
     assert run.evaluate()[0].loss == pytest.approx(best, abs=1e-4)
     assert run.metrics["val_loss"] == pytest.approx(best, abs=1e-4)
+
+
+WHO_IS_LEFT = """
+import os
+import torch
+from pathlib import Path
+from densekit.training.team import called_team
+with called_team("cpu") as team:
+    wrapped = team.wrap(torch.nn.Linear(4, 3))
+    wrapped(torch.randn(2, 4)).sum().backward()
+    ring = [wrapped]
+    ring.append(ring)
+    del wrapped, ring
+names = [(task / "comm").read_text().strip() for task in Path("/proc/self/task").iterdir()]
+Path(f"left-{os.environ['RANK']}").write_text(" ".join(name for name in names if "gloo" in name))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are looked up as Linux shows them")
+def test_who_leaves_a_team_has_none_of_its_threads_left(tmp_path: Path) -> None:
+    # One that is left at the end of Python makes torch abort now and then, when all has been done.
+    (tmp_path / "who_is_left.py").write_text(WHO_IS_LEFT)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
+    subprocess.run([*launcher, "who_is_left.py"], cwd=tmp_path, env=environment, check=True, timeout=300)
+    assert [(tmp_path / f"left-{rank}").read_text() for rank in range(2)] == ["", ""]
+
+
+def end_badly_after_the_work(team: Team) -> None:
+    """Do what is to be done, and break whatever Python does at its end."""
+    team.wait()
+    multiprocessing.util.Finalize(None, os.abort, exitpriority=0)
+
+
+@pytest.mark.slow
+def test_a_process_whose_work_is_done_has_not_failed_however_python_ends() -> None:
+    run_together(2, 1, end_badly_after_the_work)
+
+
+def abort_in_the_midst(team: Team) -> None:
+    if team.rank == 1:
+        os.abort()
+    team.wait()
+
+
+@pytest.mark.slow
+def test_a_process_that_is_gone_before_its_work_is_done_is_told_with_how_it_went() -> None:
+    with pytest.raises(TrainingError, match=r"before its time \(SIGABRT\): the same|^a process failed"):
+        run_together(2, 1, abort_in_the_midst)
 
 
 def test_batch_norm_needs_two_pictures_for_each_process() -> None:

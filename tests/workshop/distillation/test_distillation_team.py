@@ -78,7 +78,7 @@ def is_running(process: int) -> bool:
 @pytest.mark.slow
 def test_a_process_that_fails_ends_the_others_with_one_error() -> None:
     # Which of the two is heard first is chance: the broken one, or the other, which lost its peer.
-    with pytest.raises(TrainingError, match=r"^a process failed: |ended from outside"):
+    with pytest.raises(TrainingError, match=r"^a process failed: |ended before its time"):
         run_together(2, None, fail_in_one)
 
 
