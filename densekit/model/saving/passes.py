@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 
 class Statistics(NamedTuple):
@@ -121,13 +122,30 @@ def rectified(maps: Tensor, statistics: Statistics, norm: Norm, out: Tensor) -> 
 
 def squeezed(maps: Tensor, weight: Tensor) -> Tensor:
     """Convolve 1×1, which is a matrix product over all positions."""
+    if _is_better_convolved(maps):
+        return F.conv2d(maps, weight).contiguous(memory_format=torch.channels_last)
     return _maps(torch.mm(_rows(maps), weight.flatten(1).t()), maps)
 
 
-def back_through_squeeze(gradient: Tensor, maps: Tensor, weight: Tensor, out: Tensor) -> Tensor:
-    """Return the gradient of a 1×1 convolution's weight; that of its maps is written into `out`."""
-    torch.mm(_rows(gradient), weight.flatten(1), out=_rows(out))
-    return torch.mm(_rows(gradient).t(), _rows(maps)).view(weight.shape)
+def back_through_squeeze(
+    gradient: Tensor, maps: Tensor, weight: Tensor, scratch: Scratch
+) -> tuple[Tensor, Tensor]:
+    """Return the gradients of a 1×1 convolution's maps, which may lie in scratch memory, and of its weight."""
+    if _is_better_convolved(maps):
+        return back_through_convolution(gradient, maps, weight)
+    of_maps = scratch.take("gradient", maps.shape[1])
+    torch.mm(_rows(gradient), weight.flatten(1), out=_rows(of_maps))
+    return of_maps, torch.mm(_rows(gradient).t(), _rows(maps)).view(weight.shape)
+
+
+def _is_better_convolved(maps: Tensor) -> bool:
+    """Say whether a 1×1 convolution is better left one than made a matrix product.
+
+    For each shape that it meets, and each layer of a block has its own, oneDNN makes a kernel and keeps it. One
+    for a matrix product in bfloat16 takes half a megabyte, of which there would be 174; one for a convolution
+    takes little. In float32 matrix products need no such kernels, and are faster.
+    """
+    return maps.device.type == "cpu" and maps.dtype != wide(maps.dtype)
 
 
 def back_through_convolution(gradient: Tensor, maps: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
