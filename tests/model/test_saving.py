@@ -419,30 +419,6 @@ def test_a_deep_network_keeps_less_than_half_for_the_way_back() -> None:
     assert kept(saving) < 0.5 * kept(plain)
 
 
-def test_in_bfloat16_no_second_copy_of_the_weights_is_kept() -> None:
-    network = DenseNet(TINY, num_classes=5).to(memory_format=torch.channels_last).train()
-    save_memory(network)
-    shapes = {tuple(one.shape) for block in network.features for one in weights_of(block)}
-    kept: list[Tensor] = []
-
-    def note(tensor: Tensor) -> Tensor:
-        kept.append(tensor)
-        return tensor
-
-    hooks = torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor)
-    with hooks, torch.autocast("cpu", torch.bfloat16):
-        outputs = network(images().float())
-    assert outputs.requires_grad
-    assert any(tuple(one.shape) in shapes for one in kept)  # the weights themselves are among them
-    assert not any(tuple(one.shape) in shapes and one.dtype == torch.bfloat16 for one in kept)
-
-
-def weights_of(block: nn.Module) -> list[Tensor]:
-    """The weights of a dense block's convolutions; nothing for another module."""
-    own = [weight for weight in block.parameters() if weight.dim() == 4]
-    return own if isinstance(block, SavingBlock) else []
-
-
 def grown_by_two_steps(saves: bool) -> float:
     """By how many MiB two steps in bfloat16 with tiny pictures grow a process: its kernels, for the most part."""
     network = densenet121("none", 10).to(memory_format=torch.channels_last).train()

@@ -93,7 +93,7 @@ class SavingBlock(DenseBlock):
         known = by_batch or all(keeps_statistics(layer, wide(dtype)) for layer in layers)
         if not (known and all(is_as_built(layer) for layer in layers)):
             return super().forward(x)
-        parameters = [one for layer in layers for one in _Weights.of(layer)]
+        parameters = [one for layer in layers for one in _Weights.of(layer, dtype)]
         with torch.autocast(device, enabled=False):
             return _Rewritten.apply(x.to(dtype), layers, by_batch, *parameters)  # type: ignore[no-untyped-call]
 
@@ -109,13 +109,11 @@ class _Weights(NamedTuple):
     grow: Tensor  # (growth_rate, bn_size * growth_rate, 3, 3)
 
     @classmethod
-    def of(cls, layer: DenseLayer) -> "_Weights":
+    def of(cls, layer: DenseLayer, dtype: torch.dtype) -> "_Weights":
+        """Return them; those of convolutions as autocast has them, and their gradients find the way back."""
         one, two = layer.norm1, layer.norm2
-        return cls(one.weight, one.bias, layer.conv1.weight, two.weight, two.bias, layer.conv2.weight)
-
-    def convolving_in(self, dtype: torch.dtype) -> "_Weights":
-        """Return them with those of convolutions as autocast has them: made anew each time, and never kept."""
-        return self._replace(squeeze=self.squeeze.to(dtype), grow=self.grow.to(dtype))
+        squeeze, grow = layer.conv1.weight.to(dtype), layer.conv2.weight.to(dtype)
+        return cls(one.weight, one.bias, squeeze, two.weight, two.bias, grow)
 
     def norm1(self, layer: DenseLayer) -> Norm:
         return Norm(self.gain1, self.bias1, layer.norm1.eps)
@@ -158,7 +156,7 @@ class _Rewritten(torch.autograd.Function):
         for index, (layer, own) in enumerate(zip(layers, weights, strict=True)):
             so_far = first + index * growth
             known = batch.of_first(so_far) if batch else None
-            new, own_kept = _forwards(layer, own.convolving_in(x.dtype), maps[:, :so_far], known, scratch)
+            new, own_kept = _forwards(layer, own, maps[:, :so_far], known, scratch)
             _append(new, maps, batch, so_far)
             kept.append(own_kept)
         of_batch = batch or (None, None)
@@ -179,9 +177,7 @@ class _Rewritten(torch.autograd.Function):
         so_far = maps.shape[1]
         for layer, own, own_kept in zip(reversed(ctx.layers), reversed(weights), reversed(kept), strict=True):
             so_far -= own.grow.shape[0]
-            cast = own.convolving_in(maps.dtype)
-            found = _backwards(layer, cast, own_kept, way, scratch, so_far)
-            gradients[:0] = [one.to(weight.dtype) for one, weight in zip(found, own, strict=True)]
+            gradients[:0] = _backwards(layer, own, own_kept, way, scratch, so_far)
         return way.of(0, ctx.first), None, None, *gradients
 
 
@@ -207,8 +203,6 @@ def _forwards(
         scratch: for the passes.
     """
     known = batch or kept_by(layer.norm1)
-    if seen.dtype != wide(seen.dtype):
-        seen = scratch.copy("seen", seen)
     active = rectified(seen, known, own.norm1(layer), scratch.take("active", seen.shape[1]))
     bottleneck = squeezed(active, own.squeeze)
     within = statistics_of(bottleneck) if batch else kept_by(layer.norm2)
@@ -236,11 +230,11 @@ def _backwards(
     gradient = back_through_relu(gradient, active)
     gradient, of_gain2, of_bias2 = back_through_norm(gradient, bottleneck, within, norm2, way.by_batch)
 
-    known, norm1 = Statistics(kept.mean1, kept.variance1), own.norm1(layer)
-    seen = scratch.copy("seen", way.maps[:, :so_far])
+    known, norm1, seen = Statistics(kept.mean1, kept.variance1), own.norm1(layer), way.maps[:, :so_far]
     active = rectified(seen, known, norm1, scratch.take("active", so_far))
     of_seen, of_squeeze = back_through_squeeze(gradient, active, own.squeeze, scratch)
     back_through_relu(of_seen, active)
+    seen = scratch.take("active", so_far).copy_(seen)  # in its place; torch's norms need maps without gaps
     of_gain1, of_bias1 = gain_and_bias(of_seen, seen, known, norm1)
     way.add(of_seen, of_gain1, of_bias1, known, norm1)
     return of_gain1, of_bias1, of_squeeze, of_gain2, of_bias2, of_grow

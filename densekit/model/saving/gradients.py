@@ -46,11 +46,12 @@ class MapsGradient:
             norm: with which it normalises.
         """
         channels = behind_norm.shape[1]
-        scale = norm.scale(known)
+        inverse = norm.inverse(known)
+        scale = norm.gain * inverse
         self._gradient[:, :channels].addcmul_(behind_norm, scale[:, None, None].to(behind_norm.dtype))
         if self.by_batch:
             positions = positions_of(self.maps)
-            slope = -scale * of_gain / positions * norm.inverse(known)
+            slope = scale * of_gain * inverse / -positions
             self._slope[:channels] += slope
             self._offset[:channels] -= scale * of_bias / positions + slope * known.mean
 

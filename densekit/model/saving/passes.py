@@ -55,7 +55,7 @@ def count(norm: nn.BatchNorm2d, statistics: Statistics, positions: int) -> None:
         return
     if norm.running_mean is None or norm.running_var is None or norm.num_batches_tracked is None:
         return
-    norm.num_batches_tracked += 1
+    norm.num_batches_tracked.add_(1)  # += would set an attribute of a module, which takes longer than adding
     share = norm.momentum if norm.momentum is not None else 1 / int(norm.num_batches_tracked)
     unbiased = statistics.variance * (positions / (positions - 1))
     norm.running_mean.lerp_(statistics.mean.to(norm.running_mean.dtype), share)
@@ -85,24 +85,24 @@ class Scratch:
         n, _, h, w = self._like.shape
         if name not in self._pieces:
             self._pieces[name] = self._like.new_empty(n * h * w * self._channels)
-        return self._pieces[name][: n * h * w * channels].view(n, h, w, channels).permute(0, 3, 1, 2)
-
-    def copy(self, name: str, maps: Tensor) -> Tensor:
-        """Return a copy of feature maps without gaps in memory, which torch's norms need to be fast."""
-        return self.take(name, maps.shape[1]).copy_(maps)
+        strides = (h * w * channels, 1, w * channels, channels)
+        return self._pieces[name].as_strided((n, channels, h, w), strides)
 
 
 def rectified(maps: Tensor, statistics: Statistics, norm: Norm, out: Tensor) -> Tensor:
     """Normalise feature maps by known statistics, then ReLU, into `out`.
 
     In one pass that multiplies and adds; in bfloat16 by the operator for norms, since scale and shift would be
-    rounded to bfloat16 in the other, which reaches all positions of a channel alike.
+    rounded to bfloat16 in the other, which reaches all positions of a channel alike. That operator needs maps
+    without gaps in memory, so others are copied first, to where the result will be.
     """
     if maps.dtype == wide(maps.dtype):
         scale = norm.scale(statistics)
         shift = norm.bias - statistics.mean * scale
         torch.addcmul(shift[:, None, None], maps, scale[:, None, None], out=out)
     else:
+        if not maps.is_contiguous(memory_format=torch.channels_last):
+            maps = out.copy_(maps)
         nothing = statistics.mean.new_empty(0)
         gain, bias, epsilon = norm
         torch.ops.aten.native_batch_norm.out(
