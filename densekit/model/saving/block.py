@@ -230,11 +230,11 @@ def _backwards(
     gradient = back_through_relu(gradient, active)
     gradient, of_gain2, of_bias2 = back_through_norm(gradient, bottleneck, within, norm2, way.by_batch)
 
-    known, norm1, seen = Statistics(kept.mean1, kept.variance1), own.norm1(layer), way.maps[:, :so_far]
+    known, norm1 = Statistics(kept.mean1, kept.variance1), own.norm1(layer)
+    seen = scratch.take("seen", so_far).copy_(way.maps[:, :so_far])  # torch's norms need maps without gaps
     active = rectified(seen, known, norm1, scratch.take("active", so_far))
     of_seen, of_squeeze = back_through_squeeze(gradient, active, own.squeeze, scratch)
     back_through_relu(of_seen, active)
-    seen = scratch.take("active", so_far).copy_(seen)  # in its place; torch's norms need maps without gaps
     of_gain1, of_bias1 = gain_and_bias(of_seen, seen, known, norm1)
     way.add(of_seen, of_gain1, of_bias1, known, norm1)
     return of_gain1, of_bias1, of_squeeze, of_gain2, of_bias2, of_grow

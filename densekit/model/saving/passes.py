@@ -45,8 +45,8 @@ def wide(dtype: torch.dtype) -> torch.dtype:
 
 def statistics_of(maps: Tensor) -> Statistics:
     """Return the statistics of feature maps, in float32 at least."""
-    unused = maps.new_zeros(2, maps.shape[1], dtype=wide(maps.dtype))  # says in which type to sum
-    return Statistics(*torch.batch_norm_update_stats(maps, unused[0], unused[1], 0.0))
+    unused = maps.new_zeros(maps.shape[1], dtype=wide(maps.dtype))  # says in which type to sum
+    return Statistics(*torch.batch_norm_update_stats(maps, unused, unused, 0.0))
 
 
 def count(norm: nn.BatchNorm2d, statistics: Statistics, positions: int) -> None:
@@ -105,18 +105,8 @@ def rectified(maps: Tensor, statistics: Statistics, norm: Norm, out: Tensor) -> 
             maps = out.copy_(maps)
         nothing = statistics.mean.new_empty(0)
         gain, bias, epsilon = norm
-        torch.ops.aten.native_batch_norm.out(
-            maps,
-            gain,
-            bias,
-            *statistics,
-            False,
-            0.0,
-            epsilon,
-            out=out,
-            save_mean=nothing,
-            save_invstd=nothing,
-        )
+        outs = out, nothing, nothing  # of a mean and a deviation that are not needed
+        torch.native_batch_norm(maps, gain, bias, *statistics, False, 0.0, epsilon, out=outs)
     return out.relu_()
 
 
