@@ -8,10 +8,9 @@ multiply-adds of the way forward, since the way back needs as many for the gradi
 for those of the weights. What is computed a second time to save memory does not count.
 
 densekit's steps are those of `densekit train`: the loop's own `Stepper`, with the memory format and the autocast
-that `densekit.devices` chooses. The peak memory of each way is that of a process of its own, the middle one of
-three, since where memory is free again hangs on chance: by how much the largest resident set grows with two
-steps, behind the making of the network and of the pictures; on a GPU, that of the tensors there, which torch
-counts.
+that `densekit.devices` chooses. The peak memory of a way is by how much the largest resident set of a process of
+its own grows with two steps, after network and pictures are made. It is the median of three processes, since how
+well memory is used again depends on chance. On a GPU it is that of the tensors there, which torch counts.
 
 For steady numbers on a quiet machine set OMP_WAIT_POLICY=ACTIVE.
 """
@@ -150,7 +149,7 @@ def measure(size: int, batch: int, rounds: int, device: torch.device = CPU) -> l
 
 
 def peak_mib(name: str, size: int, batch: int, device: torch.device = CPU) -> float:
-    """Return by how much memory grows at most when a network is trained so, in MiB, in processes of their own."""
+    """Return by how many MiB memory grows at most when a network is trained so: the median of three processes."""
     if device.type == "cuda":  # where torch counts for itself, and each new process takes seconds to begin
         return _grown(name, size, batch, device)
     with get_context("spawn").Pool(1, maxtasksperchild=1) as pool:

@@ -1,9 +1,10 @@
-"""Processes that are started by others: they shall not outlive them, and leave without a stumble."""
+"""Processes that were started by another one: they end when it is gone, and at once when their work is done."""
 
 import multiprocessing
 import os
 import sys
 import threading
+from contextlib import suppress
 from typing import NoReturn
 
 
@@ -20,11 +21,15 @@ def _wait_for_its_end() -> None:
 
 
 def end_at_once(status: int) -> NoReturn:
-    """End this process with an exit status, without an orderly end of Python; all is written and closed before.
+    """End this process with an exit status, without an orderly end of Python.
 
-    It is for one of several processes that train together: their threads for talking to each other don't always
-    survive an orderly end. Then torch aborts, and whoever started them takes for failed what has all been done.
+    The caller has written and closed everything before: other threads are not waited for, and what is registered
+    with `atexit` is not called. It is for one of several processes that train together. If anything still holds
+    their group, the threads by which they talk to each other are there until the end of Python, where torch may
+    abort; then whoever started them takes for failed what has been done.
     """
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # as it is in a process without a terminal
+            with suppress(ValueError):  # it is closed
+                stream.flush()
     os._exit(status)

@@ -196,10 +196,11 @@ def called_team(device: DeviceName = "auto") -> Iterator[Team]:
 def _dismiss() -> None:
     """Let this process leave its team, and end the threads that gloo had for it.
 
-    They end with the group of processes, and the group with its last owner. Two would keep it until Python itself
-    ends, where a thread that still wants to say something to Python makes torch abort: a DistributedDataParallel
-    in a ring of references, and functions of `torch.distributed.nn` that are loaded while there is a group, as
-    DistributedDataParallel does, and have it as their default from then on.
+    They end with the group of processes, and the group ends with the last that holds it. A thread that asks for
+    Python's lock while Python ends makes torch abort, so nothing may hold the group until then. Two things would:
+    a DistributedDataParallel in a ring of references, and the functions of `torch.distributed.nn`, which have it
+    as a default if they are loaded while there is one. (The first DistributedDataParallel loads them.) After an
+    error, its traceback may hold it still.
     """
     gc.collect()
     dist.destroy_process_group()
@@ -220,7 +221,8 @@ def run_together(size: int, threads: int | None, work: Callable[..., None], *arg
     Args:
         size: number of processes.
         threads: of each process; torch's choice if not given and there is one process, else 1.
-        work: a function that can be imported; it is called in each process.
+        work: a function that can be imported; it is called in each process. One of several processes ends as soon
+            as it returns: nothing may be left to other threads or to `atexit`.
         arguments: for it; they must be picklable if there are several processes.
 
     Raises:
@@ -271,6 +273,8 @@ def _member(
     except DensekitError as error:  # torch would hand on its traceback alone
         (folder / f"{rank}.error").write_text(f"{type(error).__name__}\n{error}", encoding="utf-8")
         raise
+    except KeyboardInterrupt:  # which torch would take for a good end
+        end_at_once(130)
     finally:
         _dismiss()
     end_at_once(0)

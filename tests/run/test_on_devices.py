@@ -147,6 +147,25 @@ class TestTheNetwork:
         for plain, saved in zip(*gradients, strict=True):
             torch.testing.assert_close(saved, plain, rtol=1e-9, atol=1e-9)
 
+    def test_saving_memory_in_bf16_strays_no_further_than_autocast_does(self, device: str) -> None:
+        def gradient(saving: bool, dtype: torch.dtype) -> Tensor:
+            torch.manual_seed(0)
+            network = DenseNet(TINY, num_classes=3).to(memory_format=torch.channels_last).train()
+            images = torch.randn(4, 3, 64, 64)
+            if saving:
+                save_memory(network)
+            with torch.autocast(device, dtype, enabled=dtype != torch.float32):
+                outputs = network.to(device)(images.to(device))
+            outputs.float().square().sum().backward()
+            return torch.cat([one.grad.flatten() for one in network.parameters() if one.grad is not None])
+
+        exact = gradient(False, torch.float32)
+        plain, saving = (
+            float(nn.functional.cosine_similarity(gradient(saves, torch.bfloat16), exact, dim=0))
+            for saves in (False, True)
+        )
+        assert 1 - saving < 2 * (1 - plain)
+
     def test_dropout_follows_from_the_step(self, device: str) -> None:
         compute, dropout = choose_compute(device), nn.Dropout(0.5)
         ones = compute.send(torch.ones(1000))

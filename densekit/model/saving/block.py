@@ -231,7 +231,7 @@ def _backwards(
     gradient, of_gain2, of_bias2 = back_through_norm(gradient, bottleneck, within, norm2, way.by_batch)
 
     known, norm1 = Statistics(kept.mean1, kept.variance1), own.norm1(layer)
-    seen = scratch.take("seen", so_far).copy_(way.maps[:, :so_far])  # torch's norms need maps without gaps
+    seen = scratch.take("seen", so_far).copy_(way.maps[:, :so_far])  # without gaps, torch's norms are fast
     active = rectified(seen, known, norm1, scratch.take("active", so_far))
     of_seen, of_squeeze = back_through_squeeze(gradient, active, own.squeeze, scratch)
     back_through_relu(of_seen, active)

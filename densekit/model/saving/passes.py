@@ -85,6 +85,7 @@ class Scratch:
         n, _, h, w = self._like.shape
         if name not in self._pieces:
             self._pieces[name] = self._like.new_empty(n * h * w * self._channels)
+        # One call: a slice, a view and a permutation would take three times as long, three times a layer.
         strides = (h * w * channels, 1, w * channels, channels)
         return self._pieces[name].as_strided((n, channels, h, w), strides)
 
@@ -92,9 +93,10 @@ class Scratch:
 def rectified(maps: Tensor, statistics: Statistics, norm: Norm, out: Tensor) -> Tensor:
     """Normalise feature maps by known statistics, then ReLU, into `out`.
 
-    In one pass that multiplies and adds; in bfloat16 by the operator for norms, since scale and shift would be
-    rounded to bfloat16 in the other, which reaches all positions of a channel alike. That operator needs maps
-    without gaps in memory, so others are copied first, to where the result will be.
+    In one pass that multiplies and adds; in bfloat16 and float16 by the operator for norms, since scale and shift
+    would be rounded in the other, which reaches all positions of a channel alike. That operator is fast with maps
+    without gaps in memory, so others are copied first: on a processor to where the result will be, since each
+    element is computed from the same one alone. What computes on a GPU relies on two different places.
     """
     if maps.dtype == wide(maps.dtype):
         scale = norm.scale(statistics)
@@ -102,17 +104,18 @@ def rectified(maps: Tensor, statistics: Statistics, norm: Norm, out: Tensor) -> 
         torch.addcmul(shift[:, None, None], maps, scale[:, None, None], out=out)
     else:
         if not maps.is_contiguous(memory_format=torch.channels_last):
-            maps = out.copy_(maps)
-        nothing = statistics.mean.new_empty(0)
+            is_cpu = maps.device.type == "cpu"
+            maps = out.copy_(maps) if is_cpu else maps.contiguous(memory_format=torch.channels_last)
         gain, bias, epsilon = norm
-        outs = out, nothing, nothing  # of a mean and a deviation that are not needed
-        torch.native_batch_norm(maps, gain, bias, *statistics, False, 0.0, epsilon, out=outs)
+        nothing = statistics.mean.new_empty(0)
+        mean, inverse = nothing, nothing.clone()  # a GPU writes into both, and computes from them
+        torch.native_batch_norm(maps, gain, bias, *statistics, False, 0.0, epsilon, out=(out, mean, inverse))
     return out.relu_()
 
 
 def squeezed(maps: Tensor, weight: Tensor) -> Tensor:
     """Convolve 1×1, which is a matrix product over all positions."""
-    if _is_better_convolved(maps):
+    if _convolves_in_less_memory(maps):
         return F.conv2d(maps, weight).contiguous(memory_format=torch.channels_last)
     return _maps(torch.mm(_rows(maps), weight.flatten(1).t()), maps)
 
@@ -121,19 +124,19 @@ def back_through_squeeze(
     gradient: Tensor, maps: Tensor, weight: Tensor, scratch: Scratch
 ) -> tuple[Tensor, Tensor]:
     """Return the gradients of a 1×1 convolution's maps, which may lie in scratch memory, and of its weight."""
-    if _is_better_convolved(maps):
+    if _convolves_in_less_memory(maps):
         return back_through_convolution(gradient, maps, weight)
     of_maps = scratch.take("gradient", maps.shape[1])
     torch.mm(_rows(gradient), weight.flatten(1), out=_rows(of_maps))
     return of_maps, torch.mm(_rows(gradient).t(), _rows(maps)).view(weight.shape)
 
 
-def _is_better_convolved(maps: Tensor) -> bool:
-    """Say whether a 1×1 convolution is better left one than made a matrix product.
+def _convolves_in_less_memory(maps: Tensor) -> bool:
+    """Say whether a 1×1 convolution takes less memory as what it is than as a matrix product.
 
-    For each shape that it meets, and each layer of a block has its own, oneDNN makes a kernel and keeps it. One
-    for a matrix product in bfloat16 takes half a megabyte, of which there would be 174; one for a convolution
-    takes little. In float32 matrix products need no such kernels, and are faster.
+    On a processor, in bfloat16 and float16, oneDNN makes a kernel for each shape, and keeps it. A kernel for a
+    matrix product takes half a megabyte, and the 58 layers of DenseNet-121 would need three each, all different;
+    a kernel for a convolution takes little. In float32 matrix products need no such kernels, and are faster.
     """
     return maps.device.type == "cpu" and maps.dtype != wide(maps.dtype)
 
