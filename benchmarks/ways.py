@@ -12,6 +12,7 @@ BOTH = "head, then all"
 
 _CHANGED_PICTURES = {"data.augmentation.flip": True, "data.augmentation.colour": 0.2}
 _CROPPED_PICTURES = {**_CHANGED_PICTURES, "data.augmentation.resized_crop": 0.6}
+_HALF_CROPPED_PICTURES = {**_CHANGED_PICTURES, "data.augmentation.resized_crop": 0.5}
 _LAST = "phases.1"  # the phase of the preset head-then-full that trains more than the head
 
 
@@ -36,9 +37,11 @@ def _from(cut: str) -> Way:
     return Way(f"head, then from {cut}", "head-then-full", {f"{_LAST}.train_from": cut})
 
 
+FOURTH = _from("denseblock4")
+
 WAYS = (
     Way(HEAD, "head"),
-    _from("denseblock4"),
+    FOURTH,
     _from("denseblock3"),
     _from("denseblock2"),
     _from("denseblock1"),
@@ -56,6 +59,17 @@ WAYS = (
         "head-then-full",
         {**_CHANGED_PICTURES, f"{_LAST}.training.ema_decay": 0.98, f"{_LAST}.training.epochs": 16},
         BOTH,
+    ),
+    Way(
+        "+ changed, cropped and mixed pictures, twice the epochs",
+        "head-then-full",
+        {
+            **FOURTH.settings,
+            **_HALF_CROPPED_PICTURES,
+            f"{_LAST}.training.epochs": 16,
+            f"{_LAST}.training.mixup": 0.2,
+        },
+        FOURTH.name,
     ),
 )
 """In the order of the table: the dial from the head to the whole network, then what is added one at a time."""
