@@ -20,6 +20,7 @@ from densekit.model.densenet import DenseNet
 from densekit.model.weights import load_weights
 from densekit.run.artefact import load_artefact, whole_network
 from densekit.run.classifier import Run, backbone
+from densekit.run.keeper import Keeper
 from densekit.run.phase import Material, make_ready
 from densekit.run.trainer import resume, train
 from densekit.training.events import BatchDone, Event, Finished, Validated
@@ -33,6 +34,12 @@ Settings = dict[str, object]
 @pytest.fixture
 def settings(tiny: Settings) -> Settings:
     return {**tiny, "data.image_size": 64, "training.epochs": 2, "training.learning_rate": 0.003}
+
+
+@pytest.fixture
+def checkpoint_behind_every_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow this machine is at the moment, which would have fewer of them written."""
+    monkeypatch.setattr(Keeper, "_is_time", lambda keeper: True)
 
 
 def trained(settings: Settings, out: Path, **more: object) -> Run:
@@ -221,6 +228,7 @@ class TestPhases:
         assert report.accuracy == run.metrics["val_accuracy"] == run.history["val_accuracy"].max()
 
     @pytest.mark.slow
+    @pytest.mark.usefixtures("checkpoint_behind_every_batch")
     def test_interrupted_in_the_second_phase_it_ends_the_same(
         self, settings: Settings, tmp_path: Path
     ) -> None:
@@ -235,6 +243,7 @@ class TestPhases:
             assert (tmp_path / "part" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
     @pytest.mark.slow
+    @pytest.mark.usefixtures("checkpoint_behind_every_batch")
     @pytest.mark.parametrize("statistics", ["batch", "kept"])
     def test_with_memory_saved_it_learns_the_same_and_goes_on_exactly_where_it_was(
         self, settings: Settings, tmp_path: Path, statistics: str
@@ -257,6 +266,7 @@ class TestPhases:
             assert (part / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
     @pytest.mark.slow
+    @pytest.mark.usefixtures("checkpoint_behind_every_batch")
     def test_a_phase_that_was_taken_out_of_the_configuration_is_missed(
         self, settings: Settings, tmp_path: Path
     ) -> None:
