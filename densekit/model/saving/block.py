@@ -151,7 +151,7 @@ class _Rewritten(torch.autograd.Function):
         )
         batch = Statistics(*x.new_empty(2, total, dtype=wide(x.dtype))) if by_batch else None
         kept: list[_Kept] = []
-        scratch = Scratch(x, max(total, weights[0].squeeze.shape[0]))
+        scratch = _scratch(x, total, weights[0])
         _append(x, maps, batch, 0)
         for index, (layer, own) in enumerate(zip(layers, weights, strict=True)):
             so_far = first + index * growth
@@ -170,7 +170,7 @@ class _Rewritten(torch.autograd.Function):
         maps, mean, variance, *rest = ctx.saved_tensors
         behind = len(ctx.layers) * len(_Weights._fields)
         weights, kept = _per_layer(_Weights, rest[:behind]), _per_layer(_Kept, rest[behind:])
-        scratch = Scratch(maps, max(maps.shape[1], weights[0].squeeze.shape[0]))
+        scratch = _scratch(maps, maps.shape[1], weights[0])
         batch = None if mean is None else Statistics(mean, variance)
         way = MapsGradient(maps, batch, gradient)
         gradients: list[Tensor] = []
@@ -179,6 +179,12 @@ class _Rewritten(torch.autograd.Function):
             so_far -= own.grow.shape[0]
             gradients[:0] = _backwards(layer, own, own_kept, way, scratch, so_far)
         return way.of(0, ctx.first), None, None, *gradients
+
+
+def _scratch(like: Tensor, total: int, weights: _Weights) -> Scratch:
+    """Return memory for a block's passes; what its last layer adds to all features, none of its layers reads."""
+    widest_input, bottleneck = total - weights.grow.shape[0], weights.squeeze.shape[0]
+    return Scratch(like, max(widest_input, bottleneck))
 
 
 def _append(new: Tensor, maps: Tensor, batch: Statistics | None, so_far: int) -> None:
