@@ -14,6 +14,7 @@ work folder holds the weights, their description and their card.
 import argparse
 import sys
 from pathlib import Path
+from typing import get_args
 
 from densekit.devices import bf16_is_fast, choose_compute
 from densekit.errors import ConfigError, DensekitError, nearest
@@ -25,7 +26,7 @@ from workshop.distillation.export import export
 from workshop.distillation.pace import UNDECIDED, of_length, train_within
 from workshop.distillation.packages import fetch_packages
 from workshop.distillation.session import CHECKPOINT, Plan, read_recipe, train
-from workshop.distillation.settings import Recipe, make_recipe, read_stages
+from workshop.distillation.settings import Recipe, TrainFrom, make_recipe, read_stages
 from workshop.distillation.sources import CROPS, SOURCES
 
 
@@ -88,6 +89,10 @@ def _parser() -> argparse.ArgumentParser:
     recipe.add_argument("--muon-learning-rate", type=float, metavar="X", help="Muon's highest")
     recipe.add_argument("--stages", metavar="TEXT", help="such as 64@128:0.7,96@128:0.2,128@128:0.1")
     recipe.add_argument("--mixed", type=float, metavar="X", help="part of the batches with mixed views")
+    recipe.add_argument("--train-from", choices=get_args(TrainFrom), help="the first block that learns")
+    recipe.add_argument(
+        "--likeness", type=float, metavar="X", help="weight of the loss on which views look alike"
+    )
     recipe.add_argument("--seed", type=int, metavar="N")
     recipe.add_argument("--first-weights", type=Path, metavar="FILE", help="random ones if not given")
     return parser
@@ -143,6 +148,8 @@ def _plan(options: argparse.Namespace) -> Plan:
         "muon_learning_rate": options.muon_learning_rate,
         "stages": read_stages(options.stages) if options.stages else None,
         "mixed": options.mixed,
+        "train_from": options.train_from,
+        "weight_likeness": options.likeness,
         "seed": options.seed,
         "first_weights": read_weights_file(options.first_weights).sha256 if options.first_weights else None,
     }

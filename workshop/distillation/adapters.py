@@ -56,15 +56,18 @@ class LeastSquares:
 def fit_adapters(state: State, room: Classroom) -> None:
     """Set the adapters, and the prediction of the pooled features, to what fits the student as it is.
 
-    The student looks as it does in training, at views of the first stage, so its running statistics follow too.
+    The student looks as it does in training, at views of the first stage, so the running statistics of what
+    learns follow too. Adapters of frozen maps are not used, and stay as they are.
     """
     student, stage = state.student, room.recipe.stages[0]
-    adapters = [one for one in student.adapters if isinstance(one, nn.Conv2d)]
+    first = student.frozen_maps
+    adapters = [one for one in student.adapters[first:] if isinstance(one, nn.Conv2d)]
     fits = [LeastSquares(one.in_channels, one.out_channels) for one in adapters]
     for views in views_to_measure_by(room, stage, _VIEWS, Beyond.ADAPTERS):
         lesson = room.teacher(views)
-        maps = student.maps(as_seen(views, stage.size))
-        for number, (fit, mine, theirs) in enumerate(zip(fits, maps, lesson.maps, strict=True)):
+        pairs = list(zip(student.maps(as_seen(views, stage.size)), lesson.maps, strict=True))
+        for number, fit in enumerate(fits, start=first):
+            mine, theirs = pairs[number]
             fit.read(mine.float(), on_grid_of(mine, state.standards(theirs, number)))
     solved = [fit.solve(_RIDGE) for fit in fits]
     for adapter, (weight, bias) in zip(adapters, solved, strict=True):
@@ -73,5 +76,6 @@ def fit_adapters(state: State, room: Classroom) -> None:
     # on their own, they would have one example a view, which is too few for a thousand values.
     last_weight, last_bias = solved[-1]
     student.project.load_state_dict({"weight": last_weight, "bias": last_bias})
-    room.team.average([*student.state_dict().values()])  # no process may begin with others, even by rounding
+    fitted = [*student.adapters.state_dict().values(), *student.project.state_dict().values()]
+    room.team.average([*fitted, *student.statistics()])  # no process may begin with others, even by rounding
     state.averaged.load_state_dict(student.state_dict())

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from densekit.model.cut import ALL
 from workshop.distillation.ancestry import Ancestor, Graft
 from workshop.distillation.card_before import what_came_before
 from workshop.distillation.npm_packages import PREFIX
@@ -129,9 +130,10 @@ what the teacher saw (distillation). The student's first weights were {first}. {
 - **Pictures**: {_crops(manifest)} from packages of {_origins(manifest)}, listed below. Both
   saw the same random crop, flipped, turned, recoloured, sometimes blurred or mixed with another one.
 - **Sizes**: {stages}.
-- **Loss**: the feature maps after each dense block against the teacher's, position by position (smooth L1,
-  weight {recipe.weight_maps:g}); the pooled features (cosine, weight {recipe.weight_features:g}); the outputs (KL
-  divergence at temperature {recipe.temperature:g}, weight {recipe.weight_logits:g}).
+{_layers(recipe)}- **Loss**: the feature maps after {_compared(recipe)} against the teacher's, position by
+  position (smooth L1, weight {recipe.weight_maps:g}); the pooled features (cosine, weight
+  {recipe.weight_features:g}); the outputs (KL divergence at temperature {recipe.temperature:g}, weight
+  {recipe.weight_logits:g}){_likeness(recipe)}.
 - **First filters**: {_first_filters(recipe)}.
 - **Optimiser**: {_optimiser(recipe)}, batches of {recipe.batch_size}, {recipe.warm_up} steps of
   warm-up, cosine decay to zero over the last {recipe.decay:.0%}; the weights are a moving
@@ -151,6 +153,27 @@ def _crops(manifest: Mapping[str, Any]) -> str:
 def _origins(manifest: Mapping[str, Any]) -> str:
     from_npm = [one["package"].startswith(PREFIX) for one in manifest["packages"] if one["crops"]]
     return "npm" if all(from_npm) else "Debian and npm" if any(from_npm) else "Debian"
+
+
+def _layers(recipe: Recipe) -> str:
+    if recipe.train_from == ALL:
+        return ""
+    return f"- **Layers**: those from `{recipe.train_from}` on; the others are those of the first weights.\n"
+
+
+def _compared(recipe: Recipe) -> str:
+    learning = 4 if recipe.train_from == ALL else 5 - int(recipe.train_from[-1])  # blocks
+    compared = min(recipe.compared_maps, learning)
+    return {1: "the last dense block", 4: "each dense block"}.get(
+        compared, f"the last {compared} dense blocks"
+    )
+
+
+def _likeness(recipe: Recipe) -> str:
+    if not recipe.weight_likeness:
+        return ""
+    weight = f"{recipe.weight_likeness:g}"
+    return f";\n  and which views of a batch look alike (correlation over its pairs, weight {weight})"
 
 
 def _first_filters(recipe: Recipe) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from densekit.model.cut import ALL
 from workshop.distillation.ancestry import Ancestor, Graft
 from workshop.distillation.settings import Recipe
 
@@ -44,6 +45,8 @@ def _earlier_run(one: Ancestor, is_other: bool) -> str:
     recipe = one.made
     done = min(1.0, one.images / recipe.images)
     at = ", ".join(f"{size} px: {share:.0%}" for size, share in _seen(recipe, done))
+    if recipe.train_from != ALL:
+        at += f", from `{recipe.train_from}` on"
     if done < 1:
         at += f" (stopped at {done:.0%})"
     rates = f"AdamW {recipe.learning_rate:g}"

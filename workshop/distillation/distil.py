@@ -7,6 +7,7 @@ the readers (`workshop.distillation.session`).
 from collections.abc import Iterator
 from dataclasses import dataclass
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,7 +41,7 @@ class StepDone:
         images: views seen so far, over all processes.
         size: width and height of the student's views in this step.
         learning_rate: AdamW's in this step.
-        loss, maps, features, logits: the loss and its parts, in this process.
+        loss, maps, features, logits, likeness: the loss and its parts, in this process.
         seconds: that the step took.
     """
 
@@ -52,6 +53,7 @@ class StepDone:
     maps: float
     features: float
     logits: float
+    likeness: float
     seconds: float
 
 
@@ -132,10 +134,11 @@ def distil(state: State, room: Classroom) -> Iterator[StepDone]:
         state.average(room.recipe.averaging)
         seconds = perf_counter() - began
         counters.seconds += seconds
-        yield StepDone(counters.step, counters.images, *done, seconds)
+        yield StepDone(step=counters.step, images=counters.images, seconds=seconds, **done)
 
 
-def _step(state: State, room: Classroom, crops: Tensor) -> tuple[int, float, float, float, float, float]:
+def _step(state: State, room: Classroom, crops: Tensor) -> dict[str, Any]:
+    """Do one step; return what is told of it."""
     recipe, counters = room.recipe, state.counters
     stage = stage_at(counters.images, recipe)
     part = rate_part_at(counters.step, counters.images, recipe)
@@ -159,18 +162,15 @@ def _step(state: State, room: Classroom, crops: Tensor) -> tuple[int, float, flo
     nn.utils.clip_grad_norm_(state.student.parameters(), _LONGEST_GRADIENT)
     for optimizer in state.optimizers:
         optimizer.step()
-    total, maps, features, logits = (
-        one.item() for one in (loss, losses.maps, losses.features, losses.logits)
-    )
-    return stage.size, part * recipe.learning_rate, total, maps, features, logits
+    parts = {name: one.item() for name, one in vars(losses).items()}
+    return {"size": stage.size, "learning_rate": part * recipe.learning_rate, "loss": loss.item(), **parts}
 
 
 def _share(state: State, team: Team) -> None:
     """Make gradients and running statistics the same in every process."""
     if team.size > 1:
         gradients = [one.grad for one in state.student.parameters() if one.grad is not None]
-        statistics = [one for one in state.student.buffers() if one.is_floating_point()]
-        team.average([*gradients, *statistics])
+        team.average([*gradients, *state.student.statistics()])
 
 
 def as_seen(views: Tensor, size: int) -> Tensor:

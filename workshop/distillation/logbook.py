@@ -20,6 +20,7 @@ COLUMNS = (
     "maps",
     "features",
     "logits",
+    "likeness",
     "images_per_second",
     "held_out_cosine",
     "held_out_top1",
@@ -68,7 +69,8 @@ class LogBook:
 def _row(steps: list[StepDone], state: State, agreement: Agreement | None) -> dict[str, str]:
     last = steps[-1]
     means = {
-        name: fmean(getattr(step, name) for step in steps) for name in ("loss", "maps", "features", "logits")
+        name: fmean(getattr(step, name) for step in steps)
+        for name in ("loss", "maps", "features", "logits", "likeness")
     }
     seconds = sum(step.seconds for step in steps)
     seen = last.images / last.step * len(steps)

@@ -11,6 +11,9 @@ Count = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Part = Annotated[float, Field(ge=0, le=1)]
 Side = Annotated[int, Field(ge=32, multiple_of=32)]
+TrainFrom = Literal["all", "denseblock1", "denseblock2", "denseblock3", "denseblock4"]
+
+_LATER = ("train_from", "weight_likeness")
 
 
 class _Section(BaseModel):
@@ -39,6 +42,8 @@ class Recipe(_Section):
         first_weights: SHA-256 of the file that the student's first weights come from; empty for random ones.
         first_filters: what the first convolution begins with: 'ica', independent components of patches of the
             views, or 'random'. Not used where there are first weights.
+        train_from: the first block that learns; what stands before it keeps the first weights, and so the run
+            needs some. 'all' for the whole network.
         images: how many views the student sees in all. The one value that may change while a run goes on.
         batch_size: views in a step, over all processes.
         stages: image sizes in turn; the shares add up to 1. Small images first: most is learned from them, and
@@ -50,8 +55,8 @@ class Recipe(_Section):
         warm_up: steps over which the learning rate rises from zero.
         decay: the last part of the run, over which it falls to zero along a cosine.
         averaging: how much of the averaged weights is kept in each step; the averaged ones are the result.
-        compared_maps: how many of the maps are compared, counted from the coarsest.
-        weight_maps, weight_features, weight_logits: of the three parts of the loss.
+        compared_maps: how many of the maps that learn are compared, counted from the coarsest.
+        weight_maps, weight_features, weight_logits, weight_likeness: of the four parts of the loss.
         temperature: by which logits are divided before they are compared.
         smallest_area: of a crop that a view shows at least.
         largest_angle: in radians.
@@ -63,6 +68,7 @@ class Recipe(_Section):
     seed: Annotated[int, Field(ge=0)] = 0
     first_weights: Annotated[str, Field(pattern="^([0-9a-f]{64})?$")] = ""
     first_filters: Literal["ica", "random"] = "ica"
+    train_from: TrainFrom = "all"
     images: Count = 600_000
     batch_size: Count = 32
     stages: tuple[Stage, ...] = (
@@ -81,6 +87,7 @@ class Recipe(_Section):
     weight_maps: NotNegative = 2.0
     weight_features: NotNegative = 1.0
     weight_logits: NotNegative = 0.2
+    weight_likeness: NotNegative = 0.0
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 2.0
     smallest_area: Annotated[float, Field(gt=0, le=1)] = 0.3
     largest_angle: NotNegative = 0.35
@@ -95,9 +102,21 @@ class Recipe(_Section):
             raise ValueError(f"the shares of the stages add up to {total:g}: expected 1")
         return self
 
+    @model_validator(mode="after")
+    def _keeps_what_was_learned(self) -> "Recipe":
+        if self.train_from != "all" and not self.first_weights:
+            raise ValueError(
+                f"what stands before {self.train_from} would stay random: give first weights, or train all"
+            )
+        return self
+
     def identity(self) -> str:
-        """Return a text that is equal for two recipes exactly if one run can follow both."""
-        return self.model_dump_json(exclude={"images"})
+        """Return a text that is equal for two recipes exactly if one run can follow both.
+
+        What came later is named only where it is used, so runs that were begun before can go on.
+        """
+        unused = {name for name in _LATER if getattr(self, name) == type(self).model_fields[name].default}
+        return self.model_dump_json(exclude={"images", *unused})
 
 
 def make_recipe(**values: object) -> Recipe:

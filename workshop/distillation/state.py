@@ -51,7 +51,7 @@ class State:
         averaged: the moving average of its weights, which is the result; that of its buffers as well, until its
             running statistics are measured anew at the end of a session.
         standards: of the teacher's channels, measured once at the beginning.
-        optimizers: over the student's parameters, each over its own.
+        optimizers: over those of the student's parameters that learn, each over its own.
         counters: how far it is.
     """
 
@@ -95,7 +95,7 @@ def new_state(
         team: the processes that train it together.
     """
     with seeded(recipe.seed):
-        student = Student(config, teacher.map_channels, teacher.num_classes)
+        student = Student(config, teacher.map_channels, teacher.num_classes, recipe.train_from)
     if first_weights is not None:
         student.network.load_state_dict(first_weights)
     if first_filters is not None:
@@ -159,8 +159,8 @@ def _modules(state: State) -> dict[str, nn.Module]:
 
 
 def _optimizers(student: Student, recipe: Recipe, compute: Compute, team: Team) -> Optimizers:
-    """Return AdamW for everything, or for what Muon leaves if the recipe wants Muon."""
+    """Return AdamW for everything that learns, or for what Muon leaves of it if the recipe wants Muon."""
     hidden = student.hidden_convolutions() if recipe.optimizer == "muon" else []
     known = {id(one) for one in hidden}
-    others = [one for one in student.parameters() if id(one) not in known]
+    others = [one for one in student.parameters() if one.requires_grad and id(one) not in known]
     return make_optimizers(hidden, others, recipe, compute.dtype, team)

@@ -13,10 +13,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from densekit.errors import ConfigError
 from densekit.model.architectures import DenseNetConfig
+from densekit.model.cut import ALL, CLASSIFIER, behind, frozen_modules
 from densekit.model.densenet import DenseNet, Transition
+from workshop.distillation.likeness import disagreement
 from workshop.distillation.settings import Recipe
 from workshop.distillation.teacher import Lesson
+
+_FAR = 2.0
+"""How far from zero a value may be that enters the first block that learns: so many times the median, over the
+views of a batch, of each view's largest one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,14 +31,16 @@ class Answer:
     """What the student says about a batch of views.
 
     Args:
-        maps: predictions of the teacher's maps, each (N, C_i, h_i, w_i).
+        maps: predictions of the teacher's coarsest maps, from fine to coarse, each (N, C_i, h_i, w_i).
         features: a prediction of the teacher's pooled features, (N, C).
         logits: (N, classes).
+        embeddings: its own pooled features, (N, D).
     """
 
     maps: list[Tensor]
     features: Tensor
     logits: Tensor
+    embeddings: Tensor
 
 
 class Standards(nn.Module):
@@ -71,9 +80,20 @@ class Student(nn.Module):
         config: the shape of the network.
         map_channels: channels of the teacher's maps, from fine to coarse, as many as there are dense blocks.
         num_classes: outputs of the teacher.
+        train_from: the block from which on it learns, or 'all' (`densekit.model.cut`). What stands before it is
+            frozen: it stays as it is, with its running statistics.
+
+    Raises:
+        ConfigError: the network has no such block.
     """
 
-    def __init__(self, config: DenseNetConfig, map_channels: tuple[int, ...], num_classes: int) -> None:
+    def __init__(
+        self,
+        config: DenseNetConfig,
+        map_channels: tuple[int, ...],
+        num_classes: int,
+        train_from: str = ALL,
+    ) -> None:
         super().__init__()
         self.network = DenseNet(config, num_classes)
         self.adapters = nn.ModuleList(
@@ -81,6 +101,30 @@ class Student(nn.Module):
             for stage, wanted in zip(config.stages, map_channels, strict=True)
         )
         self.project: nn.Module = nn.Linear(self.network.num_features, map_channels[-1])
+        if train_from == CLASSIFIER:
+            raise ConfigError("the features are what is learned: a student can't train its classifier alone")
+        # Plain lists: the modules are the network's, and must not be counted twice.
+        self.frozen = list(frozen_modules(self.network, train_from).values())
+        self.learning = list(behind(self.network, train_from).features)
+        for module in self.frozen:
+            module.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> "Student":
+        """Switch to training or evaluation, all but what is frozen."""
+        super().train(mode)
+        for module in self.frozen:
+            module.eval()
+        return self
+
+    @property
+    def frozen_maps(self) -> int:
+        """How many maps, counted from the finest, stand before what learns."""
+        return sum(isinstance(one, Transition) for one in self.frozen)
+
+    def statistics(self) -> list[Tensor]:
+        """Return the running means and variances of what learns."""
+        every = (one for module in self.learning for one in module.buffers())
+        return [one for one in every if one.is_floating_point()]
 
     @property
     def first_convolution(self) -> nn.Conv2d:
@@ -90,9 +134,9 @@ class Student(nn.Module):
         return found
 
     def hidden_convolutions(self) -> list[Tensor]:
-        """Return the weights of the network's convolutions, without the first one and without the adapters."""
+        """Return the weights of the convolutions that learn, without the first one and without the adapters."""
         first = self.first_convolution
-        every = self.network.features.modules()
+        every = (one for module in self.learning for one in module.modules())
         return [one.weight for one in every if isinstance(one, nn.Conv2d) and one is not first]
 
     def maps(self, images: Tensor) -> list[Tensor]:
@@ -101,6 +145,8 @@ class Student(nn.Module):
         x = images
         stages: Any = self.network.features
         for stage in stages:
+            if self.frozen and stage is self.learning[0] and stage.training:
+                x = _tamed(x)
             if isinstance(stage, Transition):
                 norm, relu, conv, pool = stage.children()
                 x = relu(norm(x))
@@ -113,10 +159,22 @@ class Student(nn.Module):
     def forward(self, images: Tensor) -> Answer:
         """Look at normalised images, (N, 3, S, S), once, and answer all that is asked."""
         taps = self.maps(images)
-        maps = [adapter(tap) for adapter, tap in zip(self.adapters, taps, strict=True)]
+        first = self.frozen_maps
+        maps = [adapter(tap) for adapter, tap in zip(self.adapters[first:], taps[first:], strict=True)]
         with torch.autocast(images.device.type, enabled=False):
             embeddings = taps[-1].float().mean(dim=(2, 3))  # (N, 1024)
-            return Answer(maps, self.project(embeddings), self.network.classifier(embeddings))
+            return Answer(maps, self.project(embeddings), self.network.classifier(embeddings), embeddings)
+
+
+def _tamed(maps: Tensor) -> Tensor:
+    """Bring values that are far too large nearer: of maps that enter the first block that learns, (N, C, H, W).
+
+    For one view in fifty the embedded weights' first blocks say a hundred times what they say for others
+    (`tried.md`). In a batch's mean and variance one of them counts for more than all the rest.
+    """
+    far = _FAR * maps.abs().amax(dim=(1, 2, 3)).median()
+    far = torch.where(far > 0, far, torch.inf)  # most views are all zeros: nothing to go by
+    return torch.minimum(torch.maximum(maps, -far), far)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +184,7 @@ class Losses:
     maps: Tensor
     features: Tensor
     logits: Tensor
+    likeness: Tensor
 
     def total(self, recipe: Recipe) -> Tensor:
         """Return what is minimised."""
@@ -133,6 +192,7 @@ class Losses:
             recipe.weight_maps * self.maps
             + recipe.weight_features * self.features
             + recipe.weight_logits * self.logits
+            + recipe.weight_likeness * self.likeness
         )
 
 
@@ -140,9 +200,12 @@ def compare(answer: Answer, lesson: Lesson, standards: Standards, recipe: Recipe
     """Say how far an answer is from the lesson.
 
     Maps: smooth L1 of standardised values, position by position, summed over the maps that are compared.
-    Features: one minus the cosine of standardised values. Logits: KL divergence at a temperature.
+    Features: one minus the cosine of standardised values. Logits: KL divergence at a temperature. Likeness: which
+    views are alike by the student's embeddings, and which by the teacher's last maps but one, pooled. Objects and
+    letters are told apart better by those than by its features (`tried.md`).
     """
-    pairs = list(enumerate(zip(answer.maps, lesson.maps, strict=True)))
+    first = len(lesson.maps) - len(answer.maps)
+    pairs = list(enumerate(zip(answer.maps, lesson.maps[first:], strict=True), start=first))
     of_maps = [
         F.smooth_l1_loss(mine.float(), on_grid_of(mine, standards(theirs, number)))
         for number, (mine, theirs) in pairs[-recipe.compared_maps :]
@@ -153,7 +216,8 @@ def compare(answer: Answer, lesson: Lesson, standards: Standards, recipe: Recipe
         F.log_softmax(logits / recipe.temperature, dim=1) for logits in (answer.logits, lesson.logits)
     )
     divergence = F.kl_div(log_mine, log_theirs, log_target=True, reduction="batchmean")
-    return Losses(torch.stack(of_maps).sum(), (1 - cosine).mean(), divergence * recipe.temperature)
+    likeness = disagreement(answer.embeddings, lesson.maps[-2].float().mean(dim=(2, 3)))
+    return Losses(torch.stack(of_maps).sum(), (1 - cosine).mean(), divergence * recipe.temperature, likeness)
 
 
 def on_grid_of(mine: Tensor, theirs: Tensor) -> Tensor:

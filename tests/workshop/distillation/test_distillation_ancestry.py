@@ -125,6 +125,24 @@ def test_the_card_tells_the_sizes_that_a_stopped_run_has_seen(run: Path) -> None
     assert "| 1 before | 150 | 32 px: 67%, 64 px: 33% (stopped at 75%) |" in card
 
 
+def test_the_card_says_which_layers_learned_and_by_what(tmp_path: Path) -> None:
+    last = {"first_weights": FIRST, "train_from": "denseblock4", "weight_likeness": 16.0}
+    run = write_run(tmp_path / "run", 100, **last)
+    write_run(run / "before", 200, **last)
+    write_run(run / "before" / "before", 300)
+    configuration = json.loads((run / "recipe.json").read_text())
+    card = write_card(DESCRIPTION, Record(configuration, LOG, ancestors(run)), MANIFEST)
+    assert "**Layers**: those from `denseblock4` on; the others are those of the first weights." in card
+    assert "which views of a batch look alike (correlation over its pairs, weight 16)" in card
+    assert "the feature maps after the last dense block against" in card
+    assert "| 1 before | 200 | 32 px: 50%, 64 px: 50%, from `denseblock4` on |" in card
+    whole = json.loads((run / "before" / "before" / "recipe.json").read_text())
+    card = write_card(DESCRIPTION, Record(whole, LOG), MANIFEST)
+    assert "the feature maps after each dense block against" in card
+    assert "**Layers**" not in card
+    assert "look alike" not in card
+
+
 def test_the_card_has_a_line_for_each_and_says_which_saw_other_crops(run: Path) -> None:
     configuration = json.loads((run / "recipe.json").read_text())
     record = Record(configuration, LOG, ancestors(run))

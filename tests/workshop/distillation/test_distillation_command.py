@@ -44,7 +44,13 @@ def test_a_run_goes_on_with_its_own_recipe_and_a_new_length(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     ("option", "key"),
-    [("--batch-size", "batch_size"), ("--images", "images"), ("--seed", "seed"), ("--mixed", "mixed")],
+    [
+        ("--batch-size", "batch_size"),
+        ("--images", "images"),
+        ("--seed", "seed"),
+        ("--mixed", "mixed"),
+        ("--likeness", "weight_likeness"),
+    ],
 )
 def test_what_is_said_of_the_recipe_is_in_it(tmp_path: Path, option: str, key: str) -> None:
     made = _plan(_parser().parse_args(["--work", str(tmp_path), option, "1"])).recipe

@@ -280,6 +280,53 @@ def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return export(work)
 
 
+@pytest.mark.parametrize("optimizer", ["muon", "adamw"])
+def test_a_run_that_learns_from_a_block_on_leaves_what_stands_before_it(
+    work: Path, earlier: Path, optimizer: str
+) -> None:
+    other = beside(work, "later")
+    last = recipe(
+        images=64,
+        first_weights=sha256(earlier),
+        train_from="denseblock4",
+        weight_likeness=4.0,
+        optimizer=optimizer,
+    )
+    train(ALONE, in_place(other, plan(work, last, first_weights=earlier)))
+    before, after = load_file(earlier), load_file(export(other))
+    changed = {name.split(".")[1] for name in before if not torch.equal(before[name], after[name])}
+    assert changed - {"weight", "bias"} == {"denseblock4", "norm5"}
+    without = beside(work, "without")
+    other_loss = last.model_copy(update={"weight_likeness": 0.0})
+    train(ALONE, in_place(without, plan(work, other_loss, first_weights=earlier)))
+    weight = "features.denseblock4.denselayer1.conv1.weight"
+    assert not torch.equal(after[weight], load_file(export(without))[weight])
+
+
+@pytest.mark.parametrize("optimizer", ["muon", "adamw"])
+def test_such_a_run_that_is_continued_ends_with_the_same_bits(
+    work: Path, earlier: Path, optimizer: str
+) -> None:
+    one = recipe(first_weights=sha256(earlier), train_from="denseblock3", optimizer=optimizer)
+    whole, stopped = beside(work, "whole"), beside(work, "stopped")
+    train(ALONE, in_place(whole, plan(work, one, first_weights=earlier)))
+    for _ in range(3):
+        train(ALONE, in_place(stopped, plan(work, one, first_weights=earlier, minutes=0.0)))
+    assert_same_end(whole, stopped)
+
+
+def test_a_run_goes_on_with_a_log_of_fewer_columns(work: Path) -> None:
+    train(ALONE, plan(work, recipe(images=8)))
+    known = rows(work)
+    names = [name for name in known[0] if name != "likeness"]
+    with (work / "run" / LOG).open("w") as file:
+        writer = csv.DictWriter(file, names, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(known)
+    train(ALONE, plan(work, recipe(images=16)))
+    assert [row["likeness"] != "" for row in rows(work)] == [False, True]
+
+
 def test_a_run_can_begin_with_the_weights_of_an_earlier_one_and_keeps_its_record(
     work: Path, earlier: Path
 ) -> None:

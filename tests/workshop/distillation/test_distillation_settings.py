@@ -1,3 +1,5 @@
+import hashlib
+
 import pytest
 from tiny_distillation import recipe
 
@@ -57,3 +59,22 @@ def test_every_problem_of_a_recipe_is_told() -> None:
     assert "pydantic" not in str(caught.value)
     with pytest.raises(ConfigError, match=r"shares of the stages add up to 0\.5: expected 1"):
         make_recipe(stages=(Stage(size=64, teacher_size=64, share=0.5),))
+
+
+def test_what_stands_before_the_first_block_that_learns_must_not_be_random() -> None:
+    with pytest.raises(ConfigError, match="before denseblock4 would stay random: give first weights"):
+        make_recipe(train_from="denseblock4")
+    assert make_recipe(train_from="denseblock4", first_weights="0" * 64).train_from == "denseblock4"
+
+
+def test_runs_that_were_begun_before_there_were_such_recipes_can_go_on() -> None:
+    identity = Recipe(seed=3).identity()
+    assert hashlib.sha256(identity.encode()).hexdigest()[:16] == "e3e3526baeb23e0a"
+    assert "likeness" in recipe(weight_likeness=1.0).identity()
+    assert "denseblock3" in recipe(train_from="denseblock3", first_weights="0" * 64).identity()
+
+
+@pytest.mark.parametrize("name", ["classifier", "conv0", "denseblock", "denseblock5", ""])
+def test_only_blocks_are_learned_from(name: str) -> None:
+    with pytest.raises(ConfigError, match="train_from"):
+        make_recipe(train_from=name, first_weights="0" * 64)
