@@ -169,7 +169,7 @@ class Student(nn.Module):
 def _tamed(maps: Tensor) -> Tensor:
     """Bring values that are far too large nearer: of maps that enter the first block that learns, (N, C, H, W).
 
-    For one view in fifty the embedded weights' first blocks say a hundred times what they say for others
+    For one view in a hundred the first three blocks say twenty times what they say for others, or more
     (`tried.md`). In a batch's mean and variance one of them counts for more than all the rest.
     """
     far = _FAR * maps.abs().amax(dim=(1, 2, 3)).median()
