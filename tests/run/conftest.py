@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from densekit.run.keeper import Keeper
+
 
 @pytest.fixture
 def tiny(tiny_architecture: Path, pictures: Path) -> dict[str, object]:
@@ -14,3 +16,9 @@ def tiny(tiny_architecture: Path, pictures: Path) -> dict[str, object]:
         "model.architecture": str(tiny_architecture),
         "model.weights": "none",
     }
+
+
+@pytest.fixture
+def checkpoint_behind_every_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow this machine is at the moment, which would have fewer of them written."""
+    monkeypatch.setattr(Keeper, "_is_time", lambda keeper: True)

@@ -20,7 +20,6 @@ from densekit.model.densenet import DenseNet
 from densekit.model.weights import load_weights
 from densekit.run.artefact import load_artefact, whole_network
 from densekit.run.classifier import Run, backbone
-from densekit.run.keeper import Keeper
 from densekit.run.phase import Material, make_ready
 from densekit.run.trainer import resume, train
 from densekit.training.events import BatchDone, Event, Finished, Validated
@@ -34,12 +33,6 @@ Settings = dict[str, object]
 @pytest.fixture
 def settings(tiny: Settings) -> Settings:
     return {**tiny, "data.image_size": 64, "training.epochs": 2, "training.learning_rate": 0.003}
-
-
-@pytest.fixture
-def checkpoint_behind_every_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However slow this machine is at the moment, which would have fewer of them written."""
-    monkeypatch.setattr(Keeper, "_is_time", lambda keeper: True)
 
 
 def trained(settings: Settings, out: Path, **more: object) -> Run:

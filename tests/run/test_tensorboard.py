@@ -10,7 +10,6 @@ from killing import PlugPulled, pull_when
 
 from densekit.errors import ConfigError, TrainingError
 from densekit.run import resume, train
-from densekit.run.keeper import Keeper
 from densekit.training.events import BatchDone, EpochDone, Event, Validated
 from densekit.training.step import Stepper
 from densekit.training.stop import Stop
@@ -66,11 +65,9 @@ def test_a_run_that_was_stopped_goes_on_without_a_step_twice(training: dict[str,
     assert steps == list(range(1, run.history["step"].max() + 1))
 
 
+@pytest.mark.usefixtures("checkpoint_behind_every_batch")
 @pytest.mark.parametrize("kind", [BatchDone, Validated, EpochDone])
-def test_a_run_whose_plug_is_pulled_shows_nothing_twice(
-    training: dict[str, Any], monkeypatch: pytest.MonkeyPatch, kind: type[Event]
-) -> None:
-    monkeypatch.setattr(Keeper, "_is_time", lambda keeper: True)  # behind every batch
+def test_a_run_whose_plug_is_pulled_shows_nothing_twice(training: dict[str, Any], kind: type[Event]) -> None:
     whole = train(**training | {"out": training["out"].with_name("whole")})
     step = int(whole.history["step"].min())  # the end of the first epoch, at which it validates
 

@@ -54,8 +54,8 @@ class TestStoppedWhileReading:
         with pytest.raises(StoppedError, match=r"before anything was learned from them$"):
             train(settings={**tiny, **more}, out=tmp_path / "run", **self.stopping_at(1))
 
-    def test_a_run_that_was_to_go_on_is_as_it_was(self, tiny, tmp_path, monkeypatch):
-        monkeypatch.setattr(Keeper, "_is_time", lambda keeper: True)
+    @pytest.mark.usefixtures("checkpoint_behind_every_batch")
+    def test_a_run_that_was_to_go_on_is_as_it_was(self, tiny, tmp_path):
         with pytest.raises(PlugPulled):
             train(settings=tiny, out=tmp_path / "run", progress=False, on_event=pull_at(6))
         before = contents(tmp_path / "run")
@@ -118,8 +118,8 @@ def test_where_norms_keep_their_statistics_a_last_picture_makes_a_step_of_its_ow
     assert begins.last_step == [event.step for event in told if isinstance(event, BatchDone)][-1] == 4
 
 
-def test_a_run_that_goes_on_tells_how_far_it_is_from_its_first_event_on(tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr(Keeper, "_is_time", lambda keeper: True)  # a checkpoint behind every batch
+@pytest.mark.usefixtures("checkpoint_behind_every_batch")
+def test_a_run_that_goes_on_tells_how_far_it_is_from_its_first_event_on(tiny, tmp_path):
     with pytest.raises(PlugPulled):
         train(settings=tiny, out=tmp_path / "run", progress=False, on_event=pull_at(6))
     told = []
@@ -139,8 +139,8 @@ def test_a_run_without_a_checkpoint_says_that_it_begins_anew(tiny, tmp_path, mon
     assert capsys.readouterr().err == ""
 
 
-def test_killed_while_it_wrote_its_checkpoint_it_goes_on_from_the_one_before(tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr(Keeper, "_is_time", lambda keeper: True)
+@pytest.mark.usefixtures("checkpoint_behind_every_batch")
+def test_killed_while_it_wrote_its_checkpoint_it_goes_on_from_the_one_before(tiny, tmp_path):
     with pytest.raises(PlugPulled):
         train(settings=tiny, out=tmp_path / "run", progress=False, on_event=pull_at(6))
     checkpoint = tmp_path / "run" / CHECKPOINT
