@@ -1,8 +1,9 @@
 """The runs that weights come from, as the records beside them tell it.
 
 A run that began with earlier weights keeps their records in `before/`; where those weights were put together from
-two networks, there is a `graft.json`, with the records of both in `front/` and `rest/`. And so on, back to random
-weights.
+two networks, there is a `graft.json`, with the records of both in `front/` and `rest/`; where they are an average
+of several runs' weights, an `average.json`, with the records of these in `1/`, `2/` and so on, of which the first
+has what came before all of them. And so on, back to random weights.
 """
 
 import csv
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from densekit.errors import ConfigError, RunError
-from workshop.distillation.session import BEFORE, GRAFT, LOG, RECIPE
+from workshop.distillation.session import AVERAGE, BEFORE, GRAFT, LOG, RECIPE
 from workshop.distillation.settings import Recipe, make_recipe
 
 FRONT, REST = "front", "rest"
@@ -37,36 +38,48 @@ class Graft:
 
 
 @dataclass(frozen=True)
+class Average:
+    """Of how many runs, which had begun with the same weights, the weights were averaged."""
+
+    runs: int
+
+
+@dataclass(frozen=True)
 class Ancestor:
-    """A run that ended with the weights that a later one began with, or a graft that put them together.
+    """A run that ended with the weights that a later one began with, or what put them together.
 
     Args:
         path: of its records, from those of the last run on: `("before", "before")` is two runs before it.
         crops: the identity of the crops that it saw.
         images: how many views it saw.
         seconds: what it took.
-        made: the recipe of a run, of whose images it may have seen a part alone; or a graft.
+        made: the recipe of a run, of whose images it may have seen a part alone; or a graft; or an average.
     """
 
     path: tuple[str, ...]
     crops: str
     images: int
     seconds: float
-    made: Recipe | Graft
+    made: Recipe | Graft | Average
 
     @property
     def name(self) -> str:
-        """Where it stands: how many runs before the last one, and in which of two networks.
+        """Where it stands: how many runs before the last one, and in which of two networks, or of several runs.
 
         >>> Ancestor(("before", "before", "front", "before"), "", 0, 0, Recipe()).name
         '4 before, front'
+        >>> [Ancestor(("before", *more), "", 0, 0, Recipe()).name for more in (["2"], ["1", "before"])]
+        ['2 before, 2', '3 before']
         """
         parts = [part for part in self.path if part in (FRONT, REST)]
+        parts += [part for part in self.path[-1:] if part.isdecimal()]
         return ", ".join([f"{len(self.path)} before", *parts])
 
 
 def ancestors(run: Path) -> list[Ancestor]:
     """Return what came before a run, the latest first; of two networks that were put together, the front first.
+
+    Of runs whose weights were averaged, the last one first: what came before all of them is behind the first one.
 
     Raises:
         RunError: a record is damaged.
@@ -82,6 +95,8 @@ def is_whole(run: Path) -> bool:
     """
     if (run / GRAFT).is_file():
         return all(is_whole(run / name) for name in (FRONT, REST))
+    if (run / AVERAGE).is_file():
+        return all((run / name / RECIPE).is_file() for name in _averaged(run)) and is_whole(run / "1")
     if not (run / RECIPE).is_file():
         return False
     first = json.loads((run / RECIPE).read_text(encoding="utf-8"))["recipe"].get("first_weights")
@@ -89,17 +104,21 @@ def is_whole(run: Path) -> bool:
 
 
 def _from(folder: Path, path: tuple[str, ...]) -> Iterator[Ancestor]:
+    inner = [FRONT, REST, BEFORE]
     try:
         if (folder / RECIPE).is_file():
             yield _run(folder, path)
         elif (folder / GRAFT).is_file():
             yield _graft(folder, path)
+        elif (folder / AVERAGE).is_file():
+            yield _average(folder, path)
+            inner = list(reversed(_averaged(folder)))
     except (OSError, ValueError, KeyError, IndexError, TypeError, csv.Error, ConfigError) as error:
         raise RunError(
             f"{folder} can't be read as the record of a run: {error}: copy it anew from beside the weights "
             "that the run began with"
         ) from error
-    for name in (FRONT, REST, BEFORE):
+    for name in inner:
         if (folder / name).is_dir():
             yield from _from(folder / name, (*path, name))
 
@@ -116,3 +135,15 @@ def _graft(folder: Path, path: tuple[str, ...]) -> Ancestor:
     told = json.loads((folder / GRAFT).read_text(encoding="utf-8"))
     graft = Graft(told["front"], told["rest"], told["behind"], float(told["explained"]))
     return Ancestor(path, told["crops"], int(told["recipe"]["images"]), float(told["seconds"]), graft)
+
+
+def _average(folder: Path, path: tuple[str, ...]) -> Ancestor:
+    runs = _averaged(folder)
+    of_first = json.loads((folder / runs[0] / RECIPE).read_text(encoding="utf-8"))
+    return Ancestor(path, of_first["crops"], 0, 0.0, Average(len(runs)))
+
+
+def _averaged(folder: Path) -> list[str]:
+    """Return the names of the folders that hold the records of the runs whose weights were averaged."""
+    told = json.loads((folder / AVERAGE).read_text(encoding="utf-8"))
+    return [str(number) for number, _ in enumerate(told["averaged"], 1)]

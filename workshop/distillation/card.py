@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from densekit.model.cut import ALL
-from workshop.distillation.ancestry import Ancestor, Graft
-from workshop.distillation.card_before import what_came_before
+from workshop.distillation.ancestry import Ancestor
+from workshop.distillation.card_before import what_came_before, whose_weights
 from workshop.distillation.npm_packages import PREFIX
 from workshop.distillation.settings import Recipe, learning_rate_at, make_recipe
 
@@ -113,10 +113,7 @@ def _how(record: Record, recipe: Recipe, manifest: Mapping[str, Any]) -> str:
     first, again = "random weights", "`make weights` does it again."
     labels = "It never saw a label. " if record.is_whole else ""
     if recipe.first_weights:
-        whose = "those of an earlier run" if record.before else "others"
-        if record.before and isinstance(record.before[0].made, Graft):
-            whose = "those of two earlier runs"
-        first = f"{whose} (SHA-256 `{recipe.first_weights[:16]}…`)"
+        first = f"{whose_weights(record.before)} (SHA-256 `{recipe.first_weights[:16]}…`)"
         again = "`make weights` does it again, with `MORE='--first-weights FILE'` for such a beginning."
     done = int(last["images"]) / recipe.images
     stopped = "" if done >= 1 else f" The run was stopped at {done:.0%} of its plan."

@@ -3,8 +3,23 @@
 from collections.abc import Iterator, Sequence
 
 from densekit.model.cut import ALL
-from workshop.distillation.ancestry import Ancestor, Graft
+from workshop.distillation.ancestry import Ancestor, Average, Graft
 from workshop.distillation.settings import Recipe
+
+_AVERAGED = """
+**Averages** are of the weights of runs that began with the same weights and saw other views, one weight at a time
+(`python -m workshop.distillation.average`)."""
+
+
+def whose_weights(before: Sequence[Ancestor]) -> str:
+    """Return whose weights a run began with, of which there is a record or not."""
+    if not before:
+        return "others"
+    if isinstance(before[0].made, Graft):
+        return "those of two earlier runs"
+    if isinstance(before[0].made, Average):
+        return f"the average of those of {before[0].made.runs} earlier runs"
+    return "those of an earlier run"
 
 
 def what_came_before(before: Sequence[Ancestor], crops: str, is_whole: bool) -> str:
@@ -33,6 +48,7 @@ def what_came_before(before: Sequence[Ancestor], crops: str, is_whole: bool) -> 
                 else ()
             ),
             *(_put_together(one.made, one.images) for one in before if isinstance(one.made, Graft)),
+            *((_AVERAGED,) if any(isinstance(one.made, Average) for one in before) else ()),
         ]
     )
 
@@ -42,6 +58,8 @@ def _earlier_run(one: Ancestor, is_other: bool) -> str:
     views = f"{one.images:,}{' *' if is_other else ''}"
     if isinstance(one.made, Graft):
         return f"| {one.name}: put together | {views} | | | | {hours} |"
+    if isinstance(one.made, Average):
+        return f"| {one.name}: average of {one.made.runs} runs | | | | | |"
     recipe = one.made
     done = min(1.0, one.images / recipe.images)
     at = ", ".join(f"{size} px: {share:.0%}" for size, share in _seen(recipe, done))

@@ -48,7 +48,7 @@ from workshop.distillation.state import State, load_state, new_state, save_state
 from workshop.distillation.teacher import Teacher, TeacherMaker
 
 CHECKPOINT, LOG, RECIPE, LOCK = "checkpoint.safetensors", "log.csv", "recipe.json", ".lock"
-BEFORE, GRAFT = "before", "graft.json"
+BEFORE, GRAFT, AVERAGE = "before", "graft.json", "average.json"
 
 _HAS_LOCKS = find_spec("fcntl") is not None
 
@@ -185,10 +185,17 @@ def _keep_before(plan: Plan) -> None:
         copy_records(earlier, plan.folder / BEFORE)
 
 
-def copy_records(folder: Path, to: Path) -> None:
-    """Copy what tells how weights were made: every .json and .csv below a folder, and no checkpoint."""
+def copy_records(folder: Path, to: Path, without: str | None = None) -> None:
+    """Copy what tells how weights were made: every .json and .csv below a folder, and no checkpoint.
+
+    Args:
+        folder: the record of a run.
+        to: where it goes.
+        without: a folder in it that is left out.
+    """
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.suffix in (".json", ".csv"):
+        is_record = path.is_file() and path.suffix in (".json", ".csv")
+        if is_record and path.relative_to(folder).parts[0] != without:
             with write_atomically(to / path.relative_to(folder), "w") as file:
                 file.write(path.read_text(encoding="utf-8"))
 
