@@ -8,9 +8,9 @@ from typing import Any
 
 from densekit.model.cut import ALL
 from workshop.distillation.ancestry import Ancestor
-from workshop.distillation.card_before import what_came_before, whose_weights
+from workshop.distillation.card_before import how_long, what_came_before, whose_weights
 from workshop.distillation.npm_packages import PREFIX
-from workshop.distillation.settings import Recipe, learning_rate_at, make_recipe
+from workshop.distillation.settings import Recipe, highest_part, learning_rate_at, make_recipe
 
 _CHANGED = (
     "The number of images was changed on the way, so the learning rate did not fall as planned all along: "
@@ -19,8 +19,8 @@ _CHANGED = (
 
 _FRESH = (
     "",
-    "*Fresh* pictures are rendered by the same recipe with other seeds. No setting of a training was chosen by",
-    "them, so those numbers are the ones to quote.",
+    "*Fresh* pictures are rendered by the same recipe with other seeds. Nothing was chosen by them, so those",
+    "numbers are the ones to quote.",
 )
 
 
@@ -114,7 +114,7 @@ def _how(record: Record, recipe: Recipe, manifest: Mapping[str, Any]) -> str:
     labels = "It never saw a label. " if record.is_whole else ""
     if recipe.first_weights:
         first = f"{whose_weights(record.before)} (SHA-256 `{recipe.first_weights[:16]}…`)"
-        again = "`make weights` does it again, with `MORE='--first-weights FILE'` for such a beginning."
+        again = "`python -m workshop.distillation` does it again, with the settings in `run/recipe.json`."
     done = int(last["images"]) / recipe.images
     stopped = "" if done >= 1 else f" The run was stopped at {done:.0%} of its plan."
     notes = stopped + ("" if _followed(recipe, rows) else " " + _CHANGED)
@@ -134,8 +134,8 @@ what the teacher saw (distillation). The student's first weights were {first}. {
 - **First filters**: {_first_filters(recipe)}.
 - **Optimiser**: {_optimiser(recipe)}, batches of {recipe.batch_size}, {recipe.warm_up} steps of
   warm-up, cosine decay to zero over the last {recipe.decay:.0%}; the weights are a moving
-  average ({recipe.averaging:g} kept in each step).
-- **Cost**: {int(last["images"]):,} images in {float(last["seconds"]) / 3600:.1f} hours \
+  average (up to {recipe.averaging:g} kept in each step).
+- **Cost**: {int(last["images"]):,} images in {how_long(float(last["seconds"]))} \
 ({configuration["processes"]} process{"es" if configuration["processes"] > 1 else ""}, \
 {configuration["device"]}, {configuration["precision"]}). One run, seed {recipe.seed}.{notes}"""
 
@@ -185,13 +185,13 @@ def _first_filters(recipe: Recipe) -> str:
 
 
 def _optimiser(recipe: Recipe) -> str:
-    adamw = f"AdamW, learning rate {recipe.learning_rate:g}, weight decay {recipe.weight_decay:g}"
+    part = highest_part(recipe)
+    adamw, muon = (f"{part * rate:.2g}" for rate in (recipe.learning_rate, recipe.muon_learning_rate))
+    of_adamw = f"AdamW, learning rate {adamw}, weight decay {recipe.weight_decay:g}"
     if recipe.optimizer == "adamw":
-        return adamw
-    return (
-        f"Muon for the hidden convolutions, learning rate {recipe.muon_learning_rate:g}, their norms kept;\n"
-        f"  {adamw}, for the rest"
-    )
+        return of_adamw
+    of_muon = f"Muon for the hidden convolutions, learning rate {muon}, their norms kept"
+    return f"{of_muon};\n  {of_adamw}, for the rest"
 
 
 def _followed(recipe: Recipe, rows: list[dict[str, str]]) -> bool:

@@ -4,11 +4,23 @@ from collections.abc import Iterator, Sequence
 
 from densekit.model.cut import ALL
 from workshop.distillation.ancestry import Ancestor, Average, Graft
-from workshop.distillation.settings import Recipe
+from workshop.distillation.settings import Recipe, highest_part
 
 _AVERAGED = """
-**Averages** are of the weights of runs that began with the same weights and saw other views, one weight at a time
-(`python -m workshop.distillation.average`)."""
+**Average**: each weight is the arithmetic mean of what it was at the end of several runs, which had begun with
+the same weights (`python -m workshop.distillation.average`)."""
+
+
+def how_long(seconds: float) -> str:
+    """Return a time in words.
+
+    >>> how_long(118), how_long(5400)
+    ('2 minutes', '1.5 hours')
+    """
+    if seconds >= 3600:
+        return f"{seconds / 3600:.1f} hours"
+    minutes = max(1, round(seconds / 60))
+    return f"{minutes} minute{'s' if minutes > 1 else ''}"
 
 
 def whose_weights(before: Sequence[Ancestor]) -> str:
@@ -31,12 +43,12 @@ def what_came_before(before: Sequence[Ancestor], crops: str, is_whole: bool) -> 
         is_whole: whether these are all, back to random weights.
     """
     images = sum(one.images for one in before)
-    hours = sum(one.seconds for one in before) / 3600
+    seconds = sum(one.seconds for one in before)
     begun = "from random ones" if is_whole else "from others, of which there is no record,"
     return "\n".join(
         [
             "## What came before",
-            f"The first weights were made {begun} with {images:,} views, in {hours:.1f} hours. The "
+            f"The first weights were made {begun} with {images:,} views, in {how_long(seconds)}. The "
             "records of these runs are in `run/before/`.",
             "",
             "| run | views | at | optimiser | batches | hours |",
@@ -67,9 +79,10 @@ def _earlier_run(one: Ancestor, is_other: bool) -> str:
         at += f", from `{recipe.train_from}` on"
     if done < 1:
         at += f" (stopped at {done:.0%})"
-    rates = f"AdamW {recipe.learning_rate:g}"
+    part = highest_part(recipe)
+    rates = f"AdamW {part * recipe.learning_rate:.2g}"
     if recipe.optimizer == "muon":
-        rates = f"Muon {recipe.muon_learning_rate:g}, {rates}"
+        rates = f"Muon {part * recipe.muon_learning_rate:.2g}, {rates}"
     return f"| {one.name} | {views} | {at} | {rates} | {recipe.batch_size} | {hours} |"
 
 

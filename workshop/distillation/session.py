@@ -26,7 +26,7 @@ from tqdm.auto import tqdm
 
 from densekit.devices import bf16_is_fast, choose_compute
 from densekit.errors import RunError, WeightsError
-from densekit.files import write_atomically
+from densekit.files import read_json, write_atomically
 from densekit.model.architectures import read_architecture
 from densekit.model.state_dicts import check_fit, read_weights_file
 from densekit.training.team import Team
@@ -210,7 +210,7 @@ def read_recipe(work: Path) -> Recipe | None:
     if not path.is_file():
         return None
     try:
-        return make_recipe(**json.loads(path.read_text(encoding="utf-8"))["recipe"])
+        return make_recipe(**read_json(path)["recipe"])
     except (ValueError, KeyError, TypeError) as error:
         raise RunError(f"{path} can't be read: {error}") from error
 

@@ -181,3 +181,15 @@ def rate_part_at(step: int, images: int, recipe: Recipe) -> float:
     left = 1 - min(1.0, images / recipe.images)
     falling = 0.5 * (1 - math.cos(math.pi * left / recipe.decay)) if left < recipe.decay else 1.0
     return rising * falling
+
+
+def highest_part(recipe: Recipe) -> float:
+    """Return the highest part of the highest learning rates that a whole run comes to.
+
+    A run that is shorter than its warm-up, or whose rates fall before they have risen, never has all of them.
+
+    >>> [round(highest_part(Recipe(images=images)), 2) for images in (6400, 500_000)]
+    [0.48, 1.0]
+    """
+    steps = range(math.ceil(recipe.images / recipe.batch_size))
+    return max(rate_part_at(step, step * recipe.batch_size, recipe) for step in steps)

@@ -344,7 +344,7 @@ def test_a_run_can_begin_with_the_weights_of_an_earlier_one_and_keeps_its_record
     assert (other / "run" / BEFORE / LOG).read_text() == (earlier.parents[1] / "run" / LOG).read_text()
     card = export(other).with_name("README.md").read_text()
     assert f"first weights were those of an earlier run (SHA-256 `{sha256(earlier)[:16]}…`)" in card
-    assert "The first weights were made from random ones with 16 views, in 0.0 hours" in card
+    assert "The first weights were made from random ones with 16 views, in 1 minute." in card
     assert "| 1 before | 16 | 32 px: 50%, 64 px: 50% |" in card
     assert (other / "weights" / "run" / BEFORE / LOG).is_file()
 
