@@ -41,6 +41,7 @@ from densekit.files import read_json, write_json
 from densekit.intervals import half_interval
 from densekit.model.weights import load_weights
 from densekit.run.trainer import resolve
+from workshop.samples.fresh import SPLIT
 
 Judged = Mapping[str, tuple[Path, str]]
 """Folders to judge by, and which split of each, by what the table calls them."""
@@ -87,7 +88,7 @@ class Row:
 def tabletop(fresh: Path, size: int) -> Task:
     """Return the task on the tabletop pictures, judged on its test pictures and on fresh ones."""
     folder = sample_folder("tabletop")
-    judged = {"test": (folder, "test"), "fresh": (fresh / "fresh", "all")}
+    judged = {"test": (folder, "test"), "fresh": (fresh / SPLIT, "all")}
     return Task("tabletop", size, 1, lambda seed, part, empty: (folder, judged))
 
 

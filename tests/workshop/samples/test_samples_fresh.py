@@ -48,7 +48,7 @@ def test_a_changed_or_missing_picture_is_refused_by_name(
     path = tmp_path / fresh_names()[0]
     path.parent.mkdir(parents=True)
     path.write_bytes(b"no picture")
-    with pytest.raises(DataError, match=r"2 of the 2 fresh pictures.*the first is fresh/.*/0001\.jpg"):
+    with pytest.raises(DataError, match=r"2 of the 2 fresh pictures.*the first is fresh-2/.*/0001\.jpg"):
         check_fresh(tmp_path, fresh_names()[:2])
     assert main(["fresh", "--check", str(tmp_path)]) == 2
     assert "delete the folder" in capsys.readouterr().err
