@@ -532,8 +532,8 @@ for dense_layer in network.features.denseblock2.values():
 show(weight_by_source(sizes, "Mean size of a weight by where it reads from, dense block 2 (row mean: 1)"))
 
 # %% [markdown]
-# The newest features get the largest weights. The old ones get less and less as the block goes on, but nothing goes to 0: even
-# the last layer gives the block's input more than a quarter of what it gives its neighbour. That is weak evidence, though: a weight may
+# The newest features get the largest weights in most rows. The old ones get less, by and large, as the block goes on, but nothing
+# goes to 0: even the last layer gives the block's input about a quarter of what it gives its neighbour. That is weak evidence, though: a weight may
 # be large, and what it reads hardly differ from one picture to the next.
 #
 # A stronger test is to *take the old features away*. Each layer may look back only at the last few layers; whatever is older

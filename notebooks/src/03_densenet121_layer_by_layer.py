@@ -557,8 +557,8 @@ with torch.no_grad():
 show(image_grid(list(shown.values()), list(shown), title="Strength of all channels at each stage", columns=3))
 
 # %% [markdown]
-# The early maps still look like a drawing of the picture. The late ones have a handful of positions, and the bright ones are still
-# where the object is. But *what* it is they say with *which* of their 1024 channels are active there, and a single image of the
+# The early maps still look like a drawing of the picture, in which the wall may be brighter than the bottle. The late ones have a
+# handful of positions, and now the bright ones are where the object is. But *what* it is they say with *which* of their 1024 channels are active there, and a single image of the
 # mean can't show that.
 
 # %% [markdown]

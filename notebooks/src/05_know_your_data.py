@@ -309,7 +309,7 @@ view = doctor_view(found)
 view
 
 # %% [markdown]
-# Without a front end, a list: the first eight files that a clean copy would do without.
+# Without a front end, a list: the first eight files and folders that a clean copy would do without.
 
 # %%
 reasons = {path: problem.kind for problem in found.problems for path in (problem.other, problem.path)}
@@ -347,7 +347,7 @@ show(you_are_here("picture", "class"))
 # %% [markdown]
 # A picture that is in `train` *and* in `val` is learned by heart and then asked for. The doctor finds such pairs, also when the copy
 # was mirrored, resized or cropped. Here are the first four pairs that it found in `messy`, each picture beside its
-# copy:
+# copy. Two pairs are in both splits; two are in `train`, as two classes:
 
 # %%
 from densekit.plots import image_grid
@@ -399,7 +399,7 @@ def judged(leak: float, seed: int) -> tuple[float, float]:
 
 # %% [markdown]
 # Say the honest accuracy is `h`. 30 % of the validation pictures leak. What is reported, roughly: `"h"`, `"a little more"`, or
-# `"far more"`, five points and up?
+# `"far more"`, four points and up?
 
 # %%
 ### BEGIN SOLUTION
@@ -411,7 +411,7 @@ guess("what a leak of 30 % reports", my_guess)
 leaks = [0.0, 0.15, 0.3]
 table = np.array([[judged(leak, seed) for leak in leaks] for seed in range(seeds)])  # (seeds, leaks, 2)
 lie = float((table[:, 2, 0] - table[:, 2, 1]).mean())
-answer = "far more" if lie >= 0.05 else "a little more" if lie >= 0.02 else "h"
+answer = "far more" if lie >= 0.04 else "a little more" if lie >= 0.02 else "h"
 
 # %% [markdown]
 # Five seeds, each with other pictures to learn from. The bars are 95 % intervals over
@@ -429,7 +429,7 @@ with reveal("what a leak of 30 % reports", answer):
 # %%
 with reveal("what a leak of 30 % reports", answer, quiet=True):
     print("without a leak both are the same:", bool(np.allclose(table[:, 0, 0], table[:, 0, 1])))
-    print("with 30 % the report is five points too high or more:", lie > 0.05)
+    print("with 30 % the report is four points too high or more:", lie >= 0.04)
 
 # %% [markdown]
 # The two lines begin at one point and part. Both judge the same head. The lower one counts the pictures that it has never seen: that is

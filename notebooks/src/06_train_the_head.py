@@ -207,12 +207,12 @@ show(you_are_here("embedding", "head"))
 
 # %% [markdown]
 # The head has learned from the drifting network. Now a colleague takes that head, and the network as everybody
-# has it. Why not? Their *parameters* are equal to the last bit. On its own network the head gets three validation
-# pictures in four right. What percentage does it get right on the original one?
+# has it. Why not? Their *parameters* are equal to the last bit. On its own network the head gets four validation
+# pictures in five right. What percentage does it get right on the original one?
 
 # %%
 ### BEGIN SOLUTION
-my_guess = 50
+my_guess = 65
 ### END SOLUTION
 guess("accuracy on the original network", my_guess, unit="%")
 
@@ -245,14 +245,14 @@ with reveal("accuracy on the original network", round(100 * other), close=0.5):
 # %%
 with reveal("accuracy on the original network", round(100 * other), close=0.5, quiet=True):
     print("on its own network above 65 %:", own > 0.65)
-    print("on the original, 10 points less or worse:", other < own - 0.1)
+    print("on the original, 5 points less or worse:", other < own - 0.05)
     print("the embedding changed by more than a third of its length:", change > 1 / 3)
 
 # %% [markdown]
-# This is why the mistake lives on: on its own network the head is **good**. The accuracy that everybody watches
-# shows nothing. What is lost is all that builds on "frozen": a head in a small file, several heads on one
+# This is why the mistake lives on: on its own network the head looks **good**. Nobody who sees that accuracy alone
+# suspects anything. What is lost is all that builds on "frozen": a head in a small file, several heads on one
 # backbone, features that are kept, and a picture whose answer does not depend on its neighbours. (Over four
-# trainings, with other seeds, on a CPU, it was 73 to 77 % on its own network, and 50 to 60 % on the original.)
+# trainings, with other seeds, on a CPU, it was 79 to 82 % on its own network, and 54 to 68 % on the original.)
 
 # %% [markdown]
 # ### Exercise 2: Freeze in earnest (6 min, medium)
@@ -867,17 +867,16 @@ with reveal("rate or scale", "rate" if by_rate > by_scale else "scale"):
     )
 
 # %% [markdown]
-# The original's line is the lowest, and it still climbs: it is slow, not wrong. The rate alone brings most, eight or
-# nine points. With the scale, no feature counts for more only because its numbers are larger. At the low rate that helps, most
-# of all in the first epochs. At the high rate it helps in the first epoch; later the two lines can't be told apart, on 200
-# pictures and with three seeds.
+# The original's line is the lowest, and it climbs slowly: it is late, not wrong. The rate alone brings most, some five
+# points. With the scale, no feature counts for more only because its numbers are larger. At the low rate that helps, most
+# of all in the first epochs. At the high rate the two lines can't be told apart, on 200 pictures and with three seeds.
 
 # %%
 with reveal("rate or scale", "rate" if by_rate > by_scale else "scale", quiet=True):
     end = {name: float(np.mean(each, axis=0)[-1]) for name, each in curves.items()}
     print("the preset head in [0.86, 1.00]:", 0.86 <= end["both: the preset head"] <= 1)
     print(
-        "better than the original by 4 points or more:", end["both: the preset head"] > end["original"] + 0.04
+        "better than the original by 2 points or more:", end["both: the preset head"] > end["original"] + 0.02
     )
 
 # %% [markdown]
@@ -958,7 +957,7 @@ print(panel.as_command())
 # ## What to keep
 #
 # - `requires_grad=False` freezes **parameters**. BatchNorm's buffers are frozen by **eval mode**, which the next
-#   `train()` switches off. The accuracy does not show it: compare the state dicts.
+#   `train()` switches off. A good accuracy does not rule it out: compare the state dicts.
 # - What is frozen in earnest runs **once** per picture. The head can't tell the difference, and the gain is about
 #   the number of epochs.
 # - Adam moves a weight by about the **rate** at most. Rate × steps says how far a training can get.
