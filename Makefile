@@ -87,9 +87,9 @@ samples: $(READY)  ## remake data_samples, picture by picture (about 4 minutes; 
 	OMP_NUM_THREADS=1 $(BIN)/python -m workshop.samples hangul --out data_samples/hangul $(if $(FONTS),--fonts $(FONTS))
 
 # Niced; a kill at any moment costs a few minutes. MORE='--minutes 30', say.
-weights: $(READY)  ## distil the embedded weights anew into runs/weights (hours); call it again to go on
+weights: $(READY)  ## distil weights like the embedded ones into runs/weights (hours); call it again to go on
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[distillation]'
-	nice -n 19 $(BIN)/python -m workshop.distillation --work runs/weights $(MORE)
+	nice -n 19 $(BIN)/python -m workshop.distillation.parts --work runs/weights $(MORE)
 
 picture: $(READY)  ## remake the picture in the README
 	$(BIN)/python docs/picture.py

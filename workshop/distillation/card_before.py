@@ -8,7 +8,7 @@ from workshop.distillation.settings import Recipe, highest_part
 
 _AVERAGED = """
 **Average**: each weight is the arithmetic mean of what it was at the end of several runs, which had begun with
-the same weights (`python -m workshop.distillation.average`)."""
+the same weights (`python -m workshop.distillation.average`). `make weights` goes such a way from nothing."""
 
 
 def how_long(seconds: float) -> str:
