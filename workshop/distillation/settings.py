@@ -191,5 +191,5 @@ def highest_part(recipe: Recipe) -> float:
     >>> [round(highest_part(Recipe(images=images)), 2) for images in (6400, 500_000)]
     [0.48, 1.0]
     """
-    steps = range(math.ceil(recipe.images / recipe.batch_size))
+    steps = range(min(recipe.warm_up, math.ceil(recipe.images / recipe.batch_size)))  # then it only falls
     return max(rate_part_at(step, step * recipe.batch_size, recipe) for step in steps)

@@ -75,8 +75,8 @@ Some classes are close to each other: a tumbler is a mug without a handle, a vas
 a box, nor a nut a ring. Colours and patterns say nothing. A mug's handle may point at you, a thing may lie
 on its side, be partly hidden, in shadow or slightly blurred. And the camera is a poor one: many pictures are
 grainy, hazy, tinted, too dark or too bright, which photographs for the web seldom are. Features that were learned
-elsewhere are not used to that, so there is something to gain from fine-tuning them. Each picture has its own
-chance, so no scene occurs twice.
+elsewhere are not used to that, so they do worse here than they might. Each picture has its own chance, so no
+scene occurs twice.
 
 How hard, measured by `benchmarks/transfer.py`: a logistic regression on the standardised, frozen features of the
 embedded DenseNet-121, at 128 pixels, with so many training pictures of each class (validation and test pictures
