@@ -35,6 +35,6 @@
     packing    few small crops in one file, to be taken along
     on_gpu.sh  a run of some minutes on a machine with a GPU and no network
 
-`python -m workshop.distillation --work DIR` makes one run, `python -m workshop.distillation.parts --work DIR` all of
-them; both go on where they were stopped.
+`python -m workshop.distillation --work DIR` makes one run, `python -m workshop.distillation.parts --work DIR` all
+of them; both go on where they were stopped.
 """
