@@ -27,6 +27,7 @@
     ancestry   the runs that weights come from, as the records beside them tell it
     average    the mean of the weights of runs that began together: the command
     parts      the runs that weights like the embedded ones take, from nothing: the command
+    answering  how the commands end: messages and exit codes
     pace       a run whose length fits into a given time
     export     the finished file and its description
     card       its README: what it was made of and how, what it can do and what not

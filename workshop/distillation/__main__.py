@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import get_args
 
 from densekit.devices import bf16_is_fast, choose_compute
-from densekit.errors import ConfigError, DensekitError, nearest
+from densekit.errors import ConfigError, nearest
 from densekit.model.state_dicts import read_weights_file
 from densekit.threads import usable_cores
 from densekit.training.team import run_together
+from workshop.distillation.answering import answered
 from workshop.distillation.cache import MANIFEST, build_cache, open_cache
 from workshop.distillation.export import export
 from workshop.distillation.pace import UNDECIDED, of_length, train_within
@@ -35,24 +36,21 @@ from workshop.distillation.sources import CROPS, SOURCES
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return 0 if all is well, 2 if it can't be done, 130 if it was interrupted."""
     options = _parser().parse_args(arguments)
-    try:
-        if not options.export:
-            plan = _plan(options)  # what is wrong with it is told before anything is fetched
-            _make_crops(options)
-            if options.only_crops:
-                return 0
-            processes = _processes(options)
-            if options.fit_minutes is None:
-                run_together(processes, options.threads, train, plan)
-            else:
-                run_together(processes, options.threads, train_within, plan, options.fit_minutes)
-        print(f"weights, description and card: {export(options.work).parent}")
-    except (DensekitError, OSError) as error:
-        print(f"Error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("Stopped. The same command goes on from the last checkpoint.", file=sys.stderr)
-        return 130
+    return answered(lambda: _made(options), "Stopped. The same command goes on from the last checkpoint.")
+
+
+def _made(options: argparse.Namespace) -> int:
+    if not options.export:
+        plan = _plan(options)  # what is wrong with it is told before anything is fetched
+        _make_crops(options)
+        if options.only_crops:
+            return 0
+        processes = _processes(options)
+        if options.fit_minutes is None:
+            run_together(processes, options.threads, train, plan)
+        else:
+            run_together(processes, options.threads, train_within, plan, options.fit_minutes)
+    print(f"weights, description and card: {export(options.work).parent}")
     return 0
 
 

@@ -26,10 +26,11 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from densekit.errors import ConfigError, DensekitError, WeightsError
+from densekit.errors import ConfigError, WeightsError
 from densekit.files import place_without_room, read_json, real_path, write_json
 from densekit.model.state_dicts import read_weights_file
 from workshop.distillation.ancestry import ancestors, is_whole
+from workshop.distillation.answering import answered
 from workshop.distillation.export import as_float16
 from workshop.distillation.session import AVERAGE, BEFORE, GRAFT, RECIPE, copy_records, read_recipe
 
@@ -39,15 +40,12 @@ _COUNTER = ".num_batches_tracked"  # which old files of weights lack, and nothin
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return 0 if all is well, 2 if it can't be done, 130 if it was interrupted."""
     options = _parser().parse_args(arguments)
-    try:
+
+    def do() -> int:
         print(f"weights and record: {make_average(options.weights, options.out)}")
-    except (DensekitError, OSError) as error:
-        print(f"Error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("Stopped; nothing is written.", file=sys.stderr)
-        return 130
-    return 0
+        return 0
+
+    return answered(do, "Stopped; nothing is written.")
 
 
 def make_average(paths: Sequence[Path], out: Path) -> Path:

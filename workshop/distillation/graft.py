@@ -31,11 +31,12 @@ import safetensors.torch
 from tqdm.auto import tqdm
 
 from densekit.devices import choose_compute
-from densekit.errors import ConfigError, DensekitError, WeightsError
+from densekit.errors import ConfigError, WeightsError
 from densekit.files import place_without_room, real_path, write_atomically, write_json
 from densekit.model.architectures import read_architecture
 from densekit.model.densenet import DenseNet
 from densekit.model.state_dicts import check_fit, read_weights_file
+from workshop.distillation.answering import answered
 from workshop.distillation.cache import open_cache
 from workshop.distillation.export import as_float16
 from workshop.distillation.front import BEHIND, RECIPE, Graft
@@ -46,15 +47,12 @@ from workshop.distillation.settings import make_recipe
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return 0 if all is well, 2 if it can't be done, 130 if it was interrupted."""
     options = _parser().parse_args(arguments)
-    try:
+
+    def do() -> int:
         print(f"weights and record: {make_graft(options)}")
-    except (DensekitError, OSError) as error:
-        print(f"Error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("Stopped; nothing is written.", file=sys.stderr)
-        return 130
-    return 0
+        return 0
+
+    return answered(do, "Stopped; nothing is written.")
 
 
 def make_graft(options: argparse.Namespace) -> Path:

@@ -22,10 +22,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from densekit.errors import ConfigError, DensekitError, RunError
+from densekit.errors import ConfigError, RunError
 from densekit.model.state_dicts import read_weights_file
 from workshop.distillation import average
 from workshop.distillation.__main__ import main as run
+from workshop.distillation.answering import answered
 from workshop.distillation.cache import MANIFEST
 from workshop.distillation.session import LOG, read_recipe
 from workshop.distillation.settings import Recipe
@@ -93,14 +94,7 @@ END = Part(
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return 0 if all is well, 2 if it can't be done, 130 if it was interrupted."""
     options, for_runs = _parser().parse_known_args(arguments)
-    try:
-        return _made(options, for_runs)
-    except (DensekitError, OSError) as error:
-        print(f"Error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("Stopped. The same command goes on.", file=sys.stderr)
-        return 130
+    return answered(lambda: _made(options, for_runs), "Stopped. The same command goes on.")
 
 
 def _made(options: argparse.Namespace, for_runs: Sequence[str]) -> int:
