@@ -4,7 +4,7 @@
                                            [--work DIR] [--json]
 
 Every way of `ways.py` is `densekit train` with the settings that stand there: the head alone, the head and then
-the network from each block on, all of it at once, random weights, and what is added to one of these.
+the network from each block on, all of it at once, random weights, and what is added to one of these or left out.
 
 On the tabletop pictures, the best validation picks the epoch; the accuracy is said on the test pictures, and on
 fresh ones of the same kind that no setting of a training was chosen by, which are the numbers to quote.
@@ -14,7 +14,8 @@ other four, which hold back a fifth of their pictures to pick the epoch by.
 What stands behind ± is half of the 95 % interval of the mean over the seeds (Student's t); gains are taken
 seed by seed. A seed gives the fresh head, the order of the batches, the changes to the pictures, and the folds.
 Each training that is done is kept in the work folder, so the same command goes on where it was stopped. It is
-found again by everything that it hangs on: its whole configuration, the weights, and the pictures.
+found again by everything that it hangs on: its whole configuration, the weights, and the pictures. Its seconds
+are those of a training that finds the features of the frozen part where an earlier one has kept them.
 """
 
 import argparse
@@ -72,7 +73,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Row:
-    """What a way reached, and what it gains over the way that it adds something to."""
+    """What a way reached, and what it gains over the way that it is compared with."""
 
     task: str
     way: str

@@ -1,6 +1,7 @@
 """Ways to train a classifier that `results.py` compares, each as what a user would set.
 
 What is tried in addition is tried one at a time, beside the same way without it: the table says what each gains.
+What a way consists of is left out one at a time: the table says what that loses.
 """
 
 from collections.abc import Mapping
@@ -9,11 +10,13 @@ from typing import Any
 
 HEAD = "head alone"
 BOTH = "head, then all"
+BLOCK4 = "head, then from denseblock4, pictures changed and mixed"
 
 _CHANGED_PICTURES = {"data.augmentation.flip": True, "data.augmentation.colour": 0.2}
 _CROPPED_PICTURES = {**_CHANGED_PICTURES, "data.augmentation.resized_crop": 0.6}
-_HALF_CROPPED_PICTURES = {**_CHANGED_PICTURES, "data.augmentation.resized_crop": 0.5}
-_LAST = "phases.1"  # the phase of the preset head-then-full that trains more than the head
+_VERSIONS = {**_CHANGED_PICTURES, "data.augmentation.resized_crop": 0.5, "data.stored_views": 16}
+_AS_THEY_ARE = {"flip": False, "colour": 0.0, "resized_crop": None}
+_LAST = "phases.1"  # the phase that trains more than the head
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Way:
         name: for the table.
         preset: what it starts from.
         settings: what it changes, by key path.
-        beside: the way that it adds one thing to, if it does.
+        beside: the way that it is compared with: what it adds to it, or leaves out, gains so much.
     """
 
     name: str
@@ -37,11 +40,13 @@ def _from(cut: str) -> Way:
     return Way(f"head, then from {cut}", "head-then-full", {f"{_LAST}.train_from": cut})
 
 
-FOURTH = _from("denseblock4")
+def _without(what: str, settings: Mapping[str, Any]) -> Way:
+    return Way(f"- {what}", "head-then-block4", settings, BLOCK4)
+
 
 WAYS = (
     Way(HEAD, "head"),
-    FOURTH,
+    _from("denseblock4"),
     _from("denseblock3"),
     _from("denseblock2"),
     _from("denseblock1"),
@@ -60,16 +65,12 @@ WAYS = (
         {**_CHANGED_PICTURES, f"{_LAST}.training.ema_decay": 0.98, f"{_LAST}.training.epochs": 16},
         BOTH,
     ),
-    Way(
-        "+ changed, cropped and mixed pictures, twice the epochs",
-        "head-then-full",
-        {
-            **FOURTH.settings,
-            **_HALF_CROPPED_PICTURES,
-            f"{_LAST}.training.epochs": 16,
-            f"{_LAST}.training.mixup": 0.2,
-        },
-        FOURTH.name,
-    ),
+    Way(BLOCK4, "head-then-block4", beside=HEAD),
+    Way("- the last block: the head alone", "head", {**_VERSIONS, "training.epochs": 16}, BLOCK4),
+    _without("its mixed pictures", {f"{_LAST}.training.mixup": 0.0}),
+    _without("its changed pictures", {"data.augmentation": _AS_THEY_ARE, "data.stored_views": None}),
+    _without("its higher rate", {f"{_LAST}.training.learning_rate": 0.0005}),
+    _without("its second eight epochs", {f"{_LAST}.training.epochs": 8, "data.stored_views": 8}),
+    Way("+ denseblock3", "head-then-block4", {f"{_LAST}.train_from": "denseblock3"}, BLOCK4),
 )
-"""In the order of the table: the dial from the head to the whole network, then what is added one at a time."""
+"""In the order of the table: the dial from the head to the whole network, then what is added or left out."""

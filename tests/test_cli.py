@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from densekit import cli, diagnose, train
+from densekit.config import PRESETS
 from densekit.model.inventory import known_weights
 
 
@@ -614,6 +616,11 @@ class TestStartingUp:
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
+
+    def test_help_names_every_preset(self, densekit: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("COLUMNS", "200")  # or a name is broken at its hyphen
+        told = densekit("train", "--help").out.partition("--preset")[2].partition("--train-from")[0]
+        assert sorted(re.findall(r"\b(?:full|head)[-\w]*", told)) == sorted(PRESETS)
 
     def test_it_can_be_run_as_a_module(self) -> None:
         command = [sys.executable, "-m", "densekit", "--help"]

@@ -262,7 +262,7 @@ class TestMistakes:
 
 
 def test_presets_are_found_by_name() -> None:
-    assert PRESETS == ("full", "head", "head-original", "head-then-full")
+    assert PRESETS == ("full", "head", "head-original", "head-then-block4", "head-then-full")
 
 
 class TestMomentum:

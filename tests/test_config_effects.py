@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pictures import class_folders
 
-from densekit.config import TrainingConfig, load_config
+from densekit.config import PRESETS, TrainingConfig, load_config
 from densekit.errors import ConfigError
 from densekit.run.trainer import resolve
 
@@ -69,9 +69,9 @@ def test_a_file_is_held_to_the_same(tmp_path: Path) -> None:
             resolve(file, "x")
 
 
-@pytest.mark.parametrize("preset", ["head", "full", "head-then-full", "head-original"])
+@pytest.mark.parametrize("preset", PRESETS)
 def test_what_a_run_wrote_down_can_be_trained_again(tmp_path: Path, preset: str) -> None:
-    settings = {} if preset == "head-then-full" else COSINE
+    settings = {} if preset.startswith("head-then-") else COSINE
     config = resolve(None, "x", preset, settings=settings)
     file = tmp_path / "config.yaml"
     file.write_text(config.to_yaml(), encoding="utf-8")

@@ -27,7 +27,9 @@ def train(
     data: Annotated[str | None, typer.Option(metavar="<path>", help="The folder of images.")] = None,
     preset: Annotated[
         str | None,
-        typer.Option(help="The settings to start from: head, head-original, full or head-then-full."),
+        typer.Option(
+            help="The settings to start from: head, head-original, full, head-then-full or head-then-block4."
+        ),
     ] = None,
     train_from: Annotated[
         str | None,

@@ -56,7 +56,7 @@ class DataConfig(_Section):
         if self.stored_views and not self.augmentation.changes_anything:
             raise ValueError(
                 "stored_views asks for so many changed versions of each picture, but data.augmentation changes "
-                "nothing: ask for flip, resized_crop or colour as well"
+                "nothing: ask for flip, resized_crop or colour as well, or set stored_views to null"
             )
         return self
 

@@ -19,7 +19,7 @@
 # **You need** notebook 07. **Time**: 10 minutes, of which the machine needs less than one. **Difficulty**: easy.
 
 # %% tags=["parameters"]
-preset: str = "head"  # the settings to start from: head, full, head-then-full
+preset: str = "head"  # to start from: head, full, or, with 0 epochs, head-then-full, head-then-block4
 train_from: str = "classifier"  # what is trained: this part and all after it
 weights: str = "embedded"  # what training begins with; none for random weights
 a_class: int = 10  # training pictures of each class
@@ -90,7 +90,7 @@ from densekit.devices import peak_memory
 network = densekit.densenet121(weights="none")  # so that torch and its libraries are in the memory before
 before, began = peak_memory(), perf_counter()
 settings = {"data.image_size": image_size, "compute.precision": precision, "training.seed": seed}
-if preset != "head-then-full":  # whose phases say where they train from
+if not preset.startswith("head-then-"):  # whose phases say where they train from
     settings["model.train_from"] = train_from
 run = train(
     data=here / "pictures",

@@ -6,24 +6,32 @@ import pytest
 
 from densekit.config import PRESETS, load_config
 from densekit.errors import ConfigError
+from densekit.features.extraction import Views
 from densekit.run.trainer import train
 from densekit.training.events import Event, Saved, Validated
 from densekit.training.schedule import learning_rate_at
+
+PHASED = ("head-then-block4", "head-then-full")
+TRAINED_FROM = {
+    "full": "all",
+    "head": "classifier",
+    "head-original": "classifier",
+    "head-then-block4": "denseblock4",
+    "head-then-full": "all",
+}
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_training_with_it_ends_in_a_report(tiny: dict[str, object], tmp_path: Path, preset: str) -> None:
     quick: dict[str, object] = {"data.image_size": 64}
-    if preset == "head-then-full":
+    if preset in PHASED:
         quick |= {"phases.0.training.epochs": 1, "phases.1.training.epochs": 1}
     else:
         quick["training.epochs"] = 2
     run = train(preset=preset, settings={**tiny, **quick}, out=tmp_path / "run", progress=False)
     assert run.metrics["epochs_done"] == 2
     assert (run.folder / "evaluation" / "heatmap.png").is_file()
-    assert run.metrics["train_from"] == (
-        "classifier" if preset.startswith("head") and "full" not in preset else "all"
-    )
+    assert run.metrics["train_from"] == TRAINED_FROM[preset]
 
 
 def test_the_whole_network_is_trained_by_momentum_and_a_rate_that_falls_in_steps() -> None:
@@ -49,6 +57,16 @@ def test_head_then_full_goes_on_with_a_lower_rate_that_differs_by_layer() -> Non
     assert (first.train_from, second.train_from) == ("classifier", "all")
     assert second.training.learning_rate < first.training.learning_rate
     assert second.training.layer_decay < 1
+
+
+def test_the_last_phase_of_head_then_block4_sees_each_version_of_a_picture_once() -> None:
+    config = load_config(preset="head-then-block4", overrides=["data.folder=x"])
+    first, second = config.plan
+    assert (first.train_from, second.train_from) == ("classifier", "denseblock4")
+    assert (first.training.mixup, second.training.mixup) == (0.0, 0.2)
+    views = Views(config.data.augmentation, kept=config.data.stored_views)
+    seen = [views.number(first.training.epochs + epoch) for epoch in range(1, second.training.epochs + 1)]
+    assert sorted(seen) == list(range(16))
 
 
 def test_the_weights_of_the_best_validation_are_the_ones_that_are_saved(

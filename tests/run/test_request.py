@@ -28,6 +28,7 @@ SETTINGS = [
     ("head", {"train_from": "denseblock4", "epochs": 1, "data.augmentation.flip": True}),
     ("full", {"optimizer": "adam", "momentum": None, "epochs": 1, "warm_up": 0.2}),
     ("head-then-full", {"phases.0.training.epochs": 1, "phases.1.training.epochs": 1}),
+    ("head-then-block4", {"phases.0.training.epochs": 1, "phases.1.training.epochs": 1}),
     ("head", {"phases": [{"train_from": "classifier", "training": {"epochs": 1}}]}),
 ]
 
