@@ -14,7 +14,7 @@ BLOCK4 = "head, then from denseblock4, pictures changed and mixed"
 
 _CHANGED_PICTURES = {"data.augmentation.flip": True, "data.augmentation.colour": 0.2}
 _CROPPED_PICTURES = {**_CHANGED_PICTURES, "data.augmentation.resized_crop": 0.6}
-_VERSIONS = {**_CHANGED_PICTURES, "data.augmentation.resized_crop": 0.5, "data.stored_views": 16}
+_HEAD_ALONE = {"phases": [{"train_from": "classifier", "training": {"epochs": 16}}]}
 _AS_THEY_ARE = {"flip": False, "colour": 0.0, "resized_crop": None}
 _LAST = "phases.1"  # the phase that trains more than the head
 
@@ -66,7 +66,7 @@ WAYS = (
         BOTH,
     ),
     Way(BLOCK4, "head-then-block4", beside=HEAD),
-    Way("- the last block: the head alone", "head", {**_VERSIONS, "training.epochs": 16}, BLOCK4),
+    _without("the last block: the head alone", _HEAD_ALONE),
     _without("its mixed pictures", {f"{_LAST}.training.mixup": 0.0}),
     _without("its changed pictures", {"data.augmentation": _AS_THEY_ARE, "data.stored_views": None}),
     _without("its higher rate", {f"{_LAST}.training.learning_rate": 0.0005}),
